@@ -1,0 +1,72 @@
+"""Every error is named by what the analyst does next, and never carries a person's data."""
+
+
+class DsarError(Exception):
+    """One clear line: where, what, how to mend it. The root of all errors of this toolkit."""
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(what, where, remedy)
+        self.what, self.where, self.remedy = what, where, remedy
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.what, self.where, self.remedy))
+
+    def __str__(self) -> str:
+        line = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{line} — {self.remedy}" if self.remedy else line
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython's hook: an analyst reads one line, not the toolkit's call stack.
+        return [f"{type(self).__name__}: {self}"]
+
+
+def _rebuild(kind: type[DsarError], what: str, where: str, remedy: str) -> DsarError:
+    return kind(what, where=where, remedy=remedy)
+
+
+class BadMap(DsarError):
+    """Mend dsar.toml at the named key."""
+
+
+class BadRequests(DsarError):
+    """Mend requests.csv at the named line."""
+
+
+class BadIdentifier(DsarError):
+    """Ask the requester for the identifier again: it does not parse."""
+
+
+class UnknownRequest(DsarError):
+    """Add the request to requests.csv, or correct its id."""
+
+
+class WorkspaceMissing(DsarError):
+    """Name a folder that holds a dsar.toml, or make one with `dsar init`."""
+
+
+class SourceUnreachable(DsarError):
+    """Bring the source up, or correct its address; then collect again."""
+
+
+class SourceBroken(DsarError):
+    """The source answered, but not completely or not as declared; see `dsar check`."""
+
+
+class NotOffered(DsarError):
+    """This source cannot be asked this; take the fallback."""
+
+
+class DossierMissing(DsarError):
+    """Collect the request first."""
+
+
+class IdentityNotVerified(DsarError):
+    """Settle the requester's identity before anything leaves."""
+
+
+class AnswerIncomplete(DsarError):
+    """Mend or decide the open points, or record a decision to send part 1."""
+
+
+class UnsafeWorkbook(DsarError):
+    """A written workbook holds something that must not leave; nothing was released."""

@@ -1,0 +1,78 @@
+"""Normal forms of identifiers: two spellings are the same identifier when their normal forms are equal.
+
+Global kinds (`email`, `phone`) mean the same in every source. Any other kind is a key that one
+source issues, and is written `source.kind`, for example `shop.customer`.
+"""
+
+import unicodedata
+from decimal import Decimal
+
+import idna
+import phonenumbers
+
+from dsar.errors import BadIdentifier
+
+GLOBAL = ("email", "phone")
+
+
+def scoped(kind: str, source: str) -> str:
+    """Return the kind as known outside `source`: global kinds and dotted ones as they are."""
+    return kind if kind in GLOBAL or "." in kind else f"{source}.{kind}"
+
+
+def normal(kind: str, value: object, region: str | None = None) -> str | None:
+    """Return the normal form of a value of this kind, or None where it is not one.
+
+    `region` is the two-letter country whose rules read a phone number without a country code.
+    """
+    if value is None:
+        return None
+    if kind == "email":
+        return _email(str(value))
+    if kind == "phone":
+        return _phone(str(value), region)
+    return _key(value)
+
+
+def require(kind: str, value: str, region: str | None = None) -> str:
+    """Return the normal form; raise `BadIdentifier`, which does not repeat the value."""
+    found = normal(kind, value, region)
+    if found is None:
+        hint = {
+            "email": "an e-mail address looks like name@example.org",
+            "phone": "write a phone number with its country code, like +44 20 7946 0018",
+        }
+        raise BadIdentifier(f"an identifier of kind '{kind}' does not parse", remedy=hint.get(kind, "it must not be empty"))
+    return found
+
+
+def _email(text: str) -> str | None:
+    # RFC 5321 lets a host treat the local part as case-sensitive; none in use does, so case is dropped (lower, not
+    # casefold: straße@ and strasse@ are two mailboxes).
+    local, at, domain = unicodedata.normalize("NFC", text.strip()).rpartition("@")
+    if not at or not local or not domain or any(c.isspace() for c in local + domain):
+        return None
+    try:
+        host = idna.encode(domain, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        host = domain
+    return f"{unicodedata.normalize('NFC', local.lower())}@{host.lower()}"
+
+
+def _phone(text: str, region: str | None) -> str | None:
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _key(value: object) -> str | None:
+    # One engine hands a key over as 5, another as 5.0 or Decimal("5"): the same key.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    elif isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        value = int(value)
+    return str(value).strip() or None

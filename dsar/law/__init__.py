@@ -1,0 +1,1 @@
+"""The law as tables: rights, and later deadlines and retention."""

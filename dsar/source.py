@@ -1,0 +1,162 @@
+"""What a source promises: all that the author of a connector must read.
+
+A source says what it can (`Can`), what its tables hold (`schema`), and answers every question
+through one method (`read`). An answer is a stream of parts that ends with `Done`: a stream that
+stops without it has failed, and a failed source is never "no data".
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import pandas as pd
+
+from dsar import datamap
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a connector is built from: its part of the data map, and where it stands."""
+
+    name: str  # the source's name in the map
+    declared: datamap.Source
+    root: Path  # the workspace; `${WORKSPACE}` in the map
+    region: str | None = None  # whose rules read a phone number without country code
+
+    def expand(self, text: str) -> str:
+        """Return `text` with `${NAME}` filled in; raises `BadMap` where one is not set."""
+        return datamap.expand(text, self.root, f"sources.{self.name}")
+
+
+@dataclass(frozen=True)
+class Can:
+    """What a source offers; where it says no, the framework takes a fallback."""
+
+    many: bool = True  # one read answers for many subjects
+    others: bool = True  # counts who else refers to a value
+    search: bool = False  # finds text inside columns
+    erase: bool = False
+    transactional: bool = False
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns a table really has, each with its logical type where the engine knows it."""
+
+    columns: Mapping[str, str | None]
+    key: tuple[str, ...] = ()
+    references: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # column → (table, column)
+
+
+class Want(NamedTuple):
+    """One identifier of one subject: `value` is in normal form (`dsar.kinds`)."""
+
+    ask_id: str
+    kind: str
+    value: str
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Match:
+    """The rows in which a match column, in normal form, equals a wanted value.
+
+    A match of more than `limit` rows raises `SourceBroken` before any is handed on.
+    """
+
+    table: str
+    wanted: tuple[Want, ...]
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Exactly the rows with these keys, as tuples in the order of the table's key columns."""
+
+    table: str
+    keys: tuple[tuple[object, ...], ...]
+
+
+@dataclass(frozen=True)
+class Others:
+    """How many rows refer to each value in a column; counts, never a stranger's row.
+
+    The answer is a frame with columns `value` and `rows`; values nobody refers to may be absent.
+    The framework subtracts the rows that are the subject's own.
+    """
+
+    table: str
+    column: str
+    values: tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Text:
+    """Where in these columns the needles stand: keys and offsets, for proof of erasure."""
+
+    table: str
+    columns: tuple[str, ...]
+    needles: tuple[str, ...]
+
+
+Ask = Match | Keys | Others | Text
+
+
+class Asked(NamedTuple):
+    """Which want a row answers: `row` is its position in the frame beside it."""
+
+    row: int
+    ask_id: str
+    matched_on: str  # the column, or what stands for it
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows once, subjects beside them: a row of two subjects shows at once as shared."""
+
+    frame: pd.DataFrame
+    asks: tuple[Asked, ...] = ()
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """Input that could not be read; `sample` says where, never what."""
+
+    count: int
+    sample: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A person has to answer first."""
+
+    until: date | None
+    owner: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The end of a complete answer: rows looked at (None where the engine does not say), rows handed on."""
+
+    read: int | None
+    rows: int
+
+
+Part = Rows | Malformed | Waiting | Done
+
+
+class Source(Protocol):
+    """A system that holds records. Raises `SourceUnreachable` or `SourceBroken`, never returns short."""
+
+    can: Can
+
+    def schema(self) -> Mapping[str, Schema]:
+        """Return every table the source has, mapped or not."""
+        ...
+
+    def read(self, ask: Ask) -> Iterator[Part]:
+        """Answer one question as a stream of parts that ends with `Done`."""
+        ...

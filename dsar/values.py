@@ -1,0 +1,220 @@
+"""Values arrive exactly: the one place that turns Python values into typed, Arrow-backed columns.
+
+Decimal stays Decimal, a NULL never turns an integer into a float, a zone is never dropped, and
+where the values of a column do not agree on a type they become text, digit for digit.
+
+Logical types of the data map: `text`, `integer`, `decimal(p,s)`, `number`, `boolean`, `date`,
+`datetime`, `time`, `binary`; `date(FORMAT)` and `datetime(FORMAT)` read text by a strptime format.
+"""
+
+import base64
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+_TYPE = re.compile(r"(text|integer|number|boolean|binary|time|decimal|date|datetime)(?:\((.+)\))?$")
+_WORDS = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
+
+
+def check_type(declared: str) -> str:
+    """Return the logical type unchanged; raise `ValueError` where it is none of those above."""
+    match = _TYPE.fullmatch(declared)
+    if not match:
+        raise ValueError("allowed: text, integer, decimal(p,s), number, boolean, date, datetime, time, binary, date(FORMAT), datetime(FORMAT)")
+    name, detail = match.groups()
+    if name == "decimal" and not re.fullmatch(r"\d+,\s*\d+", detail or ""):
+        raise ValueError("a decimal is written decimal(p,s), for example decimal(12,2)")
+    return declared
+
+
+def as_text(value: object) -> str | None:
+    """Return a value as exact text, as CSV and JSON carry it; None stays None."""
+    match value:
+        case None | str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case Decimal():
+            return format(value, "f")
+        case float():
+            return repr(value)
+        case date() | time():
+            return value.isoformat()
+        case bytes():
+            return base64.b64encode(value).decode("ascii")
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False, default=as_text)
+    return str(value)
+
+
+def frame(columns: Mapping[str, Sequence[object]], declared: Mapping[str, str | None] | None = None) -> pd.DataFrame:
+    """Return an Arrow-backed frame of Python values.
+
+    `declared` maps a column to its logical type; a declared type that a value does not fit raises
+    `ValueError` naming the column. Other columns take the type their values agree on.
+    """
+    types = declared or {}
+    arrays = {name: _declared(name, values, kind) if (kind := types.get(name)) else infer(values) for name, values in columns.items()}
+    return to_frame(pa.table(arrays) if arrays else pa.table({}))
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Return an Arrow table as a frame whose columns stay Arrow-backed."""
+    data: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return data
+
+
+def to_arrow(data: pd.DataFrame) -> pa.Table:
+    """Return an Arrow-backed frame as an Arrow table, without the index."""
+    return pa.Table.from_pandas(data, preserve_index=False)
+
+
+def rows(data: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the rows as dictionaries of plain Python values (None for a missing value)."""
+    plain: list[dict[str, object]] = to_arrow(data).to_pylist() if len(data.columns) else []
+    return plain
+
+
+def pylist(column: "pd.Series[Any]") -> list[object]:
+    """Return one column as plain Python values (None for a missing value)."""
+    plain: list[object] = pa.array(column).to_pylist()
+    return plain
+
+
+def concat(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the frames one below the other; columns that disagree on a type are widened, else text."""
+    tables = [to_arrow(f) for f in frames]
+    if len(tables) == 1:
+        return frames[0]
+    names = list(dict.fromkeys(name for t in tables for name in t.column_names))
+    return to_frame(pa.table({name: _stack([t[name] if name in t.column_names else pa.nulls(len(t)) for t in tables]) for name in names}))
+
+
+def infer(values: Sequence[object]) -> pa.Array:
+    """Return the values as the narrowest Arrow type that holds each of them exactly."""
+    kinds = {type(v) for v in values if v is not None}
+    if kinds == {int} and all(-(2**63) <= v < 2**63 for v in values if isinstance(v, int)):
+        return pa.array(values, pa.int64())
+    if kinds and kinds <= {int, float, Decimal} and kinds != {float}:
+        return _decimals(values)
+    if kinds == {datetime}:
+        return _instants([v for v in values if v is None or isinstance(v, datetime)])
+    if kinds <= {str, bytes, bool, float, date, time} and len(kinds) <= 1:
+        return pa.array(values)
+    return pa.array([as_text(v) for v in values], pa.string())
+
+
+def _stack(chunks: Sequence[pa.ChunkedArray]) -> pa.Array | pa.ChunkedArray:
+    types = {c.type for c in chunks if not pa.types.is_null(c.type)}
+    if len(types) <= 1:
+        target = types.pop() if types else pa.null()
+        return pa.chunked_array([piece.cast(target) for c in chunks for piece in (c.chunks if isinstance(c, pa.ChunkedArray) else [c])], target)
+    return infer([v for c in chunks for v in c.to_pylist()])
+
+
+def _decimals(values: Sequence[object]) -> pa.Array:
+    numbers = [None if v is None else v if isinstance(v, Decimal) else Decimal(repr(v)) for v in values]
+    known = [n for n in numbers if n is not None]
+    if all(n.is_finite() for n in known):
+        scale = max(max(0, -int(n.as_tuple().exponent)) for n in known)
+        whole = max(n.adjusted() + 1 for n in known)
+        digits = max(whole, 1) + scale
+        if digits <= 76:
+            return pa.array(numbers, pa.decimal128(digits, scale) if digits <= 38 else pa.decimal256(digits, scale))
+    return pa.array([as_text(v) for v in values], pa.string())
+
+
+def _instants(values: Sequence[datetime | None]) -> pa.Array:
+    zones = {v.tzinfo for v in values if v is not None}
+    if zones == {None}:
+        return pa.array(values, pa.timestamp("us"))
+    if None in zones:
+        return pa.array([as_text(v) for v in values], pa.string())
+    names = {getattr(z, "key", "UTC") for z in zones}
+    return pa.array(values, pa.timestamp("us", names.pop() if len(names) == 1 else "UTC"))
+
+
+def _declared(name: str, values: Sequence[object], declared: str) -> pa.Array:
+    match = _TYPE.fullmatch(declared)
+    assert match, declared
+    kind, detail = match.groups()
+    read = _reader(kind, detail)
+    try:
+        converted = [None if v is None or (v == "" and kind != "text") else read(v) for v in values]
+        return _typed(converted, kind, detail)
+    except (ValueError, ArithmeticError, TypeError, pa.ArrowInvalid, InvalidOperation) as error:
+        # Never the value itself: it is a person's.
+        raise ValueError(f"column '{name}' is declared {declared}, and a value in it is not") from error
+
+
+def _typed(values: Sequence[object], kind: str, detail: str | None) -> pa.Array:
+    if kind == "decimal":
+        precision, scale = (int(n) for n in (detail or "").split(","))
+        return pa.array(values, pa.decimal128(precision, scale))
+    if kind in {"datetime", "integer"}:
+        return infer(values) if any(v is not None for v in values) else pa.array(values, pa.timestamp("us") if kind == "datetime" else pa.int64())
+    plain = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_(), "date": pa.date32(), "time": pa.time64("us"), "binary": pa.binary()}
+    return pa.array(values, plain[kind])
+
+
+def _reader(kind: str, detail: str | None) -> Callable[[object], object]:
+    readers: dict[str, Callable[[object], object]] = {
+        "text": as_text,
+        "integer": _integer,
+        "decimal": lambda v: v if isinstance(v, Decimal) else Decimal(repr(v) if isinstance(v, float) else str(v).strip()),
+        "number": _number,
+        "boolean": lambda v: v if isinstance(v, bool) else _WORDS[str(v).strip().lower()] if str(v).strip().lower() in _WORDS else _refuse(),
+        "date": lambda v: _moment(v, detail).date() if not (isinstance(v, date) and not isinstance(v, datetime)) else v,
+        "datetime": lambda v: _moment(v, detail),
+        "time": lambda v: v if isinstance(v, time) else time.fromisoformat(str(v).strip()),
+        "binary": lambda v: v if isinstance(v, bytes) else base64.b64decode(str(v), validate=True),
+    }
+    return readers[kind]
+
+
+def _integer(value: object) -> int:
+    number = Decimal(repr(value) if isinstance(value, float) else str(value).strip())
+    return int(number) if number == number.to_integral_value() else _refuse()
+
+
+def _number(value: object) -> float:
+    number = float(str(value).strip()) if not isinstance(value, float) else value
+    return number if math.isfinite(number) else _refuse()
+
+
+def _moment(value: object, detail: str | None) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a date has no zone to keep
+    text = str(value).strip()
+    return datetime.strptime(text, detail) if detail else datetime.fromisoformat(text)  # noqa: DTZ007 - the zone is the text's own
+
+
+def _refuse() -> int:
+    raise ValueError
+
+
+def soft(values: Sequence[object], declared: str) -> pa.Array:
+    """Return the values as the type the source declares; where one does not fit, as they are."""
+    try:
+        return _declared("", values, declared)
+    except ValueError:
+        return infer(values)
+
+
+def utc(moment: datetime) -> datetime:
+    """Return the instant in UTC, to the second."""
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def take(data: pd.DataFrame, positions: Iterable[int]) -> pd.DataFrame:
+    """Return the rows at these positions, in this order, with a fresh index."""
+    return data.take(list(positions)).reset_index(drop=True)
