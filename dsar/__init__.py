@@ -8,3 +8,8 @@ dossier.held                            # what waits for a human
 ws.export(request)                      # workbook and package for the requester
 ws.checklist(request)                   # deletion checklist per system owner
 """
+
+from dsar.workspace import Workspace
+from dsar.workspace import open_workspace as open  # noqa: A004 - reads as dsar.open("folder")
+
+__all__ = ["Workspace", "open"]

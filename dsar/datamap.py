@@ -4,11 +4,12 @@ Reads `dsar.toml` into checked models. Nothing in it executes; secrets stay in t
 and are named as `${NAME}`. Every error names the file, the key path and what is allowed.
 """
 
+import difflib
 import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -35,21 +36,29 @@ def categories() -> frozenset[str]:
 
 def _category(key: str) -> str:
     if key not in categories():
-        parent = key.rsplit(".", 1)[0]
-        near = sorted(c for c in categories() if c.startswith((parent, key[:6])))[:6]
-        raise ValueError(f"not a fideslang data category; near it: {', '.join(near) or 'user.name, user.contact.email'}")
+        near = difflib.get_close_matches(key, sorted(categories()), 3) or ["user.name", "user.contact.email", "user.payment"]
+        raise ValueError(f"'{key}' is not a fideslang data category; such are {', '.join(near)}")
     return key
+
+
+def _form(pattern: str, allowed: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(allowed)
+        return text
+
+    return AfterValidator(check)
 
 
 def _zone(name: str) -> str:
     if name not in available_timezones():
-        raise ValueError("not an IANA time zone, such as Europe/London")
+        raise ValueError("must be an IANA time zone, such as Europe/London")
     return name
 
 
 def _region(code: str) -> str:
     if code not in phonenumbers.SUPPORTED_REGIONS:
-        raise ValueError("not a two-letter country code, such as GB")
+        raise ValueError("must be a two-letter country code, such as GB")
     return code
 
 
@@ -70,7 +79,7 @@ class Controller(_Model):
 
     name: str = Field(min_length=1)
     address: str
-    contact: str = Field(pattern=r".+@.+")
+    contact: Annotated[str, _form(r".+@.+", "must be a mailbox, such as privacy@example.org")]
     regime: Literal["uk", "eu"]
     calendar: str
     timezone: Annotated[str, AfterValidator(_zone)]
@@ -96,7 +105,10 @@ class Recipient(_Model):
 
 
 class Retention(_Model):
-    """How long rows are kept, counted from a date column, and by which rule."""
+    """How long rows are kept, counted from a date column, and by which rule.
+
+    A table of the activity without that column follows the row that leads to it: lines with their invoice.
+    """
 
     from_: str = Field(alias="from")
     years: int = 0
@@ -211,10 +223,10 @@ class Table(_Model):
 class Source(_Model):
     """A system, its owner, and the tables in it that hold personal data."""
 
-    connector: str = Field(pattern=r"^[\w.]+(:\w+)?$")
+    connector: Annotated[str, _form(r"[\w.]+(:\w+)?", "must be a registered name, such as sql, or module:Class")]
     label: str = Field(min_length=1)
-    owner: str
-    role: Literal["controller", "processor", "joint"] = "controller"
+    owner: str = Field(min_length=1)
+    role: Literal["controller", "joint"] = "controller"
     url: str = ""
     write_url: str = ""
     ignored: dict[str, str] = {}
@@ -237,7 +249,9 @@ class DataMap(_Model):
     controller: Controller
     recipients: dict[str, Recipient] = {}
     activities: dict[str, Activity] = Field(min_length=1)
-    sources: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")], Source] = Field(min_length=1)
+    sources: dict[
+        Annotated[str, _form(r"[A-Za-z][A-Za-z0-9_-]*", "a source's name may hold letters, digits, - and _, and begins with a letter")], Source
+    ] = Field(min_length=1)
     root: Path = Field(default=Path(), exclude=True)
     sha256: str = Field(default="", exclude=True)
 
@@ -287,13 +301,23 @@ def _faults(datamap: DataMap, address: Address, table: Table) -> Iterator[str]:
     used |= {f"reveals.{k}: '{c}'": c for k, c in ((k, r if isinstance(r, str) else r.column) for k, r in table.reveals.items())}
     used |= {f"open_while.column: '{table.open_while.column}'": table.open_while.column} if table.open_while else {}
     used |= {f"basis_column: '{table.basis_column}'": table.basis_column} if table.basis_column else {}
-    used |= {f"activity '{table.activity}' counts retention from '{retention.from_}', which": retention.from_} if retention else {}
     for what, column in used.items():
         if column not in table.columns:
             yield f"{at}.{what} is not one of its columns: {', '.join(table.columns)}"
+    if retention and retention.from_ not in table.columns and not _follows(datamap, address, table):
+        yield f"{at}.activity: '{table.activity}' counts retention from '{retention.from_}', a column of neither this table nor one that leads to it"
     for column in table.columns:
         if column.startswith("dsar_"):
             yield f"{at}.columns.{column}: names that begin with dsar_ are this toolkit's own"
+
+
+def _follows(datamap: DataMap, address: Address, table: Table) -> bool:
+    """Whether the table's rows are kept as long as the row that leads to them: lines with their invoice."""
+    return any(
+        other.activity == table.activity and set(other.revealed(a.source)) & set(table.match_kinds(address.source))
+        for a, other in datamap.tables()
+        if a != address
+    )
 
 
 def expand(text: str, root: Path, where: str) -> str:
@@ -328,17 +352,54 @@ def parse(content: dict[str, Any], path: Path, sha256: str = "") -> DataMap:
     try:
         return DataMap.model_validate({**content, "root": path.parent.resolve(), "sha256": sha256})
     except ValidationError as error:
-        raise BadMap("; ".join(_words(e) for e in error.errors()[:5]), where=path.name, remedy="see docs/data-map.md") from None
+        raise BadMap(_faults_in_words(error, content), where=path.name, remedy="see docs/data-map.md") from None
 
 
-def _words(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"] if not str(part).startswith(("function-", "constrained", "literal", "tuple[", "str")))
-    if error["type"] == "value_error":
-        text = str(error["ctx"]["error"]).replace("\n", "; ")
-    elif error["type"] == "extra_forbidden":
-        text = "is not a key of the data map here"
-    elif error["type"] == "missing":
-        text = "is missing"
-    else:
-        text = error["msg"][0].lower() + error["msg"][1:]
-    return f"{where}: {text}" if where else text
+_ALLOWED = {
+    "bool": "must be true or false",
+    "date": "must be a date, such as 2026-11-23",
+    "dict": "must be a section, or written { key = value }",
+    "int": "must be a whole number",
+    "model": "must be a section, or written { key = value }",
+    "string": "must be text in quotes",
+    "tuple": "must be a list in [brackets]",
+}
+
+
+def _faults_in_words(error: ValidationError, content: Mapping[str, Any]) -> str:
+    said: dict[tuple[str, ...], list[str]] = {}
+    for fault in error.errors():
+        said.setdefault(_path(fault["loc"], content, missing=fault["type"] == "missing"), []).append(_words(fault))
+    # Of the alternatives a key may be written in, the one that got furthest was meant.
+    meant = {path: words for path, words in said.items() if not any(other != path and other[: len(path)] == path for other in said)}
+    lines = [
+        (f"{'.'.join(path)}: " if path else "") + " or ".join(dict.fromkeys(words)).replace(" or must be ", " or ") for path, words in meant.items()
+    ]
+    more = f"; and {len(lines) - 5} more" if len(lines) > 5 else ""
+    return "; ".join(lines[:5]) + more
+
+
+def _path(loc: tuple[str | int, ...], content: Any, *, missing: bool) -> tuple[str, ...]:
+    """Return the key path of an error: pydantic adds the names of alternatives, which nobody wrote."""
+    path: list[str] = []
+    for part in loc[:-1] if missing else loc:
+        if isinstance(part, int) or (isinstance(content, Mapping) and part in content):
+            content = content[part]
+            path.append(str(part))
+    return (*path, str(loc[-1])) if missing else tuple(path)
+
+
+def _words(fault: Any) -> str:
+    kind = fault["type"]
+    known = {
+        "missing": "is missing",
+        "extra_forbidden": "is not a key of the data map here",
+        "too_short": "needs at least one entry",
+        "string_too_short": "must not be empty",
+    }
+    if kind == "value_error":
+        return str(fault["ctx"]["error"]).replace("\n", "; ")
+    if kind == "literal_error":
+        return f"must be {fault['ctx']['expected']}"
+    message: str = fault["msg"]
+    return known.get(kind) or _ALLOWED.get(kind.split("_")[0]) or message[0].lower() + message[1:]

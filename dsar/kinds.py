@@ -73,6 +73,7 @@ def _key(value: object) -> str | None:
     # One engine hands a key over as 5, another as 5.0 or Decimal("5"): the same key.
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    elif isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
-        value = int(value)
+    elif isinstance(value, Decimal) and value.is_finite():
+        # The scale of a decimal is its column's, not its own: 5.50 is 5.5.
+        value = int(value) if value == value.to_integral_value() else format(value, "f").rstrip("0")
     return str(value).strip() or None

@@ -84,7 +84,7 @@ class Keys:
 class Others:
     """How many rows refer to each value in a column; counts, never a stranger's row.
 
-    The answer is a frame with columns `value` and `rows`; values nobody refers to may be absent.
+    `values` are keys in normal form. The answer is a frame with columns `value` and `rows`; values nobody refers to may be absent.
     The framework subtracts the rows that are the subject's own.
     """
 

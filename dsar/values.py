@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 _TYPE = re.compile(r"(text|integer|number|boolean|binary|time|decimal|date|datetime)(?:\((.+)\))?$")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
 _WORDS = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
 
 
@@ -97,6 +98,12 @@ def concat(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return to_frame(pa.table({name: _stack([t[name] if name in t.column_names else pa.nulls(len(t)) for t in tables]) for name in names}))
 
 
+def beside(left: pd.DataFrame, right: pd.DataFrame) -> pd.DataFrame:
+    """Return two frames of equally many rows as one, side by side."""
+    joined: pd.DataFrame = pd.concat([left, right], axis="columns")
+    return joined
+
+
 def infer(values: Sequence[object]) -> pa.Array:
     """Return the values as the narrowest Arrow type that holds each of them exactly."""
     kinds = {type(v) for v in values if v is not None}
@@ -171,7 +178,7 @@ def _reader(kind: str, detail: str | None) -> Callable[[object], object]:
         "decimal": lambda v: v if isinstance(v, Decimal) else Decimal(repr(v) if isinstance(v, float) else str(v).strip()),
         "number": _number,
         "boolean": lambda v: v if isinstance(v, bool) else _WORDS[str(v).strip().lower()] if str(v).strip().lower() in _WORDS else _refuse(),
-        "date": lambda v: _moment(v, detail).date() if not (isinstance(v, date) and not isinstance(v, datetime)) else v,
+        "date": lambda v: _day(v, detail),
         "datetime": lambda v: _moment(v, detail),
         "time": lambda v: v if isinstance(v, time) else time.fromisoformat(str(v).strip()),
         "binary": lambda v: v if isinstance(v, bytes) else base64.b64decode(str(v), validate=True),
@@ -189,21 +196,32 @@ def _number(value: object) -> float:
     return number if math.isfinite(number) else _refuse()
 
 
+def _day(value: object, detail: str | None) -> date:
+    moment = _moment(value, detail)
+    # A time or a zone would be dropped in silence.
+    return moment.date() if moment.time() == time() and moment.tzinfo is None else _refuse()
+
+
 def _moment(value: object, detail: str | None) -> datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a date has no zone to keep
     text = str(value).strip()
+    # Python would read the milliseconds 1712010112123 as a day in 1712, and cut what is finer than a microsecond.
+    if not detail and not _ISO.fullmatch(text):
+        raise ValueError
     return datetime.strptime(text, detail) if detail else datetime.fromisoformat(text)  # noqa: DTZ007 - the zone is the text's own
 
 
-def _refuse() -> int:
+def _refuse() -> Any:
     raise ValueError
 
 
 def soft(values: Sequence[object], declared: str) -> pa.Array:
     """Return the values as the type the source declares; where one does not fit, as they are."""
+    if "" in values:
+        return infer(values)  # an empty text is stored: it is not NULL
     try:
         return _declared("", values, declared)
     except ValueError:

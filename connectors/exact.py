@@ -1,0 +1,231 @@
+"""Exact comparison: which of the rows a source yields answer the question.
+
+What a database or engine filters beforehand is coarse and may only let through too much; here
+values are compared in normal form (`dsar.kinds`), as they will be handed on.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import pandas as pd
+import pyarrow as pa
+
+from dsar import kinds, values
+from dsar.datamap import Table
+from dsar.errors import NotOffered, SourceBroken
+from dsar.source import Asked, Match, Others, Rows, Settings
+
+CHUNK = 10_000  # rows in memory at once
+PHONE_PUNCTUATION = " +-()./"  # what a phone number may hold besides digits without changing which number it is
+PHONE_TAIL = 6
+
+T = TypeVar("T")
+
+
+class Look(NamedTuple):
+    """A column, and the normal forms of one kind that are looked for in it."""
+
+    column: str
+    kind: str
+    forms: Sequence[str]
+
+
+class Chunk(Protocol):
+    """Some rows of a table, not yet compared."""
+
+    def values(self, column: str) -> Sequence[object]:
+        """Return one column's values, typed as they will be handed on."""
+        ...
+
+    def frame(self, positions: Sequence[int]) -> pd.DataFrame:
+        """Return these rows with all their columns."""
+        ...
+
+
+class Question(Protocol):
+    """Anything that rows can be compared with."""
+
+    def rows(self, chunk: Chunk) -> Rows | None:
+        """Return the chunk's rows that are meant, or None."""
+        ...
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Rows as plain Python values, typed only where they are looked at or handed on."""
+
+    columns: Mapping[str, Sequence[object]]
+    typed: Callable[[str, Sequence[object]], pa.Array]
+
+    def values(self, column: str) -> Sequence[object]:
+        """Return one column's values, typed as they will be handed on."""
+        plain: list[object] = self.typed(column, self.columns[column]).to_pylist()
+        return plain
+
+    def frame(self, positions: Sequence[int]) -> pd.DataFrame:
+        """Return these rows with all their columns."""
+        return values.to_frame(pa.table({name: self.typed(name, [column[p] for p in positions]) for name, column in self.columns.items()}))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A match: the columns to look in, and which ask wants which normal form."""
+
+    columns: tuple[tuple[str, str], ...]  # column, kind
+    asked: Mapping[tuple[str, str], tuple[str, ...]]  # kind, normal form → ask ids
+    region: str | None
+    part: range  # of `asked`, by position: which forms this part of the question is about
+
+    def forms(self, kind: str) -> list[str]:
+        """Return the wanted normal forms of one kind in this part."""
+        return [form for k, form in list(self.asked)[self.part.start : self.part.stop] if k == kind]
+
+    def split(self, size: int) -> Iterator["Wanted"]:
+        """Yield the question in parts of at most `size` forms; every row answers exactly one of them."""
+        for start in range(0, len(self.asked), size):
+            yield replace(self, part=range(start, min(start + size, len(self.asked))))
+
+    def rows(self, chunk: Chunk) -> Rows | None:
+        """Return the chunk's rows that are wanted, each once with all its asks, or None."""
+        hits: dict[int, dict[tuple[str, str, str], None]] = {}
+        for column, kind in self.columns:
+            possible = _possible(kind, {form for k, form in self.asked if k == kind})
+            for row, value in enumerate(chunk.values(column)):
+                if value is not None and possible(value):
+                    form = kinds.normal(kind, value, self.region)
+                    if form is not None and (kind, form) in self.asked:
+                        hits.setdefault(row, {})[column, kind, form] = None
+        order = {want: n for n, want in enumerate(self.asked)}
+        mine = sorted(row for row, found in hits.items() if min(order[kind, form] for _, kind, form in found) in self.part)
+        if not mine:
+            return None
+        asks = (Asked(n, ask_id, column) for n, row in enumerate(mine) for column, kind, form in hits[row] for ask_id in self.asked[kind, form])
+        return Rows(chunk.frame(mine), tuple(dict.fromkeys(asks)))
+
+
+@dataclass(frozen=True)
+class KeySet:
+    """Exactly the rows with these keys."""
+
+    columns: tuple[str, ...]
+    keys: frozenset[tuple[str | None, ...]]
+
+    def rows(self, chunk: Chunk) -> Rows | None:
+        """Return the chunk's rows that bear one of the keys, or None."""
+        found = zip(*(chunk.values(c) for c in self.columns), strict=True)
+        mine = [n for n, key in enumerate(found) if tuple(_bare(v) for v in key) in self.keys]
+        return Rows(chunk.frame(mine)) if mine else None
+
+
+def wanted(ask: Match, table: Table, settings: Settings) -> Wanted:
+    """Return a match ready to be compared; raises `NotOffered` where a want is limited to a period."""
+    if any(w.since or w.until for w in ask.wanted):
+        raise NotOffered("rows of a period only cannot be asked for", where=f"{settings.name}.{ask.table}")
+    searched = {w.kind: table.match_columns(w.kind, settings.name) for w in ask.wanted}
+    asked: dict[tuple[str, str], dict[str, None]] = {}
+    for want in ask.wanted:
+        if searched[want.kind]:
+            asked.setdefault((want.kind, want.value), {})[want.ask_id] = None
+    columns = tuple((column, kind) for kind, found in searched.items() for column in found)
+    return Wanted(columns, {want: tuple(ids) for want, ids in asked.items()}, settings.region, range(len(asked)))
+
+
+def key_set(columns: tuple[str, ...], keys: Iterable[tuple[object, ...]]) -> KeySet:
+    """Return keys ready to be compared."""
+    return KeySet(columns, frozenset(tuple(_bare(v) for v in key) for key in keys))
+
+
+def tally(ask: Others, counts: Iterable[tuple[object, int]]) -> Rows:
+    """Return, for each value asked about, the rows that refer to it: a frame of `value` and `rows`."""
+    found: Counter[str | None] = Counter()
+    for value, rows in counts:
+        found[kinds.normal("key", value)] += rows
+    known = {v: n for v in dict.fromkeys(ask.values) if (form := kinds.normal("key", v)) is not None and (n := found[form])}
+    return Rows(values.frame({"value": list(known), "rows": list(known.values())}, {"rows": "integer"}))
+
+
+def limited(found: Iterable[Rows], ask: Match, settings: Settings, columns: Iterable[str]) -> Iterator[Rows]:
+    """Yield the rows; raises `SourceBroken` before the first where there are more than `ask.limit`."""
+    held: list[Rows] = []
+    total = 0
+    for part in found:
+        total += len(part.frame)
+        if ask.limit is None:
+            yield part
+        elif total > ask.limit:
+            raise SourceBroken(
+                f"more than {ask.limit} rows match by {', '.join(dict.fromkeys(columns))} ({total} when reading stopped)",
+                where=f"{settings.name}.{ask.table}",
+                remedy="check the columns under `match`: this is no single person's column",
+            )
+        else:
+            held.append(part)
+    yield from held
+
+
+def strict(settings: Settings, table: str, column: str, found: Sequence[object], declared: str) -> pa.Array:
+    """Return the values as the type the map declares; raises `SourceBroken` where one does not fit."""
+    try:
+        return values.to_arrow(values.frame({column: found}, {column: declared}))[column].combine_chunks()
+    except ValueError as error:
+        raise SourceBroken(str(error), where=f"{settings.name}.{table}", remedy="correct `type` in dsar.toml, or the value at its source") from error
+
+
+def declared_type(table: Table, column: str) -> str | None:
+    """Return the logical type the map declares for a column, if any."""
+    known = table.columns.get(column)
+    return known.type if known else None
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the items in lists of at most `size`."""
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some
+
+
+def phone_tails(forms: Iterable[str]) -> list[str] | None:
+    """Return the last digits by which a stored spelling of these E.164 numbers is told, or None.
+
+    A national number keeps its last six digits under every prefix; where one may be shorter (a
+    country code has up to three digits), its spellings cannot be told by their end.
+    """
+    known = [form for form in forms if re.fullmatch(r"\+[0-9]+", form)]
+    if any(len(form) < 1 + 3 + PHONE_TAIL for form in known):
+        return None
+    return sorted({form[-PHONE_TAIL:] for form in known})
+
+
+def plain(forms: Iterable[str]) -> list[str]:
+    """Return the forms in printable ASCII: a value with another character is compared in any case."""
+    return [form for form in forms if re.fullmatch("[ -~]+", form)]
+
+
+def _possible(kind: str, forms: set[str]) -> Callable[[object], bool]:
+    """Return a cheap test that never rules out a value whose normal form is among the forms."""
+    if kind == "email":
+
+        def email(value: object) -> bool:
+            text = str(value)
+            return not text.isascii() or text.strip().lower() in forms
+
+        return email
+    tails = phone_tails(forms) if kind == "phone" else None
+    if tails is None:
+        return lambda _: True
+    table: dict[Any, None] = dict.fromkeys(map(ord, PHONE_PUNCTUATION))
+
+    def phone(value: object) -> bool:
+        digits = str(value).translate(table)
+        return digits[-PHONE_TAIL:] in tails or not (digits.isascii() and digits.isdigit())
+
+    return phone
+
+
+def _bare(value: object) -> str | None:
+    # Two text keys that differ only in a blank are two rows; a number is the same key however it is typed.
+    return value if isinstance(value, str) else kinds.normal("key", value)

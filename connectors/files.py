@@ -1,0 +1,202 @@
+"""csv and xlsx files, row by row: constant memory, and a file that is not whole is an error.
+
+Each reader yields the column names first, then one list per row with None for an empty cell.
+Errors name file and line, never what stands there.
+"""
+
+import codecs
+import csv
+import io
+import warnings
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, BinaryIO
+from zipfile import ZipFile
+
+import openpyxl
+
+from dsar.datamap import File
+from dsar.errors import SourceBroken
+
+_FIELD_LIMIT = 2**24  # characters: a long note is not an error, a whole file in one field is
+_AT_ONCE = 1_000
+
+_Row = tuple[Any, ...]  # of cells
+
+
+def csv_rows(path: Path, file: File) -> Generator[Sequence[object], None, None]:
+    """Yield the header and the rows of a csv file.
+
+    What the map does not say is found out: encoding (a BOM, UTF-8, else cp1252) and delimiter (the
+    header's). Raises `OSError` where it cannot be opened, `SourceBroken` where it is damaged.
+    """
+    csv.field_size_limit(_FIELD_LIMIT)
+    with path.open("rb") as raw:
+        lines = _lines(raw, file.encoding, path.name)
+        head = next(lines, "").removeprefix("\ufeff")
+        reader = csv.reader(chain([head], lines), delimiter=file.delimiter or _delimiter(head), strict=True)
+        columns = None
+        for line, row in _records(reader, path.name):
+            if columns is None:
+                columns = _header(row, f"{path.name}, line {line}")
+                yield columns
+            elif len(row) != len(columns):
+                raise SourceBroken(f"{len(row)} fields instead of {len(columns)}", where=f"{path.name}, line {line}", remedy="export the file again")
+            else:
+                yield [v or None for v in row]
+        if columns is None:
+            raise SourceBroken("is empty: there is no header line", where=path.name, remedy="export the file again")
+
+
+def xlsx_rows(path: Path, sheet: str | None) -> Generator[Sequence[object], None, None]:
+    """Yield the header and the rows of a sheet (the first where none is named), values as cells hold them.
+
+    A formula counts by its stored result. Raises `OSError` where the file cannot be opened,
+    `SourceBroken` where a row or a formula's result is not there.
+    """
+    with path.open("rb") as raw, path.open("rb") as again:
+        rows = _sheet(raw, path.name, sheet, results=True)
+        if _has_formulas(path):
+            rows = _complete(rows, _sheet(again, path.name, sheet, results=False), path.name)
+        columns = None
+        for line, row in enumerate(rows, 1):
+            cells = [None if cell.value == "" else cell.value for cell in row]
+            while cells and cells[-1] is None:
+                cells.pop()
+            if not cells:
+                continue
+            if columns is None:
+                columns = _header(["" if v is None else str(v) for v in cells], f"{path.name}, line {line}")
+                yield columns
+            elif len(cells) > len(columns):
+                raise SourceBroken(f"{len(cells)} fields instead of {len(columns)}", where=f"{path.name}, line {line}", remedy="name every column")
+            else:
+                yield cells + [None] * (len(columns) - len(cells))
+        if columns is None:
+            raise SourceBroken("is empty: there is no header line", where=path.name, remedy="name the sheet in dsar.toml, or export the file again")
+
+
+def sheet_names(path: Path) -> list[str]:
+    """Return the names of a workbook's sheets, hidden ones too."""
+    with path.open("rb") as raw, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return [s.title for s in openpyxl.load_workbook(raw, read_only=True, keep_links=False).worksheets]
+
+
+# -- csv --------------------------------------------------------------------------------------------
+
+
+def _lines(raw: io.BufferedReader, encoding: str | None, name: str) -> Iterator[str]:
+    start = raw.peek(3)
+    if encoding is None and start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    if encoding is None:
+        yield from _guessed(raw, "utf-8" if start.startswith(codecs.BOM_UTF8) else None, name)
+        return
+    try:
+        yield from io.TextIOWrapper(raw, encoding=encoding, newline="")
+    except (UnicodeError, LookupError) as error:
+        raise _not_in(encoding, name) from error
+
+
+def _guessed(raw: Iterable[bytes], encoding: str | None, name: str) -> Iterator[str]:
+    # Up to the first line beyond ASCII both encodings read alike, so one pass is enough to tell them apart.
+    for number, line in enumerate(raw, 1):
+        if encoding is None and not line.isascii():
+            encoding = "utf-8" if _is_utf8(line) else "cp1252"
+        try:
+            yield line.decode(encoding or "ascii")
+        except UnicodeDecodeError as error:
+            raise _not_in(encoding or "ascii", f"{name}, line {number}") from error
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _not_in(encoding: str, where: str) -> SourceBroken:
+    return SourceBroken(f"is not written in {encoding}", where=where, remedy="name the file's `encoding` in dsar.toml")
+
+
+def _delimiter(head: str) -> str:
+    return max(",;\t", key=lambda d: len(next(csv.reader([head], delimiter=d), [])))
+
+
+def _records(reader: Any, name: str) -> Iterator[tuple[int, list[str]]]:
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise SourceBroken(
+                "a quote, a line end or an overlong field is not as csv demands", where=f"{name}, line {line}", remedy="export the file again"
+            ) from error
+        if row:
+            yield line, row
+
+
+def _header(cells: Sequence[str], where: str) -> list[str]:
+    names = [c.strip().removeprefix("\ufeff").strip() for c in cells]
+    # By number, not by name: where the header is missing, these are a person's data.
+    for n, name in enumerate(names, 1):
+        if not name:
+            raise SourceBroken(f"column {n} has no name", where=where, remedy="give every column a name")
+        if name in names[: n - 1]:
+            raise SourceBroken(f"columns {names.index(name) + 1} and {n} have the same name", where=where, remedy="give every column its own name")
+    return names
+
+
+# -- xlsx -------------------------------------------------------------------------------------------
+
+
+def _sheet(raw: BinaryIO, name: str, sheet: str | None, *, results: bool) -> Iterator[_Row]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # styles and validations, which are not read
+        book = openpyxl.load_workbook(raw, read_only=True, data_only=results, keep_links=False)
+    found = next((s for s in book.worksheets if sheet in {None, s.title}), None)
+    if found is None:
+        raise SourceBroken("the workbook has no such sheet", where=name, remedy="mend `sheet` in dsar.toml")
+    found.reset_dimensions()  # some programs write wrong ones, and rows beyond them would be left out
+    rows = found.iter_rows()
+    while some := _quietly(rows):
+        yield from some
+
+
+def _quietly(rows: Iterator[_Row]) -> list[_Row]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        # openpyxl would replace the value of such a cell by an error text.
+        warnings.filterwarnings("error", ".*marked as a date.*", UserWarning)
+        return list(islice(rows, _AT_ONCE))
+
+
+def _has_formulas(path: Path) -> bool:
+    with ZipFile(path) as book:
+        for part in book.namelist():
+            if part.startswith("xl/worksheets/"):
+                with book.open(part) as xml:
+                    before = b""
+                    while block := xml.read(2**20):
+                        if b"<f>" in (text := before + block) or b"<f " in text or b"<f/" in text:
+                            return True
+                        before = block[-3:]
+    return False
+
+
+def _complete(results: Iterable[_Row], formulas: Iterable[_Row], name: str) -> Iterator[_Row]:
+    """Yield the rows of results; raises `SourceBroken` where a formula has none stored."""
+    for line, (row, written) in enumerate(zip(results, formulas, strict=True), 1):
+        for cell, formula in zip(row, written, strict=True):
+            # An empty text as result is stored as type 'str' without a value.
+            if cell.value is None and formula.data_type == "f" and cell.data_type != "str":
+                raise SourceBroken(
+                    "a formula has no stored result", where=f"{name}, line {line}", remedy="open the workbook, save it, and collect again"
+                )
+        yield row

@@ -1,0 +1,280 @@
+"""Tables that are files: csv, xlsx and parquet, as other systems export them.
+
+A mapped table names its file (`file.path`: relative to the workspace, `${WORKSPACE}` allowed). A
+source may also name a file or a folder as its `url`: then each csv, xlsx or parquet file in it is
+a table called like the file without its ending; a workbook of several sheets is one table per
+sheet, `file.sheet` (just `sheet` where the `url` is that one file). A mapped table without `file`
+is looked up by that name. Files lying there unmapped, and unmapped sheets of a mapped workbook,
+are listed by `schema()`, so that `dsar check` can name them.
+
+csv and xlsx are read once for any number of subjects, in chunks; a csv value is text unless the
+map declares its `type`, and an empty cell is NULL.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from connectors import exact
+from connectors.exact import Look
+from connectors.files import csv_rows, sheet_names, xlsx_rows
+from dsar import datamap, kinds, values
+from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
+from dsar.source import Ask, Can, Done, Keys, Match, Others, Part, Rows, Schema, Settings, Text
+
+_CSV, _XLSX, _PARQUET = (".csv", ".tsv", ".txt"), (".xlsx", ".xlsm"), (".parquet",)
+_LISTED = (".csv", ".tsv", *_XLSX, *_PARQUET)
+_COMMA = str.maketrans(",.", ".,")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a table lies and how it is read."""
+
+    path: Path
+    file: datamap.File
+
+    @property
+    def suffix(self) -> str:
+        return self.path.suffix.lower()
+
+
+class Lake:
+    """A set of exported files."""
+
+    can = Can(many=True, others=True)
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def schema(self) -> Mapping[str, Schema]:
+        """Return every file and sheet with its columns; no row is read, a mapped file that is missing is absent.
+
+        Raises `SourceUnreachable` where the source's folder, or every one of its files, is missing.
+        """
+        places = self._places()
+        there = {name: place for name, place in places.items() if place.path.is_file()}
+        if not there:
+            raise SourceUnreachable(
+                "none of its files is there", where=f"sources.{self.settings.name}", remedy="put the exported files where dsar.toml says"
+            )
+        return {name: Schema(self._columns(name, place)) for name, place in there.items()}
+
+    def read(self, ask: Ask) -> Iterator[Part]:
+        """Answer one question as a stream of parts that ends with `Done`; raises `NotOffered` for `Text`."""
+        match ask:
+            case Match():
+                return self._match(ask, exact.wanted(ask, self._mapped(ask.table), self.settings))
+            case Keys():
+                return self._keys(ask, self._mapped(ask.table))
+            case Others():
+                self._mapped(ask.table)
+                return self._others(ask)
+            case Text():
+                raise NotOffered("text inside columns cannot be searched", where=f"{self.settings.name}.{ask.table}")
+
+    def _match(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
+        looks = tuple(Look(column, kind, wanted.forms(kind)) for column, kind in wanted.columns)
+        with self._table(ask.table, [c for c, _ in wanted.columns]) as table:
+            found = table.rows(wanted, looks, every=False)
+            yield from exact.limited(found, ask, self.settings, (c for c, _ in wanted.columns))
+            yield table.done()
+
+    def _keys(self, ask: Keys, mapped: datamap.Table) -> Iterator[Part]:
+        with self._table(ask.table, mapped.key) as table:
+            forms = [[kinds.normal("key", key[n]) for key in ask.keys] for n in range(len(mapped.key))]
+            # NULL and blank keys have no form to look for: then the other columns have to tell.
+            looks = tuple(Look(c, "key", [f for f in some if f]) for c, some in zip(mapped.key, forms, strict=True) if all(some))
+            yield from table.rows(exact.key_set(mapped.key, ask.keys), looks, every=True)
+            yield table.done()
+
+    def _others(self, ask: Others) -> Iterator[Part]:
+        with self._table(ask.table, [ask.column]) as table:
+            counts = exact.tally(ask, table.counts(ask.column, [f for v in ask.values if (f := kinds.normal("key", v))]))
+            if len(counts.frame):
+                yield counts
+            yield Done(table.read, len(counts.frame))
+
+    def _mapped(self, table: str) -> datamap.Table:
+        if table not in self.settings.declared.tables:
+            raise SourceBroken("is not a table of the data map", where=f"{self.settings.name}.{table}", remedy="add it to dsar.toml")
+        return self.settings.declared.tables[table]
+
+    @contextmanager
+    def _table(self, name: str, needed: Sequence[str]) -> Iterator["_Grid | _Parquet"]:
+        """Yield a mapped table, opened; every error of reading becomes one of ours."""
+        place = self._place(name)
+        with _faults(self.settings.name, name, place.path):
+            table = _Parquet(self.settings, name, place) if place.suffix in _PARQUET else _Grid(self.settings, name, place)
+            lost = [c for c in needed if c not in table.columns]
+            if lost:
+                raise SourceBroken(
+                    f"{place.path.name} has no column {', '.join(lost)}",
+                    where=f"{self.settings.name}.{name}",
+                    remedy="mend dsar.toml, or export the file again",
+                )
+            try:
+                yield table
+            finally:
+                table.close()
+
+    def _place(self, name: str) -> _Place:
+        file = self.settings.declared.tables[name].file
+        if file:
+            return _Place(self._path(file.path), file)
+        if not self.settings.declared.url:
+            raise SourceBroken("names no file", where=f"{self.settings.name}.{name}", remedy="set file = { path = … } in dsar.toml")
+        places = self._places()
+        if name not in places:
+            raise SourceUnreachable("no file of this name is there", where=f"{self.settings.name}.{name}", remedy="put the exported file there")
+        return places[name]
+
+    def _path(self, text: str) -> Path:
+        return self.settings.root / self.settings.expand(text)
+
+    def _places(self) -> dict[str, _Place]:
+        """Return every table there is: the mapped files, then what else lies beside or in them."""
+        places = {name: _Place(self._path(t.file.path), t.file) for name, t in self.settings.declared.tables.items() if t.file}
+        mapped = {(place.path.resolve(), place.file.sheet) for place in places.values()}
+        url = self._path(self.settings.declared.url) if self.settings.declared.url else None
+        lying = [*(self._lying(url) if url else []), *(place.path for place in places.values() if place.path.is_file())]
+        for path in dict.fromkeys(lying):
+            for n, (name, sheet) in enumerate(self._tables_in(path, alone=path == url)):
+                if (path.resolve(), sheet) in mapped or (n == 0 and (path.resolve(), None) in mapped):
+                    continue
+                if name in places:
+                    raise SourceBroken(
+                        f"two files are called {name}", where=f"sources.{self.settings.name}", remedy="name each under `file` in dsar.toml"
+                    )
+                places[name] = _Place(path, datamap.File(path=str(path), sheet=sheet))
+        return places
+
+    def _lying(self, url: Path) -> list[Path]:
+        if url.is_file():
+            return [url]
+        if not url.is_dir():
+            raise SourceUnreachable(
+                "there is no such file or folder", where=f"sources.{self.settings.name}.url", remedy="put the exported files there"
+            )
+        return sorted(p for p in url.iterdir() if p.suffix.lower() in _LISTED and p.is_file() and not p.name.startswith((".", "~$")))
+
+    def _tables_in(self, path: Path, *, alone: bool) -> list[tuple[str, str | None]]:
+        """Return the name and sheet of each table in a file."""
+        if path.suffix.lower() not in _XLSX:
+            return [(path.stem, None)]
+        with _faults(self.settings.name, path.stem, path):
+            sheets = sheet_names(path)
+        if len(sheets) == 1:
+            return [(path.stem, sheets[0])]
+        return [(sheet if alone else f"{path.stem}.{sheet}", sheet) for sheet in sheets]
+
+    def _columns(self, name: str, place: _Place) -> dict[str, str | None]:
+        with _faults(self.settings.name, name, place.path):
+            if place.suffix in _PARQUET:
+                from connectors import parquet
+
+                return parquet.columns(place.path)
+            grid = _Grid(self.settings, name, place)
+            grid.close()
+            return dict.fromkeys(grid.columns)
+
+
+class _Grid:
+    """A csv file or a sheet, and what has been read of it so far."""
+
+    def __init__(self, settings: Settings, name: str, place: _Place) -> None:
+        self.settings, self.name, self.file = settings, name, place.file
+        self.mapped = settings.declared.tables.get(name)
+        self.cells = _cells(place)
+        self.columns = [str(c) for c in next(self.cells)]
+        self.read = self.handed = 0
+
+    def close(self) -> None:
+        self.cells.close()
+
+    def done(self) -> Done:
+        return Done(self.read, self.handed)
+
+    def rows(self, question: exact.Question, _: Sequence[Look], *, every: bool) -> Iterator[Rows]:  # noqa: ARG002 - every row is compared anyway
+        for chunk in self._chunks():
+            if (found := question.rows(chunk)) is not None:
+                self.handed += len(found.frame)
+                yield found
+
+    def counts(self, column: str, _: Sequence[str]) -> Iterator[tuple[object, int]]:
+        for chunk in self._chunks():
+            yield from ((value, 1) for value in chunk.values(column))
+
+    def _chunks(self) -> Iterator[exact.Raw]:
+        for rows in exact.batches(self.cells, exact.CHUNK):
+            self.read += len(rows)
+            yield exact.Raw(dict(zip(self.columns, zip(*rows, strict=True), strict=True)), self._typed)
+
+    def _typed(self, column: str, found: Sequence[object]) -> pa.Array:
+        declared = exact.declared_type(self.mapped, column) if self.mapped else None
+        if not declared:
+            return values.infer(found)
+        if self.file.decimal == "," and declared.startswith(("decimal", "number")):
+            # A point is no decimal sign here: it becomes a comma, which no number may hold.
+            found = [v.translate(_COMMA) if isinstance(v, str) else v for v in found]
+        return exact.strict(self.settings, self.name, column, found, declared)
+
+
+class _Parquet:
+    """A parquet file; its rows are found by an engine (`connectors.parquet`)."""
+
+    def __init__(self, settings: Settings, name: str, place: _Place) -> None:
+        # Not before it is needed: the engine takes half a second to load.
+        from connectors import parquet
+
+        self.engine, self.settings, self.name, self.path = parquet, settings, name, place.path
+        self.mapped = settings.declared.tables[name]
+        self.columns = list(parquet.columns(place.path))
+        self.read, self.handed = parquet.length(place.path), 0
+
+    def close(self) -> None:
+        """Nothing stays open between two chunks."""
+
+    def done(self) -> Done:
+        return Done(self.read, self.handed)
+
+    def rows(self, question: exact.Question, looks: Sequence[Look], *, every: bool) -> Iterator[Rows]:
+        for some in self.engine.rows(self.path, self.mapped, looks, every=every):
+            if (found := question.rows(self.engine.ArrowChunk(some, self._typed))) is not None:
+                self.handed += len(found.frame)
+                yield found
+
+    def counts(self, column: str, forms: Sequence[str]) -> Iterator[tuple[object, int]]:
+        found = self.engine.counts(self.path, self.mapped, Look(column, "key", forms))
+        return zip(self._typed(column, found["value"]).to_pylist(), found["rows"].to_pylist(), strict=True)
+
+    def _typed(self, column: str, found: pa.ChunkedArray) -> pa.Array:
+        declared = exact.declared_type(self.mapped, column)
+        return exact.strict(self.settings, self.name, column, found.to_pylist(), declared) if declared else found
+
+
+def _cells(place: _Place) -> Generator[Sequence[object], None, None]:
+    if place.suffix in _XLSX:
+        return xlsx_rows(place.path, place.file.sheet)
+    if place.suffix in _CSV:
+        return csv_rows(place.path, place.file)
+    raise SourceBroken("is none of csv, xlsx and parquet", where=place.path.name, remedy="export it in one of these formats")
+
+
+@contextmanager
+def _faults(source: str, table: str, path: Path) -> Iterator[None]:
+    at = f"{source}.{table}"
+    try:
+        yield
+    except DsarError as error:
+        raise type(error)(error.what, where=at if error.where == at else f"{at}: {error.where}", remedy=error.remedy) from error
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise SourceUnreachable(f"{path.name} cannot be opened ({type(error).__name__})", where=at, remedy="put the exported file there") from error
+    except Exception as error:
+        # Never the reader's own words: they may quote a person's data.
+        raise SourceBroken(
+            f"{path.name} is damaged or not what its ending says ({type(error).__name__})", where=at, remedy="export the file again"
+        ) from error

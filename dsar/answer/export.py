@@ -1,0 +1,114 @@
+"""The portability export: the workbook and the package that go to the requester, or why they do not."""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from dsar.answer import package, workbook
+from dsar.answer.publish import Written, publish
+from dsar.answer.select import Chosen, choose, groups
+from dsar.answer.sheets import Answer, portability_sheets, readme
+from dsar.errors import AnswerIncomplete
+from dsar.find.decisions import Decisions
+from dsar.find.dossier import Dossier
+from dsar.find.listing import Listing, listing
+from dsar.find.outcome import OpenPoint
+from dsar.law import words
+
+RIGHT = "portability"
+
+
+def portability(dossier: Dossier) -> Listing:
+    """What is portable and what is not: columns What, Columns, Rows, Legal basis, Origin, Portable, Why, Article."""
+    datamap = dossier.datamap
+    lines = [
+        (
+            datamap.table(g.address).label,
+            ", ".join(datamap.table(g.address).label_of(c) for c in g.columns),
+            g.rows,
+            words.bases(g.bases),
+            words.ORIGINS[g.origin],
+            g.outcome.answer,
+            g.outcome.sentence,
+            g.outcome.article,
+        )
+        for g in groups(dossier, RIGHT)
+    ]
+    columns = ("What", "Columns", "Rows", "Legal basis", "Origin", "Portable", "Why", "Article")
+    return listing(columns, lines, empty="Nothing was found, so there is nothing to carry over.")
+
+
+def open_points(dossier: Dossier, decisions: Decisions) -> tuple[OpenPoint, ...]:
+    """Return what stands between the dossier and a complete export."""
+    points = list(dossier.open_points)
+    undetermined = {str(g.address) for g in groups(dossier, RIGHT) if g.outcome.answer == "blocked"}
+    points += [OpenPoint(table, "its legal basis is not determined", "determine it in dsar.toml") for table in sorted(undetermined)]
+    if not decisions.get("free text read"):
+        for chosen in choose(dossier, RIGHT, free_text=True):
+            table = dossier.datamap.table(chosen.address)
+            unread = [c for c in chosen.frame.columns if c in table.columns and table.columns[str(c)].free_text and chosen.frame[c].notna().any()]
+            if unread:
+                labels = ", ".join(table.label_of(str(c)) for c in unread)
+                points.append(
+                    OpenPoint(
+                        str(chosen.address),
+                        f"nobody has read yet whom the free text in {labels} speaks of",
+                        "read it, then record the decision 'free text read'",
+                    )
+                )
+    return tuple(points)
+
+
+def export(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> Written:
+    """Write the workbook and the package into the outbox of the case.
+
+    Raises `IdentityNotVerified` while the requester's identity is open, and `AnswerIncomplete` while
+    there are open points, unless the decision to send part 1 is on record. Same dossier, decisions
+    and day: same bytes.
+    """
+    dossier.request.require_identity()
+    points, part_one = open_points(dossier, decisions), decisions.get("part 1")
+    if points and not part_one:
+        raise AnswerIncomplete("; ".join(map(str, points)), where=dossier.request.id, remedy="close these points, or record the decision 'part 1'")
+    chosen = choose(dossier, RIGHT, free_text=decisions.get("free text read") is not None)
+    answer = Answer(dossier, chosen, today, part_one if points else None)
+    stem = f"{_plain(dossier.datamap.controller.name)}_{dossier.request.id}_portability"
+    return Written(tuple(publish(case, "outbox", stem, lambda name, into: _build(answer, name, into))))
+
+
+def _build(answer: Answer, stem: str, into: Path) -> list[Path]:
+    controller = answer.dossier.datamap.controller
+    written = workbook.write(
+        into / f"{stem}.xlsx", portability_sheets(answer), controller=controller.name, zone=controller.zone, attachments_prefix=stem
+    )
+    zipped = package.write(
+        into / f"{stem}.zip",
+        [_data(answer, chosen) for chosen in answer.tables],
+        written,
+        readme=readme(answer, [p.name for p in written]),
+        title=f"Data held by {controller.name}, request {answer.dossier.request.id}",
+        request_id=answer.dossier.request.id,
+        controller=controller.name,
+        created=answer.dossier.collected_at,
+    )
+    return [written[0], zipped, *written[1:]]
+
+
+def _data(answer: Answer, chosen: Chosen) -> package.DataTable:
+    table = answer.dossier.datamap.table(chosen.address)
+    kept: Sequence[str] = [str(c) for c in chosen.frame.columns]
+    portable = [g for g in chosen.groups if g.outcome.answer == "yes"]
+    return package.DataTable(
+        name=str(chosen.address),
+        label=table.label,
+        frame=chosen.frame,
+        columns={c: table.columns[c] for c in kept},
+        key=tuple(k for k in table.key if k in kept),
+        basis=tuple(dict.fromkeys(b for g in portable for b in g.bases)),
+        origin=", ".join(dict.fromkeys(g.origin for g in portable)),
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")

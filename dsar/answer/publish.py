@@ -1,0 +1,85 @@
+"""The outbox: files appear whole, a re-issue gets a version, and what it supersedes leaves."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dsar import files
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files one run put out, the first one to be opened first."""
+
+    files: tuple[Path, ...]
+
+    def _repr_html_(self) -> str:
+        if not self.files:
+            return "<p>Nothing was found, so there is nothing to write.</p>"
+        listed = pd.DataFrame({"File": [f.name for f in self.files], "Bytes": [f.stat().st_size for f in self.files]})
+        return f"<p>In <code>{escape(str(self.files[0].parent))}</code>:</p>" + listed.to_html(index=False)
+
+
+Build = Callable[[str, Path], list[Path]]
+
+
+def publish(case: Path, folder: str, stem: str, build: Build) -> list[Path]:
+    """Build the files named after `stem` and put them into a folder of the case; return their paths.
+
+    `build(stem, into)` writes them. The same content keeps its version; other content becomes
+    `stem_v2`, and the files it supersedes move to `superseded/`.
+    """
+    last = _record(case, folder, stem)
+    work = files.private_dir(case / f".building-{stem}")
+    hashes = _built(work, _name(stem, last["version"]), build)
+    version = last["version"]
+    if last["files"] and hashes != last["files"]:
+        version += 1
+        hashes = _built(work, _name(stem, version), build)
+    target = files.private_dir(case / folder)
+    for name in hashes:
+        files.publish(work / name, target / name)
+    shutil.rmtree(work)
+    files.write_atomic(_record_path(case, folder, stem), json.dumps({"version": version, "files": hashes}, indent=1))
+    _supersede(case, target, stem, keep=set(hashes))
+    return [target / name for name in hashes]
+
+
+def intact(case: Path, folder: str) -> bool:
+    """Whether every file that was put into the folder lies there as it was written."""
+    records = [json.loads(p.read_text(encoding="utf-8")) for p in (case / "published").glob(f"{folder}.*.json")]
+    listed = [(case / folder / name, sha) for record in records for name, sha in record["files"].items()]
+    return all(path.is_file() and files.sha256(path) == sha for path, sha in listed)
+
+
+def _record_path(case: Path, folder: str, stem: str) -> Path:
+    # One record per set of files: two notebooks of one request may publish at the same time.
+    return files.private_dir(case / "published") / f"{folder}.{stem}.json"
+
+
+def _record(case: Path, folder: str, stem: str) -> dict[str, Any]:
+    path = _record_path(case, folder, stem)
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"version": 1, "files": {}}
+    return record
+
+
+def _name(stem: str, version: int) -> str:
+    return stem if version == 1 else f"{stem}_v{version}"
+
+
+def _built(work: Path, stem: str, build: Build) -> dict[str, str]:
+    shutil.rmtree(work)
+    files.private_dir(work)
+    return {path.name: files.sha256(path) for path in build(stem, work)}
+
+
+def _supersede(case: Path, target: Path, stem: str, keep: set[str]) -> None:
+    for path in sorted(target.iterdir()):
+        if path.name.startswith(stem) and path.name not in keep:
+            path.replace(files.private_dir(case / "superseded") / path.name)

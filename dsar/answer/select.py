@@ -1,0 +1,146 @@
+"""Which rows and columns of a dossier a right gives, and what is left out for which reason."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import get_args
+
+import pandas as pd
+
+from dsar import values
+from dsar.datamap import Activity, Address, Basis, Column, Table
+from dsar.find.dossier import Dossier
+from dsar.find.hold import HOLDS
+from dsar.law import rights
+
+_BASES = frozenset(get_args(Basis))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells of one table that share a legal basis and an origin, and what the right gives for them."""
+
+    address: Address
+    columns: tuple[str, ...]
+    rows: int
+    bases: tuple[str, ...]
+    origin: str
+    outcome: rights.Outcome
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One line of *What is not included*."""
+
+    what: str
+    rows: int
+    why: str
+    rule: str
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What of one table goes out: a frame without provenance, and what stays here."""
+
+    address: Address
+    frame: pd.DataFrame
+    groups: tuple[Group, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+NOT_ABOUT_YOU = "Not about you."
+UNREAD = HOLDS["shared"].for_requester
+
+
+def choose(dossier: Dossier, right: str, *, free_text: bool) -> tuple[Chosen, ...]:
+    """Return what a right gives, table by table, for tables in which something was found.
+
+    Columns about another person stay here by rule; columns of free text unless `free_text`,
+    since nobody has read yet whom they speak of.
+    """
+    return tuple(
+        _choose(dossier, address, right, free_text=free_text) for address, found in dossier.tables.items() if found.outcome.rows or found.outcome.held
+    )
+
+
+def groups(dossier: Dossier, right: str) -> tuple[Group, ...]:
+    """Return what the right gives for every kind of data found."""
+    return tuple(group for address, found in dossier.tables.items() if found.outcome.rows for group in _groups(dossier, address, right))
+
+
+def _choose(dossier: Dossier, address: Address, right: str, *, free_text: bool) -> Chosen:
+    table = dossier.datamap.table(address)
+    frame = dossier[str(address)]
+    found = _groups(dossier, address, right)
+    given = {c for g in found if g.outcome.answer == "yes" for c in g.columns}
+    stays = {c for c, column in table.columns.items() if column.other_person or (column.free_text and not free_text)}
+    columns = [c for c in frame.columns if c in given and c not in stays]
+    rows = [
+        n
+        for n, bases in enumerate(_row_bases(dossier, table, frame))
+        if any(_decide(dossier, table, c, bases, right).answer == "yes" for c in columns)
+    ]
+    left_out = (*_refused(dossier, address, found, stays), *_staying(dossier, address, frame, given, free_text=free_text), *_held(dossier, address))
+    return Chosen(address, values.take(frame[columns], rows), found, left_out)
+
+
+def _groups(dossier: Dossier, address: Address, right: str) -> tuple[Group, ...]:
+    table = dossier.datamap.table(address)
+    frame = dossier[str(address)]
+    counted: dict[tuple[tuple[str, ...], str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for bases in _row_bases(dossier, table, frame):
+        for name, column in table.columns.items():
+            counted[_bases(column, bases), _origin(dossier.datamap.activity(table), column)][name] += 1
+    activity = dossier.datamap.activity(table)
+    return tuple(
+        Group(address, tuple(names), max(names.values()), bases, origin, rights.decide(bases, origin, activity.automated, right))
+        for (bases, origin), names in counted.items()
+    )
+
+
+def _decide(dossier: Dossier, table: Table, name: str, bases: tuple[str, ...], right: str) -> rights.Outcome:
+    activity, column = dossier.datamap.activity(table), table.columns[name]
+    return rights.decide(_bases(column, bases), _origin(activity, column), activity.automated, right)
+
+
+def _row_bases(dossier: Dossier, table: Table, frame: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return the legal bases of each row: the activity's, or what the row's own column says."""
+    if table.basis_column is None:
+        return [tuple(dossier.datamap.activity(table).bases)] * len(frame)
+    return [(str(v) if v in _BASES else "undetermined",) for v in values.pylist(frame[table.basis_column])]
+
+
+def _bases(column: Column, row: tuple[str, ...]) -> tuple[str, ...]:
+    return (column.basis,) if column.basis else row
+
+
+def _origin(activity: Activity, column: Column) -> str:
+    return column.origin or activity.origin
+
+
+def _refused(dossier: Dossier, address: Address, found: tuple[Group, ...], stays: set[str]) -> Iterator[LeftOut]:
+    table = dossier.datamap.table(address)
+    for group in found:
+        columns = [table.label_of(c) for c in group.columns if c not in stays]
+        if group.outcome.answer != "yes" and columns:
+            whole = len(columns) + len(stays) >= len(table.columns)
+            yield LeftOut(table.label if whole else f"{table.label}: {', '.join(columns)}", group.rows, group.outcome.sentence, group.outcome.article)
+
+
+def _staying(dossier: Dossier, address: Address, frame: pd.DataFrame, given: set[str], *, free_text: bool) -> Iterator[LeftOut]:
+    table = dossier.datamap.table(address)
+    for name, column in table.columns.items():
+        filled = sum(v is not None for v in values.pylist(frame[name])) if name in frame else 0
+        if filled and column.other_person:
+            yield LeftOut(f"{table.label}: {table.label_of(name)}", filled, NOT_ABOUT_YOU, "Art. 15(4), 20(4)")
+        elif filled and column.free_text and name in given and not free_text:
+            yield LeftOut(f"{table.label}: {table.label_of(name)}", filled, UNREAD, "Art. 15(4), 20(4)")
+
+
+def _held(dossier: Dossier, address: Address) -> Iterator[LeftOut]:
+    reasons: dict[str, int] = defaultdict(int)
+    for row in values.rows(dossier.tables[address].frame[["dsar_hold"]]):
+        if row["dsar_hold"]:
+            reasons[HOLDS[str(row["dsar_hold"])].for_requester] += 1
+    for reason, rows in reasons.items():
+        yield LeftOut(dossier.datamap.table(address).label, rows, reason, "Art. 15(4), 20(4)")

@@ -1,0 +1,295 @@
+"""The sheets of the requester's workbook, in the order they are read."""
+
+import functools
+import operator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from dsar import values
+from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Table
+from dsar.answer.select import Chosen
+from dsar.datamap import Address
+from dsar.find.decisions import Decision
+from dsar.find.dossier import Dossier
+from dsar.law import words
+from dsar.law.retention import keep_until
+
+_WHAT_YOU_CAN_DO = "Write to us if you think it should be here, or complain: see the sheet Your rights."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All that the sheets are drawn from; `part_one` is the decision to send only a part now."""
+
+    dossier: Dossier
+    chosen: tuple[Chosen, ...]
+    prepared: date
+    part_one: Decision | None = None
+
+    @property
+    def tables(self) -> tuple[Chosen, ...]:
+        """The tables that have rows to show."""
+        return tuple(c for c in self.chosen if len(c.frame) and len(c.frame.columns))
+
+    def title(self, address: Address) -> str:
+        """The sheet of a table: its label, with the system where two tables share one."""
+        labels = [self.dossier.datamap.table(c.address).label for c in self.tables]
+        label = self.dossier.datamap.table(address).label
+        return label if labels.count(label) == 1 else f"{label} {self.dossier.datamap.sources[address.source].label}"
+
+
+def portability_sheets(answer: Answer) -> list[Content]:
+    """Return the sheets of the portability workbook: what it is, the records, and what the law wants said."""
+    return [
+        _read_me(answer),
+        _summary(answer),
+        *(_records(answer, chosen) for chosen in answer.tables),
+        _use(answer),
+        _not_included(answer),
+        _where(answer),
+        _rights(answer),
+        _codes(answer),
+    ]
+
+
+def data_name(address: Address) -> str:
+    """Return where the package keeps a table's machine-readable copy."""
+    return f"data/{address}.csv"
+
+
+def _read_me(answer: Answer) -> Page:
+    dossier, controller = answer.dossier, answer.dossier.datamap.controller
+    rows = sum(len(c.frame) for c in answer.tables)
+    found = f"It holds {rows} record{'s' if rows != 1 else ''}." if rows else "In the systems we searched there is nothing that this right covers."
+    blocks = [
+        Heading("A copy of your data that you can take with you"),
+        Paragraph(
+            "You asked for the data you gave us, and the data recorded while you used our service, in a form that other systems can read "
+            f"(Article 20 of the General Data Protection Regulation). {found} "
+            "It comes from the systems listed on the sheet Where we looked."
+        ),
+        *_part_one(answer),
+        Facts(
+            {
+                "Reference": dossier.request.id,
+                "From": controller.name,
+                "Address": controller.address,
+                "Request received on": dossier.request.received,
+                "Data as of": _local(dossier, dossier.collected_at),
+                "Prepared on": answer.prepared,
+                "Questions to": controller.contact,
+            }
+        ),
+        Heading("How to read this"),
+        Paragraph("The sheet Summary lists everything in this file. Each sheet after it holds one kind of record, numbered in the first column."),
+        Paragraph('"not recorded" means that we hold nothing in that place. Times carry their time zone in the heading of the column.'),
+        Paragraph("What we hold but could not put in here, and why, is on the sheet What is not included."),
+        Paragraph("For another program, use the files in the folder data of the package that came with this workbook: they hold the exact values."),
+    ]
+    return Page("Read me first", tuple(blocks))
+
+
+def _part_one(answer: Answer) -> Iterator[Heading | Paragraph]:
+    if answer.part_one:
+        yield Heading("This is part 1")
+        yield Paragraph(
+            "Some of the records are still being checked. "
+            f"You will have the rest by {answer.part_one.rest_by}. You may complain about this: see Your rights."
+        )
+
+
+def _summary(answer: Answer) -> Page:
+    datamap = answer.dossier.datamap
+    lines = []
+    for chosen in answer.chosen:
+        table = datamap.table(chosen.address)
+        shown = chosen in answer.tables
+        lines.append(
+            (
+                datamap.sources[chosen.address.source].label,
+                table.label,
+                len(chosen.frame) if shown else 0,
+                _span(chosen),
+                _totals(answer, chosen),
+                f"sheet {answer.title(chosen.address)}" if shown else "no",
+                data_name(chosen.address) if shown else "no",
+                "yes, see What is not included" if chosen.left_out else "nothing",
+            )
+        )
+    header = ("System", "What", "Rows", "From – to", "Total", "In this file", "Also in portability file", "Left out")
+    blocks: tuple[Heading | Grid | Paragraph, ...] = (Heading("What we found"), Grid(header, tuple(lines)))
+    return Page(
+        "Summary", blocks if lines else (Heading("What we found"), Paragraph("Nothing was found in the systems listed under Where we looked."))
+    )
+
+
+def _span(chosen: Chosen) -> str:
+    """Return the earliest and latest day in a table's dates, as text; '' where it has none."""
+    days = [
+        day
+        for column in chosen.frame
+        for value in values.pylist(chosen.frame[column])
+        if isinstance(value, date)
+        for day in [value.strftime("%Y-%m-%d")]
+    ]
+    return "" if not days else min(days) if min(days) == max(days) else f"{min(days)} – {max(days)}"
+
+
+def _totals(answer: Answer, chosen: Chosen) -> str:
+    table = answer.dossier.datamap.table(chosen.address)
+    sums = []
+    for name in chosen.frame.columns:
+        column = table.columns.get(str(name))
+        if column and column.total:
+            numbers = [v for v in values.pylist(chosen.frame[name]) if v is not None]
+            if numbers:
+                sums.append(f"{table.label_of(str(name))}: {values.as_text(functools.reduce(operator.add, numbers))}")
+    return "; ".join(sums)
+
+
+def _records(answer: Answer, chosen: Chosen) -> Table:
+    datamap = answer.dossier.datamap
+    table = datamap.table(chosen.address)
+    columns = [str(c) for c in chosen.frame.columns]
+    return Table(
+        title=answer.title(chosen.address),
+        frame=chosen.frame,
+        labels={c: table.label_of(c) for c in columns},
+        codes={c: table.columns[c].values for c in columns if c in table.columns and table.columns[c].values},
+        intro=(f"{table.label}, from {datamap.sources[chosen.address.source].label}",),
+    )
+
+
+def _use(answer: Answer) -> Page:
+    datamap = answer.dossier.datamap
+    lines = []
+    for chosen in answer.chosen:
+        table = datamap.table(chosen.address)
+        activity = datamap.activity(table)
+        for bases, origin in dict.fromkeys((g.bases, g.origin) for g in chosen.groups):
+            lines.append(
+                (table.label, activity.purpose, words.bases(bases), words.ORIGINS[origin], _recipients(answer, chosen), _kept(answer, chosen))
+            )
+    header = ("What", "Purpose", "Legal basis", "Where it comes from", "Who received it", "Kept until")
+    return Page("How we use it", (Heading("Why we hold this, and who received it"), Grid(header, tuple(lines))))
+
+
+def _recipients(answer: Answer, chosen: Chosen) -> str:
+    datamap = answer.dossier.datamap
+    named = [datamap.recipients[r] for r in datamap.activity(datamap.table(chosen.address)).recipients]
+    shown = [f"{r.name} ({r.role}, {r.country}{', ' + r.safeguard if r.safeguard else ''})" for r in named if r.tell]
+    return "; ".join(shown) or "nobody outside our company"
+
+
+def _kept(answer: Answer, chosen: Chosen) -> str:
+    dossier, address = answer.dossier, chosen.address
+    rule = dossier.datamap.activity(dossier.datamap.table(address)).retention
+    if rule is None:
+        return "until it is no longer needed for the purpose"
+    ends = [keep_until(rule, dossier.retention_start(address, row)) for row in values.rows(dossier.rows(address))]
+    known = sorted(e for e in ends if e)
+    last = f", the last until {known[-1]}" if known else ""
+    return f"{rule.period} each{last}. {rule.why} (Art. {rule.article})"
+
+
+def _not_included(answer: Answer) -> Page:
+    lines: list[tuple[str, int | str, str, str, str]] = [
+        (left.what, left.rows, left.why, _article(left.rule), _WHAT_YOU_CAN_DO) for chosen in answer.chosen for left in chosen.left_out
+    ]
+    lines += [
+        (answer.dossier.datamap.table(a).label, "", "We could not search this yet.", "Art. 12(3)", "You will hear from us without asking.")
+        for a, found in answer.dossier.tables.items()
+        if not found.outcome.complete
+    ]
+    if not lines:
+        return Page("What is not included", (Heading("What is not included"), Paragraph("Nothing that we found was left out.")))
+    return Page(
+        "What is not included", (Heading("What is not included, and why"), Grid(("What", "How many", "Why", "Rule", "What you can do"), tuple(lines)))
+    )
+
+
+def _article(rule: str) -> str:
+    return rule if rule.startswith("Art.") else f"Art. {rule}"
+
+
+def _where(answer: Answer) -> Page:
+    dossier = answer.dossier
+    lines = []
+    for address, found in dossier.tables.items():
+        outcome = found.outcome
+        kinds = ", ".join(words.kind(k) for k in outcome.searched_by) or "no record of yours leads here"
+        moment = _local(dossier, outcome.collected_at) if outcome.collected_at else ""
+        result = {"found": f"found {outcome.rows}", "nothing": "nothing"}.get(outcome.state, outcome.state)
+        checking = ", more being checked" if outcome.held else ""
+        lines.append((dossier.datamap.sources[address.source].label, dossier.datamap.table(address).label, kinds, moment, result + checking))
+    grid = Grid(("System", "What", "Searched by", "On", "Result"), tuple(lines))
+    return Page(
+        "Where we looked",
+        (Heading("Where we looked"), Paragraph("We searched these systems for the identifiers you gave us, and what they lead to."), grid),
+    )
+
+
+def _rights(answer: Answer) -> Page:
+    controller = answer.dossier.datamap.controller
+    complaint = (
+        f"You can complain to us (section 164A of the Data Protection Act 2018): write to {controller.contact}. We confirm within 30 days."
+        if controller.regime == "uk"
+        else f"If you are not content with this answer, write to us first if you like: {controller.contact}."
+    )
+    texts = (
+        "You can ask us to correct your data, to erase it or to restrict what we do with it, and object to what we do with it.",
+        "Where you agreed to something you can take that back at any time. Taking your data with you changes none of this.",
+        f"Automated decisions: {controller.automated_decisions.text}",
+        complaint,
+        f"You can complain to the supervisory authority: {controller.supervisory_authority}.",
+        "You can also go to a court.",
+    )
+    return Page("Your rights", (Heading("Your rights"), *(Paragraph(t) for t in texts)))
+
+
+def _codes(answer: Answer) -> Page:
+    datamap = answer.dossier.datamap
+    codes = tuple(
+        (datamap.table(c.address).label, datamap.table(c.address).label_of(str(name)), code, meaning)
+        for c in answer.tables
+        for name in c.frame.columns
+        if str(name) in datamap.table(c.address).columns
+        for code, meaning in datamap.table(c.address).columns[str(name)].values.items()
+    )
+    terms = (
+        ("portable", "what you gave us, or what was recorded while you used our service, on the basis of consent or a contract (Article 20)"),
+        ("legal basis", "the reason in the law that lets us hold your data (Article 6)"),
+        ("recipient", "somebody outside our company who was given your data"),
+        ("not recorded", "we hold nothing in this place"),
+    )
+    blocks: list[Heading | Grid] = [Heading("Words"), Grid(("Word", "Meaning"), terms)]
+    if codes:
+        blocks += [Heading("Codes"), Grid(("Sheet", "Column", "Code", "Meaning"), codes)]
+    return Page("Words and codes", tuple(blocks))
+
+
+def _local(dossier: Dossier, moment: datetime) -> str:
+    zone = dossier.datamap.controller
+    return f"{moment.astimezone(zone.zone):%Y-%m-%d %H:%M} ({zone.timezone})"
+
+
+def readme(answer: Answer, files: Sequence[str]) -> str:
+    """Return the text of the package's README: what to open first, what each file is."""
+    controller = answer.dossier.datamap.controller
+    lines = [
+        f"{controller.name}: a copy of your data, reference {answer.dossier.request.id}",
+        "",
+        f"To read it, open {files[0]} with a spreadsheet program and begin with the sheet Read me first.",
+        "",
+        "The folder data holds the same records for other programs, as CSV and JSON with the exact values;",
+        "datapackage.json describes them (Frictionless Data Package). Opening the CSV files in a spreadsheet",
+        "program may change numbers and dates: use the workbook for reading.",
+        "",
+        "What is not included, and why, stands on the sheet What is not included.",
+        "checksums.sha256 lets you check that the files are as we made them.",
+        "",
+        f"Questions: {controller.contact}",
+        "",
+    ]
+    return "\r\n".join(lines)

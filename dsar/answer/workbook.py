@@ -1,0 +1,163 @@
+"""The one place that writes xlsx: others hand over frames and a layout.
+
+A workbook is built fresh, made free of clocks and program names, opened again and checked, and
+only then gets its name. The same content is the same bytes.
+"""
+
+import io
+import re
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import escape
+from zipfile import ZipFile
+from zoneinfo import ZoneInfo
+
+from openpyxl import Workbook
+
+from dsar import files
+from dsar.answer import cells, draw, look
+from dsar.answer.check import check_workbook
+from dsar.answer.layout import Block, Content, Facts, Grid, Heading, Page, Paragraph, Progress, Table, Worklist, sheet_names
+
+__all__ = [
+    "Block",
+    "Content",
+    "Facts",
+    "Grid",
+    "Heading",
+    "Page",
+    "Paragraph",
+    "Progress",
+    "Table",
+    "Worklist",
+    "check_workbook",
+    "sheet_names",
+    "write",
+]
+
+ROWS = 1_048_576  # rows a sheet can have
+_CORE = (
+    '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+    '<cp:coreProperties xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties"'
+    ' xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:creator>{}</dc:creator></cp:coreProperties>'
+)
+_APP = (
+    '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+    '<Properties xmlns="http://schemas.openxmlformats.org/officeDocument/2006/extended-properties"/>'
+)
+
+
+def write(path: Path, sheets: Sequence[Content], *, controller: str, zone: ZoneInfo, attachments_prefix: str) -> list[Path]:
+    """Write a workbook, and beside it a file for each value that no cell can hold; return all paths, the workbook first.
+
+    Times with a zone are shown in `zone`. `attachments_prefix` begins the names of the attached
+    files (`<prefix>_text-001.txt`, `<prefix>_file-001.bin`) and must be this workbook's own: those
+    an earlier run left are removed. Raises `UnsafeWorkbook`, and then leaves everything as it was.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as temporary:
+        folder = Path(temporary)
+        attachments = _Attachments(folder, attachments_prefix)
+        book, formulas = _draw(sheets, zone, attachments)
+        book.save(folder / "drawn")
+        finished = folder / "finished.xlsx"
+        _repack(folder / "drawn", finished, controller)
+        check_workbook(finished, formulas, controller=controller)
+        beside = [path.parent / name for name in attachments.names]
+        for name, target in zip(attachments.names, beside, strict=True):
+            files.publish(folder / name, target)
+        files.publish(finished, path)
+    for old in path.parent.iterdir():
+        if old not in beside and attachments.owns(old.name):
+            old.unlink()
+    return [path, *beside]
+
+
+class _Attachments:
+    """The files of values too long for a cell, numbered in the order the cells name them."""
+
+    def __init__(self, folder: Path, prefix: str) -> None:
+        self.folder, self.prefix = folder, prefix
+        self.names: list[str] = []
+        self.counts: Counter[str] = Counter()
+
+    def __call__(self, value: str | bytes) -> str:
+        kind, ending = ("text", "txt") if isinstance(value, str) else ("file", "bin")
+        self.counts[kind] += 1
+        name = f"{self.prefix}_{kind}-{self.counts[kind]:03}.{ending}"
+        files.write_atomic(self.folder / name, value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value)
+        self.names.append(name)
+        return name
+
+    def owns(self, name: str) -> bool:
+        return bool(re.fullmatch(rf"{re.escape(self.prefix)}_(text-\d{{3,}}\.txt|file-\d{{3,}}\.bin)", name))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What stands on one sheet: all of a content, or these rows of a table."""
+
+    content: Content
+    title: str
+    rows: range = range(0)
+
+
+def _parts(content: Content) -> Iterator[_Part]:
+    if not isinstance(content, Table):
+        yield _Part(content, content.title)
+        return
+    count = len(content.frame)
+    capacity = ROWS - len(content.intro) - 5  # title, blank line, header; one line on where it continues, one on long texts
+    for number, start in enumerate(range(0, max(count, 1), capacity), start=1):
+        title = content.title if number == 1 else f"{content.title} ({number})"
+        yield _Part(content, title, range(start, min(count, start + capacity)))
+
+
+def _draw(sheets: Sequence[Content], zone: ZoneInfo, attach: _Attachments) -> tuple[Workbook, frozenset[str]]:
+    parts = [part for content in sheets for part in _parts(content)]
+    names = sheet_names([part.title for part in parts])
+    worklists = {p.content.title: (name, p.content) for p, name in zip(parts, names, strict=True) if isinstance(p.content, Worklist)}
+    blocks = [b for content in sheets if isinstance(content, Page) for b in content.blocks if isinstance(b, Progress)]
+    formulas = {block: draw.progress(block, *worklists[block.worklist]) for block in blocks}
+    book = Workbook(write_only=True)
+    look.styles(book)
+    try:
+        for part, name in zip(parts, names, strict=True):
+            match part.content:
+                case Table() as content:
+                    siblings = [n for p, n in zip(parts, names, strict=True) if p.content is content]
+                    draw.table(book, name, content, part.rows, _intro(content, part.rows, name, siblings), zone=zone, attach=attach)
+                case Page() as content:
+                    draw.page(book, name, content, formulas, attach=attach)
+                case Worklist() as content:
+                    draw.worklist(book, name, content, attach=attach)
+    except BaseException:
+        with suppress(Exception):
+            book.save(io.BytesIO())  # openpyxl then lets go of the rows it keeps in temporary files
+        raise
+    return book, frozenset(f for found in formulas.values() for f in found)
+
+
+def _intro(content: Table, rows: range, name: str, siblings: Sequence[str]) -> list[str]:
+    if len(siblings) == 1:
+        return list(content.intro)
+    others = ", ".join(s for s in siblings if s != name)
+    return [*content.intro, f"Rows {rows.start + 1} to {rows.stop} of {len(content.frame)}; the others are on: {others}."]
+
+
+def _repack(drawn: Path, finished: Path, controller: str) -> None:
+    # openpyxl writes the clock and its own idea of a program into the file, and the clock into every zip entry.
+    ours = {"docProps/core.xml": _CORE.format(escape(cells.visible(controller))), "docProps/app.xml": _APP}
+    with ZipFile(drawn) as source, ZipFile(finished, "w") as target:
+        for old in source.infolist():
+            entry = files.zip_entry(old.filename)
+            if old.filename in ours:
+                target.writestr(entry, ours[old.filename])
+                continue
+            entry.file_size = old.file_size
+            with source.open(old) as data, target.open(entry, "w") as out:
+                shutil.copyfileobj(data, out)

@@ -1,0 +1,221 @@
+"""The `dsar` command: one clear line for an error and exit status 2; a traceback only with --debug."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.resources import files as resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table as Lines
+
+import dsar
+from dsar import datamap as maps
+from dsar.errors import BadMap, DsarError
+from dsar.find.survey import survey
+from dsar.request.register import HEADER, Request
+from dsar.workspace import MAP, REQUESTS, Workspace
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
+out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+_FILES = {".csv", ".xlsx", ".parquet"}
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    workspace: Annotated[Path | None, typer.Option(help="Folder with dsar.toml. [default: $DSAR_WORKSPACE, else the current folder]")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Fulfil data-subject requests: collect, export, erase."""
+    context.obj = workspace
+    os.environ["DSAR_DEBUG"] = "1" if debug else ""
+
+
+def _open(context: typer.Context) -> Workspace:
+    return dsar.open(context.obj)
+
+
+@app.command()
+def demo(folder: Annotated[Path, typer.Argument(help="Where the demo workspace goes; made anew.")] = Path("demo")) -> None:
+    """Invent a small company, answer its requests, and say where the spreadsheets lie."""
+    from fixtures import shop
+
+    if folder.exists() and not (folder / MAP).exists() and any(folder.iterdir()):
+        raise BadMap("this folder is no demo workspace, so it is left alone", where=str(folder), remedy="name another one")
+    shutil.rmtree(folder, ignore_errors=True)
+    shop.build(folder)
+    out.print(f"An invented company with its systems lies in [bold]{folder}[/]. Answering its requests:\n")
+    workspace = dsar.open(folder)
+    status = _batch(workspace, list(workspace.requests.values()), workers=2, timeout=600)
+    made = sorted(p for p in folder.glob("cases/*/*/*.xlsx") if p.parent.name in {"outbox", "worklists"})
+    out.print("\n[bold]For the requesters and the system owners:[/]")
+    for path in made:
+        out.print(f"  {path}")
+    out.print(f"\nTo look at the notebooks: [bold]dsar --workspace {folder} lab[/] (or [bold]make lab[/])")
+    raise typer.Exit(status)
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")]) -> None:
+    """Make a workspace: a commented dsar.toml and an empty requests.csv."""
+    taken = [name for name in (MAP, REQUESTS) if (folder / name).exists()]
+    if taken:
+        raise BadMap(f"{' and '.join(taken)} is there already, so nothing was written", where=str(folder), remedy="name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MAP).write_text(resources("dsar").joinpath("templates", MAP).read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / REQUESTS).write_text(",".join(HEADER) + "\n", encoding="utf-8")
+    (folder / ".gitignore").write_text("# people's data\n/cases/\n/requests.csv\n", encoding="utf-8")
+    out.print(f"{folder / MAP}: describe your systems (`dsar map URL|FILE` helps), then `dsar --workspace {folder} check`")
+
+
+@app.command("map")
+def skeleton_of(
+    address: Annotated[str, typer.Argument(metavar="URL|FILE", help="A database URL, or a csv, xlsx or parquet file.")],
+    name: Annotated[str, typer.Option(help="What the source is called in the map.")] = "source",
+) -> None:
+    """Print a skeleton of [sources.NAME]: tables, columns, keys, foreign keys; categories left to fill."""
+    from dsar.skeleton import skeleton
+    from dsar.source import Settings
+    from dsar.workspace import connector
+
+    path = Path(address)
+    is_file = path.suffix.lower() in _FILES
+    if not is_file and "://" not in address:
+        raise BadMap(
+            "this is neither a database URL nor a csv, xlsx or parquet file", remedy="write sqlite:///shop.db, postgresql://…, or a file's name"
+        )
+    kind = "lake" if is_file else "sql"
+    declared = maps.Source.model_construct(connector=kind, label=name, owner="", url=address, tables={}, ignored={})
+    source = connector(kind)(Settings(name, declared, Path.cwd()))
+    print(skeleton(name, source, url_hint=address, connector=kind, file=path if is_file else None))  # noqa: T201 - TOML for a file, not for a screen
+
+
+@app.command()
+def check(context: typer.Context) -> None:
+    """Compare the map with the sources as they are; exit status 1 if something must be mended."""
+    workspace = _open(context)
+    found = survey(workspace.datamap, workspace.sources())
+    requests = len(workspace.requests)
+    for point in found:
+        out.print(f"[bold]{point.table}[/]: {point.what} — {point.remedy}", markup=True)
+    tables = sum(1 for _ in workspace.datamap.tables())
+    verdict = f"{len(found)} to mend" if found else "all as the map says"
+    out.print(f"{len(workspace.datamap.sources)} sources, {tables} tables, {requests} requests: {verdict}")
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def collect(
+    context: typer.Context,
+    request: Annotated[list[str] | None, typer.Argument(help="Requests; all when left out.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Ask the sources again although there is a snapshot.")] = False,
+) -> None:
+    """Ask all sources once for all requests, and show one outcome per table."""
+    workspace = _open(context)
+    for dossier in workspace.collect_all(_chosen(workspace, request), again=again, progress=lambda table: err.print(f"reading {table}")).values():
+        lines = Lines("What", "Table", "Result", title=dossier.request.id, title_justify="left")
+        for row in dossier.found.itertuples(index=False):
+            lines.add_row(str(row.What), str(row.Table), str(row.Result))
+        out.print(lines)
+
+
+@app.command()
+def batch(
+    context: typer.Context,
+    request: Annotated[list[str] | None, typer.Argument(help="Requests; all when left out.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Notebooks that run at the same time.")] = 2,
+    timeout: Annotated[int, typer.Option(min=1, help="Seconds a notebook cell may take.")] = 600,
+) -> None:
+    """Collect once for all, run the notebooks each request asks for; exit status 1 if any failed."""
+    workspace = _open(context)
+    raise typer.Exit(_batch(workspace, _chosen(workspace, request), workers=workers, timeout=timeout))
+
+
+def _batch(workspace: Workspace, requests: list[Request], *, workers: int, timeout: int) -> int:
+    from dsar.run.batch import batch as run
+    from dsar.run.batch import worst
+
+    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err) as progress:
+        reading = progress.add_task("reading", total=None)
+        running = progress.add_task("notebooks", total=None)
+
+        def planned(jobs: int) -> None:
+            progress.update(reading, description="read", total=1, completed=1)
+            progress.update(running, total=jobs)
+
+        results = run(
+            workspace,
+            requests,
+            workers=workers,
+            timeout=timeout,
+            collecting=lambda table: progress.update(reading, description=f"reading {table}"),
+            planned=planned,
+            finished=lambda _: progress.advance(running),
+        )
+    lines = Lines("Request", "Right", "State", "Seconds", "Why")
+    for result in results:
+        style = {"failed": "red", "waiting": "yellow"}.get(result.state)
+        lines.add_row(result.request, result.right, result.state, f"{result.seconds:.1f}" if result.seconds else "", result.why, style=style)
+    out.print(lines)
+    counts = [f"{sum(r.state == state for r in results)} {state}" for state in ("done", "already done", "waiting", "failed")]
+    out.print(f"{len(results)} to do: {', '.join(counts)}. Files lie in {workspace.root / 'cases'}")
+    return worst(results)
+
+
+@app.command()
+def records(
+    context: typer.Context,
+    request: Annotated[str, typer.Argument()],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show which rows were found for a request, and why: keys only."""
+    workspace = _open(context)
+    listed = workspace.collect(workspace.request(request)).records()
+    if as_json:
+        print(json.dumps(listed, indent=1, ensure_ascii=False))  # noqa: T201 - exactly this text, for programs
+        return
+    lines = Lines("Table", "Outcome", "Key", "Matched on", "Standing")
+    for table, entry in listed.items():
+        for row in entry["rows"] or [{}]:
+            lines.add_row(table, entry["outcome"], str(row.get("key", "")), row.get("matched_on", ""), row.get("standing", ""))
+    out.print(lines)
+
+
+@app.command()
+def lab(context: typer.Context) -> None:
+    """Open JupyterLab on the workspace, with a copy of the notebooks in it."""
+    from dsar.run.batch import NOTEBOOKS
+
+    workspace = _open(context)
+    target = workspace.root / "notebooks"
+    target.mkdir(exist_ok=True)
+    for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
+        if not (target / notebook.name).exists():
+            shutil.copy(notebook, target / notebook.name)
+    env = {**os.environ, "DSAR_WORKSPACE": str(workspace.root)}
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyter", "lab", "--notebook-dir", str(target)], env=env))  # noqa: S603 - our own command
+
+
+def _chosen(workspace: Workspace, ids: list[str] | None) -> list[Request]:
+    return [workspace.request(i) for i in ids] if ids else list(workspace.requests.values())
+
+
+def main() -> None:
+    """Run the command."""
+    try:
+        app()
+    except Exception as error:
+        if os.environ.get("DSAR_DEBUG"):
+            raise
+        # A foreign exception's text may quote a person's data, so only its class is shown.
+        text = (
+            str(error) if isinstance(error, DsarError) else f"{type(error).__name__}: a fault in this toolkit — run again with --debug and report it"
+        )
+        err.print(f"dsar: {text}", style="red", markup=False)
+        sys.exit(2)

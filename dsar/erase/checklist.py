@@ -1,0 +1,144 @@
+"""The deletion checklist: one workbook per system, for its owner to work off and send back."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from dsar.answer import workbook
+from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Progress, Worklist
+from dsar.answer.publish import Written, publish
+from dsar.datamap import Address
+from dsar.erase.plan import TO_DO, Step, plan
+from dsar.errors import AnswerIncomplete
+from dsar.find.decisions import Decisions
+from dsar.find.dossier import Dossier
+from dsar.find.hold import HOLDS
+from dsar.request.register import Request
+
+STATUSES = ("To do", "Done", "Not found", "Not possible", "Question")
+HEADER = (
+    "Step ID", "Request", "System", "Owner", "Record", "Key", "How to find it", "Action", "Columns concerned", "Shared with others?", "Why",
+    "Article", "Keep until / until event", "After step", "Internal due", "Status", "Done by", "Done on", "Evidence ref", "Remark", "Verified",
+)  # fmt: skip
+_FILLED_IN = ("Status", "Done by", "Done on", "Evidence ref", "Remark")
+_ACTIONS = (
+    ("erase", "Delete the whole record."),
+    ("blank", "Empty the columns named, leave the rest."),
+    ("decide", "A date is missing: find out whether it must be kept, and say so under Remark."),
+    ("keep", "Leave it until the date given; the law requires it."),
+    ("not due", "Leave it until the event given, then it is listed again."),
+)
+
+
+def internal_due(request: Request) -> date:
+    """Return the day owners should be done by: 28 days from receipt (ICO's operational target) less 5 working days."""
+    due: pd.Timestamp = pd.Timestamp(request.received + timedelta(days=28)) - pd.offsets.BusinessDay(5)
+    return due.date()
+
+
+def checklist(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> Written:
+    """Write one worklist per system that holds something into the case's `worklists/`.
+
+    Raises `IdentityNotVerified` while the requester's identity is open, and `AnswerIncomplete` while
+    the dossier has open points, unless the decision to begin with part 1 is on record.
+    """
+    dossier.request.require_identity()
+    if dossier.open_points and not decisions.get("part 1"):
+        remedy = "close these points, or record the decision 'part 1'"
+        raise AnswerIncomplete("; ".join(map(str, dossier.open_points)), where=dossier.request.id, remedy=remedy)
+    steps = plan(dossier, today)
+    files = []
+    for name in dossier.datamap.sources:
+        mine = [s for s in steps if s.address.source == name]
+        stem = f"{dossier.request.id}_{name}_worklist"
+        files += publish(case, "worklists", stem, partial(_build, dossier, name, mine))
+    return Written(tuple(files))
+
+
+def _build(dossier: Dossier, source: str, steps: Sequence[Step], stem: str, into: Path) -> list[Path]:
+    if not steps:
+        return []
+    controller = dossier.datamap.controller
+    sheets: list[Content] = [_cover(dossier, source, steps), _steps(dossier, source, steps)]
+    not_here = _not_here(dossier, source)
+    if not_here:
+        sheets.append(not_here)
+    return workbook.write(into / f"{stem}.xlsx", sheets, controller=controller.name, zone=controller.zone, attachments_prefix=stem)
+
+
+def _cover(dossier: Dossier, source: str, steps: Sequence[Step]) -> Page:
+    system, controller = dossier.datamap.sources[source], dossier.datamap.controller
+    counts = Counter[str](s.action for s in steps)
+    facts = Facts(
+        {
+            "System": system.label,
+            "Owner": system.owner,
+            "Request": dossier.request.id,
+            "Please finish by": internal_due(dossier.request),
+            "Records as of": f"{dossier.collected_at.astimezone(controller.zone):%Y-%m-%d %H:%M} ({controller.timezone})",
+            "Questions and this file back to": controller.contact,
+        }
+    )
+    how = (
+        "Work through the sheet Steps from top to bottom: what hangs on a record comes before the record. "
+        "Fill in the marked columns: Status, Done by, Done on. Not found and Not possible need a remark. "
+        "Sorting and filtering are fine; leave the Step ID as it is. Send the file back when nothing is left To do."
+    )
+    grid = Grid(("Action", "What to do", "Records"), tuple((action, text, counts[action]) for action, text in _ACTIONS if counts[action]))
+    return Page(
+        "Start here",
+        (
+            Heading(f"Deletion checklist: {system.label}"),
+            facts,
+            Heading("How to work with it"),
+            Paragraph(how),
+            grid,
+            Heading("Progress"),
+            Progress("Steps", "Status", STATUSES),
+        ),
+    )
+
+
+def _steps(dossier: Dossier, source: str, steps: Sequence[Step]) -> Worklist:
+    rows = tuple(_line(dossier, source, step) for step in steps)
+    return Worklist("Steps", HEADER, rows, choices={"Status": STATUSES}, editable=_FILLED_IN)
+
+
+def _line(dossier: Dossier, source: str, step: Step) -> tuple[str | int | date | None, ...]:
+    system, table = dossier.datamap.sources[source], dossier.datamap.table(step.address)
+    key = ", ".join(map(str, json.loads(step.key)))
+    names = " and ".join(table.key)
+    find = table.find.replace("{key}", key) if table.find else f"{step.address.table}: {names} = {key}"
+    columns = ", ".join(table.label_of(c) for c in step.columns) or "all"
+    due = internal_due(dossier.request)
+    todo = step.action in TO_DO
+    return (
+        step.id, dossier.request.id, system.label, system.owner, table.label, key, find, step.action, columns if todo else "", "no", step.why,
+        step.article, step.until, ", ".join(step.after), due if todo else None, "To do" if todo else "", "", None, "", "", "",
+    )  # fmt: skip
+
+
+def _not_here(dossier: Dossier, source: str) -> Page | None:
+    """List what is no step yet: nobody may touch it, and nobody may take the list for the whole."""
+    lines: list[tuple[str, int | str, str]] = []
+    for address, found in dossier.tables.items():
+        if address.source != source:
+            continue
+        label = dossier.datamap.table(address).label
+        if not found.outcome.complete:
+            lines.append((label, "", found.outcome.words()))
+        lines += [(label, rows, reason) for reason, rows in _held(dossier, address).items()]
+    if not lines:
+        return None
+    text = "Leave these as they are. They come in a later list once they are decided or searched."
+    return Page("Not on this list", (Heading("Not on this list yet"), Paragraph(text), Grid(("Record", "How many", "Why"), tuple(lines))))
+
+
+def _held(dossier: Dossier, address: Address) -> Counter[str]:
+    codes = dossier.tables[address].frame["dsar_hold"].dropna()
+    return Counter(f"held: {HOLDS[str(code)].internal}" for code in codes)

@@ -1,0 +1,134 @@
+"""The erasure plan: per row erase, blank some columns, keep until a date, or not due until an event.
+
+What refers to a row comes before it, and a row stays while anything that refers to it or was
+reached through it stays, is held or was not searched: the rest could not be found again.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Literal
+
+from dsar import values
+from dsar.datamap import Address, Retention, Table
+from dsar.erase.blockers import blockers
+from dsar.find.dossier import Dossier
+from dsar.find.order import reading_order, upstream
+from dsar.law.erasure import GROUNDS
+from dsar.law.retention import keep_until
+
+Action = Literal["erase", "blank", "keep", "not due", "decide"]
+TO_DO: tuple[Action, ...] = ("erase", "blank", "decide")  # what the system owner works on now
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a deletion checklist."""
+
+    id: str
+    address: Address
+    key: str  # JSON list, in the order of the table's key columns
+    action: Action
+    columns: tuple[str, ...]  # empty: the whole row
+    why: str
+    article: str
+    until: date | str | None = None  # a day, or an event in words
+    after: tuple[str, ...] = ()  # steps to be done before this one
+
+
+def plan(dossier: Dossier, today: date) -> tuple[Step, ...]:
+    """Return the steps for every row found, in the order they are worked off.
+
+    Held rows get no step: nothing happens to them before somebody decided whose they are.
+    """
+    rows = {f"{a} {row['dsar_key']}": (a, row) for a in reading_order(dossier.datamap) for row in values.rows(dossier.rows(a))}
+    first = blockers(dossier)
+    steps: dict[str, tuple[Step, ...]] = {}
+    entered: set[str] = set()
+
+    def settle(name: str) -> None:
+        if name in entered or name not in rows:
+            return
+        entered.add(name)
+        for before in first.get(name, ()):
+            settle(before)
+        below = [s for before in first.get(name, ()) for s in steps.get(before, ())]
+        held = any(before not in rows for before in first.get(name, ()))
+        steps[name] = tuple(_row_steps(dossier, *rows[name], today, below, held=held))
+
+    for name in reversed(rows):
+        settle(name)
+    return tuple(step for row_steps in steps.values() for step in row_steps)
+
+
+def _row_steps(dossier: Dossier, address: Address, row: Mapping[str, Any], today: date, below: Sequence[Step], *, held: bool) -> Iterator[Step]:
+    table = dossier.datamap.table(address)
+    first = _step(dossier, address, row, today)
+    if first.action == "erase":
+        first = _while_needed(first, below, held=held, unsearched=_unsearched(dossier, address))
+    yield replace(first, after=tuple(s.id for s in below if s.action in TO_DO))
+    blank = tuple(c for c, column in table.columns.items() if column.erase == "blank" and row.get(c) is not None)
+    if first.action == "keep" and blank:
+        ground = _ground(dossier, table, row)
+        yield replace(
+            first, id=_id(dossier, address, row, "blank"), action="blank", columns=blank, why=ground.sentence, article=ground.article, until=None
+        )
+
+
+def _step(dossier: Dossier, address: Address, row: Mapping[str, Any], today: date) -> Step:
+    table = dossier.datamap.table(address)
+    retention = dossier.datamap.activity(table).retention
+    ground = _ground(dossier, table, row)
+    step = Step(_id(dossier, address, row, "row"), address, row["dsar_key"], "erase", (), ground.sentence, ground.article)
+    if table.open_while and row.get(table.open_while.column) in table.open_while.values:
+        return replace(step, action="not due", why="It is still open, so it is still needed.", article="17(1)(a)", until=table.open_while.until)
+    if retention:
+        return _retained(step, retention, dossier.retention_start(address, row), today)
+    return step
+
+
+def _retained(step: Step, rule: Retention, start: object, today: date) -> Step:
+    until = keep_until(rule, start)
+    if until is None:
+        why = f"{rule.why} (kept {rule.period}), but the date it is counted from is not recorded."
+        return replace(step, action="decide", why=why, article=rule.article)
+    if until > today:
+        return replace(step, action="keep", why=f"{rule.why} (kept {rule.period}).", article=rule.article, until=until)
+    return step
+
+
+def _while_needed(step: Step, below: Sequence[Step], *, held: bool, unsearched: Sequence[Address]) -> Step:
+    """Return the step of a linking row: it stays while what hangs on it stays."""
+    if unsearched:
+        event = f"{', '.join(map(str, unsearched))} has been searched"
+        return replace(step, action="not due", until=event, why="Needed to find rows that could not be searched yet.")
+    if held:
+        return replace(step, action="not due", until="the held rows are decided", why="Needed to find rows that are held.")
+    events = [s.until for s in below if s.action == "not due"]
+    if events:
+        return replace(step, action="not due", until=str(events[0]), why="Needed for a record that is still open.")
+    if any(s.action == "decide" for s in below):
+        return replace(step, action="not due", until="the rows below it are decided", why="Needed for rows that wait for a decision.")
+    kept = [s for s in below if s.action == "keep"]
+    if kept:
+        longest = max(kept, key=lambda s: (isinstance(s.until, date), s.until))
+        return replace(step, action="keep", until=longest.until, why="Needed for a record that must be kept.", article=longest.article)
+    return step
+
+
+def _ground(dossier: Dossier, table: Table, row: Mapping[str, Any]) -> Any:
+    bases = dossier.datamap.activity(table).bases
+    basis = str(row.get(table.basis_column)) if table.basis_column else bases[0]
+    return GROUNDS.get(basis, GROUNDS["undetermined"])
+
+
+def _unsearched(dossier: Dossier, address: Address) -> list[Address]:
+    """Return the incomplete tables that rows of this one are needed to find."""
+    return [a for a, found in dossier.tables.items() if not found.outcome.complete and address in upstream(dossier.datamap, a)]
+
+
+def _id(dossier: Dossier, address: Address, row: Mapping[str, Any], part: str) -> str:
+    # Stable over re-runs, so that a list that comes back can be matched line by line.
+    digest = hashlib.sha256(f"{dossier.request.id}|{address}|{row['dsar_key']}|{part}".encode()).hexdigest()
+    return f"{dossier.request.id}-{digest[:8]}"

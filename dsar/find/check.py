@@ -1,0 +1,100 @@
+"""What a connector's answer must fulfil, checked once for all, so that none can flatter itself."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dsar import kinds, values
+from dsar.datamap import Address, Table
+from dsar.errors import SourceBroken
+from dsar.source import Asked, Done, Malformed, Others, Rows, Schema, Source, Waiting, Want
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One complete answer: its rows, lines that could not be read, and whom it waits for."""
+
+    parts: tuple[Rows, ...]
+    malformed: int = 0
+    waiting: str = ""
+
+
+def drift(address: Address, table: Table, schema: Mapping[str, Schema]) -> tuple[str, tuple[str, ...]]:
+    """Return why the table cannot be read as declared (or ''), and the columns the map does not know."""
+    if address.table not in schema:
+        return f"{address}: the source has no such table — mend its name in dsar.toml", ()
+    real = schema[address.table].columns
+    lost = [c for c in table.columns if c not in real]
+    if lost:
+        return f"{address}: the source has no column {', '.join(lost)} — mend the map or ask the system's owner", ()
+    return "", tuple(c for c in real if c not in table.columns)
+
+
+def checked(address: Address, table: Table, parts: Iterable[object], wanted: Sequence[Want], region: str | None) -> Answer:
+    """Return a source's answer to a match; raises `SourceBroken` where it breaks a promise."""
+    at = str(address)
+    found: list[Rows] = []
+    malformed, waiting, done = 0, "", None
+    for part in parts:
+        if done is not None:
+            raise SourceBroken("the source went on after it said it was done", where=at)
+        match part:
+            case Rows():
+                found.append(part)
+            case Malformed():
+                malformed += part.count
+            case Waiting():
+                waiting = f"{part.owner} until {part.until}" if part.until else part.owner
+            case Done():
+                done = part
+    if done is None:
+        raise SourceBroken("the answer stopped before its end", where=at, remedy="collect again")
+    if done.rows != sum(len(p.frame) for p in found):
+        raise SourceBroken("the source counted other rows than it handed on", where=at, remedy="collect again")
+    _check_keys(at, table, found)
+    wants = {w.ask_id: w for w in wanted}
+    for part in found:
+        _check_asks(address, table, part, wants, region)
+    return Answer(tuple(found), malformed, waiting)
+
+
+def _check_keys(at: str, table: Table, found: Sequence[Rows]) -> None:
+    keys: list[tuple[object, ...]] = []
+    for part in found:
+        missing = [c for c in table.columns if c not in part.frame.columns]
+        if missing:
+            raise SourceBroken(f"rows came without the column {', '.join(missing)}", where=at)
+        keys += zip(*(values.pylist(part.frame[c]) for c in table.key), strict=True)
+    if any(None in key for key in keys):
+        raise SourceBroken("a row has no key, so it could not be found again", where=at, remedy="choose other key columns in dsar.toml")
+    if len(set(keys)) != len(keys):
+        raise SourceBroken("two rows have the same key", where=at, remedy="choose key columns that tell rows apart in dsar.toml")
+
+
+def _check_asks(address: Address, table: Table, part: Rows, wants: Mapping[str, Want], region: str | None) -> None:
+    if {a.row for a in part.asks} != set(range(len(part.frame))):
+        raise SourceBroken("rows came that nobody asked for", where=str(address))
+    columns = {c: values.pylist(part.frame[c]) for c in {a.matched_on for a in part.asks} if c in part.frame.columns}
+    for asked in part.asks:
+        _check_asked(address, table, asked, wants, columns, region)
+
+
+def _check_asked(
+    address: Address, table: Table, asked: Asked, wants: Mapping[str, Want], columns: Mapping[str, Sequence[object]], region: str | None
+) -> None:
+    want = wants.get(asked.ask_id)
+    if want is None or asked.matched_on not in table.match_columns(want.kind, address.source):
+        raise SourceBroken("rows came that nobody asked for", where=str(address))
+    if kinds.normal(want.kind, columns[asked.matched_on][asked.row], region) != want.value:
+        raise SourceBroken("a row came for an identifier it does not bear", where=str(address))
+
+
+def counted(source: Source, ask: Others) -> dict[str, int]:
+    """Return how many rows refer to each value, by the value's normal form; raises `SourceBroken`."""
+    parts = list(source.read(ask))
+    if not parts or not isinstance(parts[-1], Done):
+        raise SourceBroken("the count stopped before its end", where=ask.table)
+    counts: dict[str, int] = {}
+    for row in (row for part in parts if isinstance(part, Rows) for row in values.rows(part.frame)):
+        value = kinds.normal("key", row["value"]) or ""
+        counts[value] = counts.get(value, 0) + int(str(row["rows"]))
+    return counts

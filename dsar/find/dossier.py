@@ -1,0 +1,213 @@
+"""The dossier: a snapshot of all that was collected for one request, and where it lies on disk.
+
+One Parquet file per table and a manifest; a killed run leaves the old snapshot or the new one.
+Each frame holds the table's columns and, for every row, why it is there (`PROVENANCE`).
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from dsar import files, values
+from dsar.datamap import Address, DataMap
+from dsar.errors import DossierMissing
+from dsar.find.hold import HOLDS
+from dsar.find.listing import Listing, listing
+from dsar.find.outcome import OpenPoint, Outcome
+from dsar.request.register import Request
+
+if TYPE_CHECKING:
+    from IPython.display import Image
+
+PROVENANCE = ("dsar_key", "dsar_matched_on", "dsar_standing", "dsar_hold", "dsar_kind", "dsar_via")
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one table gave: its outcome, and its rows with their provenance."""
+
+    outcome: Outcome
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """All that was collected for one request.
+
+    `dossier["source.table"]` is the frame of rows found; held rows are in `held` and nowhere else.
+    """
+
+    request: Request
+    datamap: DataMap
+    collected_at: datetime
+    tables: Mapping[Address, Found]
+    unlisted: Mapping[str, tuple[str, ...]]  # tables of a source that the map neither maps nor ignores
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        """Return the rows found in a table, with the table's own columns."""
+        frame = self._named(name).frame
+        chosen = frame[frame["dsar_standing"] == "found"].drop(columns=list(PROVENANCE))
+        return chosen.reset_index(drop=True)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of the tables that hold rows found."""
+        return (str(a) for a, f in self.tables.items() if f.outcome.rows)
+
+    def _named(self, name: str) -> Found:
+        for address, found in self.tables.items():
+            if str(address) == name:
+                return found
+        raise KeyError(f"{name}: not a table of the map; there are {', '.join(map(str, self.tables))}")
+
+    def rows(self, address: Address) -> pd.DataFrame:
+        """Return the rows found in a table with their provenance (columns `PROVENANCE`)."""
+        frame = self.tables[address].frame
+        return frame[frame["dsar_standing"] == "found"].reset_index(drop=True)
+
+    def row(self, name: str) -> dict[str, Any] | None:
+        """Return the row named "source.table key" (as in `dsar_via`), held or found, or None."""
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, dict[str, Any]]:
+        return {f"{a} {row['dsar_key']}": row for a, f in self.tables.items() for row in values.rows(f.frame)}
+
+    def retention_start(self, address: Address, row: Mapping[str, Any]) -> object:
+        """Return what a row's retention is counted from; a line without a date takes its invoice's."""
+        rule = self.datamap.activity(self.datamap.table(address)).retention
+        while rule and row and rule.from_ not in row:
+            row = self.row(str(row["dsar_via"])) or {}
+        return row.get(rule.from_) if rule else None
+
+    @cached_property
+    def found(self) -> Listing:
+        """What each table gave: columns System, What, Table, Found, Held, Result."""
+        lines = [
+            (self.datamap.sources[a.source].label, self.datamap.table(a).label, str(a), f.outcome.rows, f.outcome.held, f.outcome.words())
+            for a, f in self.tables.items()
+        ]
+        return listing(("System", "What", "Table", "Found", "Held", "Result"), lines, empty="The map has no tables.")
+
+    @cached_property
+    def held(self) -> Listing:
+        """Rows that wait for a human: columns What, Table, Key, Reached by, Why."""
+        lines = [
+            (self.datamap.table(a).label, str(a), row["dsar_key"], _path(row), HOLDS[row["dsar_hold"]].internal)
+            for a, f in self.tables.items()
+            for row in _provenance(f.frame)
+            if row["dsar_standing"] == "held"
+        ]
+        return listing(("What", "Table", "Key", "Reached by", "Why"), lines, empty="Nothing is held.")
+
+    @cached_property
+    def open_points(self) -> tuple[OpenPoint, ...]:
+        """What makes this snapshot incomplete, table by table; empty when nothing does."""
+        points = []
+        for address, found in self.tables.items():
+            outcome = found.outcome
+            if not outcome.complete:
+                points.append(OpenPoint(str(address), outcome.words(), "mend the source and collect again, or answer for it by hand"))
+            if outcome.undeclared:
+                columns = ", ".join(outcome.undeclared)
+                points.append(OpenPoint(str(address), f"the map does not know the column {columns}", "classify it in dsar.toml and collect again"))
+            elif outcome.held:
+                points.append(OpenPoint(str(address), f"{outcome.held} held", "look at dossier.held and decide"))
+        return tuple(points)
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """Return table → {"outcome", "rows": [{"key", "matched_on", "standing"}]}; a key of several columns is a list."""
+        return {str(a): {"outcome": f.outcome.state, "rows": [_record(row) for row in _provenance(f.frame)]} for a, f in self.tables.items()}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every table answered and nothing is held."""
+        return not self.open_points
+
+    def chart(self) -> "Image":
+        """Return a bar chart of rows found and held per table."""
+        from dsar.find.chart import bars
+
+        shown = self.found[self.found["Found"] + self.found["Held"] > 0]
+        names = [f"{what} ({system})" for what, system in zip(shown["What"], shown["System"], strict=True)]
+        return bars(names, shown["Found"].tolist(), shown["Held"].tolist())
+
+    def _repr_html_(self) -> str:
+        head = f"<p><b>{self.request.id}</b>, collected {self.collected_at:%Y-%m-%d %H:%M} UTC: "
+        verdict = "complete</p>" if self.complete else f"<b>not complete</b>, {len(self.open_points)} open point(s)</p>"
+        return head + verdict + self.found._repr_html_()
+
+    # -- on disk ---------------------------------------------------------------------------------
+
+    def save(self, folder: Path) -> None:
+        """Write the snapshot to `folder`, replacing an older one in one step."""
+        fresh = folder.with_name(folder.name + ".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        files.private_dir(fresh)
+        listed = {}
+        for address, found in self.tables.items():
+            name = f"{quote(str(address), safe='. ')}.parquet"
+            pq.write_table(values.to_arrow(found.frame), fresh / name)
+            (fresh / name).chmod(0o600)
+            listed[str(address)] = {"file": name, "sha256": files.sha256(fresh / name), **asdict(found.outcome)}
+        manifest = {
+            "request": self.request.id,
+            "fingerprint": self.request.fingerprint,
+            "map_sha256": self.datamap.sha256,
+            "collected_at": self.collected_at,
+            "unlisted": self.unlisted,
+            "tables": listed,
+        }
+        files.write_atomic(fresh / _MANIFEST, json.dumps(manifest, indent=1, default=values.as_text))
+        files.replace_dir(fresh, folder)
+
+
+def load(folder: Path, request: Request, datamap: DataMap) -> Dossier:
+    """Return the snapshot in `folder`; raises `DossierMissing` where there is none that fits.
+
+    It fits when the map and the request's identifiers are those it was collected for, and every
+    file is as it was written.
+    """
+    files.finish_replace(folder)
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DossierMissing("nothing was collected yet", where=request.id, remedy="run `dsar collect`") from error
+    if (manifest["map_sha256"], manifest["fingerprint"]) != (datamap.sha256, request.fingerprint):
+        raise DossierMissing("it was collected with another data map or other identifiers", where=request.id, remedy="run `dsar collect`")
+    tables = {a: _read(folder, request, manifest["tables"][str(a)]) for a, _ in datamap.tables()}
+    unlisted = {k: tuple(v) for k, v in manifest["unlisted"].items()}
+    return Dossier(request, datamap, datetime.fromisoformat(manifest["collected_at"]), tables, unlisted)
+
+
+def _read(folder: Path, request: Request, entry: dict[str, Any]) -> Found:
+    path = folder / entry.pop("file")
+    if not path.is_file() or files.sha256(path) != entry.pop("sha256"):
+        raise DossierMissing("a file of the snapshot is missing or was changed", where=request.id, remedy="run `dsar collect`")
+    moment = entry.pop("collected_at")
+    entry |= {k: tuple(entry[k]) for k in ("searched_by", "undeclared")}
+    outcome = Outcome(**entry, collected_at=datetime.fromisoformat(moment) if moment else None)
+    return Found(outcome, values.to_frame(pq.read_table(path)))
+
+
+def _provenance(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return values.rows(frame[list(PROVENANCE)])
+
+
+def _record(row: Mapping[str, Any]) -> dict[str, Any]:
+    key = json.loads(row["dsar_key"])
+    return {"key": key[0] if len(key) == 1 else key, "matched_on": row["dsar_matched_on"], "standing": row["dsar_standing"]}
+
+
+def _path(row: Mapping[str, Any]) -> str:
+    start = f"{row['dsar_via']} → " if row["dsar_via"] else "given → "
+    return f"{start}{row['dsar_kind']} → {row['dsar_matched_on']}"

@@ -1,0 +1,39 @@
+"""`dsar check`: compare the data map with the sources as they are today; no person is asked about."""
+
+from collections.abc import Iterator, Mapping
+
+from dsar.datamap import DataMap
+from dsar.errors import DsarError
+from dsar.find.check import drift
+from dsar.find.outcome import OpenPoint
+from dsar.source import Source
+
+
+def survey(datamap: DataMap, sources: Mapping[str, Source | DsarError]) -> list[OpenPoint]:
+    """Return what must be mended before answers are complete; empty when map and sources agree."""
+    return [point for name in datamap.sources for point in _source(datamap, name, sources[name])]
+
+
+def _source(datamap: DataMap, name: str, source: Source | DsarError) -> Iterator[OpenPoint]:
+    try:
+        if isinstance(source, DsarError):
+            raise source
+        schema = source.schema()
+    except DsarError as error:
+        yield OpenPoint(name, error.what, error.remedy)
+        return
+    declared = datamap.sources[name]
+    for address, table in datamap.tables():
+        if address.source == name:
+            failed, undeclared = drift(address, table, schema)
+            if failed:
+                yield OpenPoint(str(address), failed.split(": ", 1)[-1], "until then it is failed in every answer")
+            if undeclared:
+                yield OpenPoint(
+                    str(address), f"the map does not know the column {', '.join(undeclared)}", "classify it; until then the table is held"
+                )
+    for table_name in sorted(set(schema) - set(declared.tables) - set(declared.ignored)):
+        remedy = f"map it, or list it under sources.{name}.ignored with the reason"
+        yield OpenPoint(f"{name}.{table_name}", "is neither mapped nor ignored", remedy)
+    for table_name in sorted(set(declared.ignored) - set(schema)):
+        yield OpenPoint(f"{name}.{table_name}", "is ignored in the map, but the source has no such table", "take it out, or correct its name")

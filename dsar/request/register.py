@@ -1,0 +1,145 @@
+"""The requests of a workspace, read from `requests.csv`.
+
+Columns: `id`, `received` (ISO date), `rights` and `identifiers` (several separated by `;`),
+`verified_on` (ISO date) or `no_reasonable_doubt` (why no proof was asked, Art. 12(6)).
+An identifier is written `kind=value`: `email=ann@example.org; phone=+44…; shop.customer=16`.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from dsar import kinds
+from dsar.datamap import DataMap
+from dsar.errors import BadIdentifier, BadRequests, IdentityNotVerified
+from dsar.request.identity import Identifier
+
+HEADER = ("id", "received", "rights", "identifiers", "verified_on", "no_reasonable_doubt")
+RIGHTS = ("access", "rectification", "erasure", "restriction", "portability", "objection")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One case: who asks (by identifiers), for which rights, since when, and whether we know them."""
+
+    id: str
+    received: date
+    rights: tuple[str, ...]
+    identifiers: tuple[Identifier, ...]
+    verified_on: date | None = None
+    no_reasonable_doubt: str = ""
+
+    @property
+    def identity_settled(self) -> bool:
+        """Whether the requester is known to be the data subject, or no doubt is on record."""
+        return self.verified_on is not None or bool(self.no_reasonable_doubt)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash that changes when the identifiers or their standing change."""
+        content = sorted((i.kind, i.value, i.standing) for i in self.identifiers)
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    def require_identity(self) -> None:
+        """Raise `IdentityNotVerified` unless we know who asks, or it is on record why there is no doubt."""
+        if not self.identity_settled:
+            remedy = "fill in verified_on or no_reasonable_doubt in requests.csv"
+            raise IdentityNotVerified("the requester's identity is not settled, so nothing may leave", where=self.id, remedy=remedy)
+
+    def _repr_html_(self) -> str:
+        settled = f"verified on {self.verified_on}" if self.verified_on else f"no reasonable doubt: {self.no_reasonable_doubt}"
+        facts = {
+            "Request": self.id,
+            "Received": str(self.received),
+            "Rights": ", ".join(self.rights),
+            "Searched by": ", ".join(dict.fromkeys(i.kind for i in self.identifiers)),
+            "Identity": settled if self.identity_settled else "NOT SETTLED — nothing may leave",
+        }
+        return pd.Series(facts).to_frame().to_html(header=False)
+
+
+def read_requests(path: Path, datamap: DataMap) -> dict[str, Request]:
+    """Return the requests by id, in the order of the file; raises `BadRequests` naming each bad line."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRequests("cannot be read as UTF-8 text", where=path.name, remedy=f"write a CSV file with the header {','.join(HEADER)}") from error
+    delimiter = ";" if text.split("\n", 1)[0].count(";") > text.split("\n", 1)[0].count(",") else ","
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    if tuple(reader.fieldnames or ()) != HEADER:
+        raise BadRequests("the header is not the expected one", where=f"{path.name} line 1", remedy=f"write it as {','.join(HEADER)}")
+    requests: dict[str, Request] = {}
+    faults: list[str] = []
+    try:
+        for row in reader:
+            try:
+                request = _request(row, datamap)
+                if request.id.casefold() in {known.casefold() for known in requests}:
+                    raise ValueError("this id stands in the file twice")  # noqa: TRY301
+                requests[request.id] = request
+            except (ValueError, BadIdentifier) as error:
+                faults.append(f"line {reader.line_num}: {error}")
+    except csv.Error as error:
+        faults.append(f"line {reader.line_num}: not CSV ({error})")
+    if faults:
+        more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
+        raise BadRequests("; ".join(faults[:5]) + more, where=path.name, remedy="mend these lines; nothing was done")
+    return requests
+
+
+def _request(row: Mapping[str, str | None], datamap: DataMap) -> Request:
+    if None in row or None in row.values():
+        raise ValueError(f"needs exactly {len(HEADER)} fields")
+    cells = {k: (v or "").strip() for k, v in row.items()}
+    if not _ID.fullmatch(cells["id"]):
+        raise ValueError("id may hold letters, digits, - and _, at most 40")
+    verified_on = _date(cells["verified_on"], "verified_on") if cells["verified_on"] else None
+    doubt = cells["no_reasonable_doubt"]
+    settled = bool(verified_on or doubt)
+    return Request(
+        id=cells["id"],
+        received=_date(cells["received"], "received"),
+        rights=_rights(cells["rights"]),
+        identifiers=_identifiers(cells["identifiers"], datamap, settled=settled),
+        verified_on=verified_on,
+        no_reasonable_doubt=doubt,
+    )
+
+
+def _date(text: str, field: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{field} must be a date like 2026-11-23") from None
+
+
+def _rights(text: str) -> tuple[str, ...]:
+    rights = tuple(dict.fromkeys(part.strip().lower() for part in text.split(";") if part.strip()))
+    if not rights or any(r not in RIGHTS for r in rights):
+        raise ValueError(f"rights must be one or more of {', '.join(RIGHTS)}, separated by ;")
+    return rights
+
+
+def _identifiers(text: str, datamap: DataMap, *, settled: bool) -> tuple[Identifier, ...]:
+    allowed = {*datamap.identifier_kinds(), *kinds.GLOBAL}
+    found: dict[Identifier, None] = {}
+    for part in text.split(";"):
+        if not part.strip():
+            continue
+        kind, equals, value = (p.strip() for p in part.partition("="))
+        if not equals or kind not in allowed:
+            raise ValueError(f"identifiers are written kind=value, with kind one of {', '.join(sorted(allowed))}")
+        normal = kinds.require(kind, value, datamap.controller.region)
+        found[Identifier(kind, normal, "verified" if settled else "claimed")] = None
+    if not found:
+        raise ValueError("needs at least one identifier, such as email=name@example.org")
+    return tuple(found)

@@ -1,0 +1,195 @@
+"""The suite on each engine: how a world is loaded, counted and damaged."""
+
+import csv
+import sqlite3
+from contextlib import closing, contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from unittest import mock
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+from openpyxl.cell import WriteOnlyCell
+
+from connectors import files, parquet
+from connectors.lake import Lake
+from connectors.sql import Sql
+from dsar import values
+from tests.source_suite import SourceSuite
+
+SQL_TYPES = {"integer": "INTEGER", "text": "TEXT", "decimal(12,2)": "NUMERIC(12,2)", "datetime": "DATETIME", "date": "DATE", "boolean": "BOOLEAN"}
+
+
+def as_stored(value):
+    match value:
+        case Decimal():
+            return float(value)  # as SQLite keeps a NUMERIC
+        case datetime():
+            return str(value)
+        case date():
+            return value.isoformat()
+    return value
+
+
+class OnSqlite(SourceSuite):
+    database = "world.db"
+
+    def connect(self, settings):
+        return Sql(settings)
+
+    def url(self, folder):
+        return f"sqlite:///{self.database}"
+
+    def execute(self, folder, *statements):
+        with closing(sqlite3.connect(folder / self.database)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+
+    def load(self, folder, tables):
+        with closing(sqlite3.connect(folder / self.database)) as connection:
+            for name, grid in tables.items():
+                columns = ", ".join(f'"{c}" {SQL_TYPES[t]}' for c, t in grid.columns.items())
+                connection.execute(f'CREATE TABLE "{name}" ({columns}, PRIMARY KEY ({", ".join(grid.key)}))')
+                slots = ", ".join("?" * len(grid.columns))
+                connection.executemany(f'INSERT INTO "{name}" VALUES ({slots})', [tuple(map(as_stored, row)) for row in grid.rows])
+            connection.commit()
+
+    def break_off(self, folder, table):
+        self.execute(folder, f"UPDATE \"{table}\" SET note = CAST(x'6e6f7465ff' AS TEXT) WHERE id = (SELECT max(id) FROM \"{table}\")")
+
+    def drop(self, folder, table):
+        self.execute(folder, f'DROP TABLE "{table}"')
+
+    def take_down(self, folder):
+        (folder / self.database).unlink()
+
+    @contextmanager
+    def counting(self, table):
+        statements = []
+
+        def note(_connection, _cursor, statement, *_):
+            if f"FROM {table}" in statement:
+                statements.append(statement)
+
+        sa.event.listen(sa.Engine, "before_cursor_execute", note)
+        try:
+            yield lambda: len(statements)
+        finally:
+            sa.event.remove(sa.Engine, "before_cursor_execute", note)
+
+
+class OnFiles(SourceSuite):
+    suffix = ""
+
+    def connect(self, settings):
+        return Lake(settings)
+
+    def file(self, table):
+        return {"path": f"{table}{self.suffix}"}
+
+    def path(self, folder, table):
+        return folder / f"{table}{self.suffix}"
+
+    def drop(self, folder, table):
+        self.path(folder, table).unlink()
+
+    def take_down(self, folder):
+        for path in folder.glob(f"*{self.suffix}"):
+            path.unlink()
+
+    reader = (files, "csv_rows")
+
+    @contextmanager
+    def counting(self, table):
+        module, function = self.reader
+        from connectors import lake
+
+        holder = lake if hasattr(lake, function) else module
+        original = getattr(holder, function)
+        with mock.patch.object(holder, function, side_effect=original) as spy:
+            yield lambda: sum(1 for call in spy.call_args_list if call.args[0].stem == table)
+
+
+class OnCsv(OnFiles):
+    suffix = ".csv"
+    folds_empty = True
+    needs_types = True
+    encoding, delimiter, decimal = "utf-8", ",", "."
+    declared: dict = {}
+
+    def file(self, table):
+        return {**super().file(table), **self.declared}
+
+    def cell(self, value):
+        text = values.as_text(value)
+        return text.replace(".", self.decimal) if isinstance(value, Decimal) else text
+
+    def load(self, folder, tables):
+        for name, grid in tables.items():
+            with self.path(folder, name).open("w", encoding=self.encoding, newline="") as file:
+                writer = csv.writer(file, delimiter=self.delimiter)
+                writer.writerow(grid.columns)
+                writer.writerows([self.cell(v) for v in row] for row in grid.rows)
+
+    def break_off(self, folder, table):
+        path = self.path(folder, table)
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:-1]) + lines[-1].split(self.delimiter.encode(self.encoding))[0])
+
+
+class OnXlsx(OnFiles):
+    suffix = ".xlsx"
+    folds_empty = True
+    needs_types = True
+    many_rows = 10_500
+    reader = (files, "xlsx_rows")
+
+    def load(self, folder, tables):
+        for name, grid in tables.items():
+            book = openpyxl.Workbook(write_only=True)
+            sheet = book.create_sheet(name)
+            sheet.append(list(grid.columns))
+            for row in grid.rows:
+                sheet.append([self.cell(sheet, v) for v in row])
+            book.save(self.path(folder, name))
+
+    def cell(self, sheet, value):
+        if isinstance(value, int) and abs(value) > 2**53:
+            value = str(value)  # a number in a workbook has 15 digits
+        cell = WriteOnlyCell(sheet, float(value) if isinstance(value, Decimal) else value)
+        if isinstance(value, str):
+            cell.data_type = "s"
+        return cell
+
+    def break_off(self, folder, table):
+        path = self.path(folder, table)
+        raw = bytearray(path.read_bytes())
+        middle = raw.find(b"xl/worksheets/sheet1.xml") + 60_000
+        raw[middle : middle + 200] = b"\xff" * 200
+        path.write_bytes(bytes(raw))
+
+
+class OnParquet(OnFiles):
+    suffix = ".parquet"
+    reader = (parquet, "rows")
+    ARROW = {
+        "integer": pa.int64(), "text": pa.string(), "decimal(12,2)": pa.decimal128(12, 2),
+        "datetime": pa.timestamp("us"), "date": pa.date32(), "boolean": pa.bool_(),
+    }  # fmt: skip
+
+    def load(self, folder, tables):
+        for name, grid in tables.items():
+            cells = list(zip(*grid.rows, strict=True))
+            columns = {c: pa.array(cells[n], self.ARROW[t]) for n, (c, t) in enumerate(grid.columns.items())}
+            pq.write_table(pa.table(columns), self.path(folder, name), row_group_size=7_000, compression="zstd")
+
+    def break_off(self, folder, table):
+        path = self.path(folder, table)
+        last = pq.read_metadata(path).row_group(pq.read_metadata(path).num_row_groups - 1).column(2)
+        raw = bytearray(path.read_bytes())
+        start = last.dictionary_page_offset or last.data_page_offset
+        raw[start + 30 : start + 400] = b"\xff" * 370
+        path.write_bytes(bytes(raw))

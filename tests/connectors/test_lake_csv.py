@@ -1,0 +1,5 @@
+from tests.connectors.engines import OnCsv
+
+
+class TestCsv(OnCsv):
+    pass

@@ -1,0 +1,5 @@
+from tests.connectors.engines import OnParquet
+
+
+class TestParquet(OnParquet):
+    pass

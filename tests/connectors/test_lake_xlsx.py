@@ -1,0 +1,5 @@
+from tests.connectors.engines import OnXlsx
+
+
+class TestXlsx(OnXlsx):
+    pass

@@ -1,0 +1,5 @@
+from tests.connectors.engines import OnSqlite
+
+
+class TestSqlite(OnSqlite):
+    pass
