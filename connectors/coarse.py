@@ -18,7 +18,8 @@ from connectors.exact import PHONE_PUNCTUATION, PHONE_TAIL, phone_tails, plain
 Condition = sa.ColumnElement[bool]
 
 _REGEX = {"postgresql", "mysql", "mariadb"}  # databases whose regular expressions compare by code point
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+_FLOAT = re.compile(rf"{_NUMBER.pattern}(e[+-]?\d+)?|-?inf", re.ASCII)
 
 
 def condition(column: sa.Column[Any], kind: str, forms: Sequence[str], dialect: str, declared: str | None) -> Condition:
@@ -63,7 +64,7 @@ def _key(column: sa.Column[Any], forms: Sequence[str], dialect: str) -> Conditio
 
 
 def _number(column: sa.Column[Any], forms: Sequence[str], dialect: str) -> Condition:
-    numbers = [Decimal(f) for f in forms if _NUMBER.fullmatch(f)]
+    numbers = [Decimal(f) for f in forms if (_FLOAT if dialect == "sqlite" else _NUMBER).fullmatch(f)]
     if dialect == "sqlite":
         # Any text is greater than any number: this finds '5' stored as text, and still uses an index.
         bare = sa.type_coerce(column, sa.types.NullType())

@@ -1,7 +1,7 @@
 """Exact comparison: which of the rows a source yields answer the question.
 
 What a database or engine filters beforehand is coarse and may only let through too much; here
-values are compared in normal form (`dsar.kinds`), as they will be handed on.
+values are compared in normal form (`dsar.kinds`), as they are stored or as the type that the map declares.
 """
 
 import re
@@ -38,7 +38,7 @@ class Chunk(Protocol):
     """Some rows of a table, not yet compared."""
 
     def values(self, column: str) -> Sequence[object]:
-        """Return one column's values, typed as they will be handed on."""
+        """Return one column's values: as stored, or as the type the map declares."""
         ...
 
     def frame(self, positions: Sequence[int]) -> pd.DataFrame:
@@ -60,9 +60,13 @@ class Raw:
 
     columns: Mapping[str, Sequence[object]]
     typed: Callable[[str, Sequence[object]], pa.Array]
+    mapped: Table | None
 
     def values(self, column: str) -> Sequence[object]:
-        """Return one column's values, typed as they will be handed on."""
+        """Return one column's values: as stored, or as the type the map declares."""
+        # Otherwise a value's type would depend on its neighbours, and so would what it equals.
+        if not declared_type(self.mapped, column):
+            return self.columns[column]
         plain: list[object] = self.typed(column, self.columns[column]).to_pylist()
         return plain
 
@@ -175,9 +179,9 @@ def strict(settings: Settings, table: str, column: str, found: Sequence[object],
         raise SourceBroken(str(error), where=f"{settings.name}.{table}", remedy="correct `type` in dsar.toml, or the value at its source") from error
 
 
-def declared_type(table: Table, column: str) -> str | None:
+def declared_type(table: Table | None, column: str) -> str | None:
     """Return the logical type the map declares for a column, if any."""
-    known = table.columns.get(column)
+    known = table.columns.get(column) if table else None
     return known.type if known else None
 
 
@@ -214,9 +218,10 @@ def _possible(kind: str, forms: set[str]) -> Callable[[object], bool]:
             return not text.isascii() or text.strip().lower() in forms
 
         return email
-    tails = phone_tails(forms) if kind == "phone" else None
-    if tails is None:
+    known = phone_tails(forms) if kind == "phone" else None
+    if known is None:
         return lambda _: True
+    tails = frozenset(known)
     table: dict[Any, None] = dict.fromkeys(map(ord, PHONE_PUNCTUATION))
 
     def phone(value: object) -> bool:

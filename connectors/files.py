@@ -6,9 +6,9 @@ Errors name file and line, never what stands there.
 
 import codecs
 import csv
-import io
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,8 +32,7 @@ def csv_rows(path: Path, file: File) -> Generator[Sequence[object], None, None]:
     header's). Raises `OSError` where it cannot be opened, `SourceBroken` where it is damaged.
     """
     csv.field_size_limit(_FIELD_LIMIT)
-    with path.open("rb") as raw:
-        lines = _lines(raw, file.encoding, path.name)
+    with closing(_lines(path, file.encoding)) as lines:
         head = next(lines, "").removeprefix("\ufeff")
         reader = csv.reader(chain([head], lines), delimiter=file.delimiter or _delimiter(head), strict=True)
         columns = None
@@ -87,17 +86,18 @@ def sheet_names(path: Path) -> list[str]:
 # -- csv --------------------------------------------------------------------------------------------
 
 
-def _lines(raw: io.BufferedReader, encoding: str | None, name: str) -> Iterator[str]:
-    start = raw.peek(3)
-    if encoding is None and start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encoding = "utf-16"
-    if encoding is None:
-        yield from _guessed(raw, "utf-8" if start.startswith(codecs.BOM_UTF8) else None, name)
-        return
+def _lines(path: Path, encoding: str | None) -> Generator[str, None, None]:
+    with path.open("rb") as raw:
+        start = raw.read(3)
+        raw.seek(0)
+        if encoding is None and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            yield from _guessed(raw, "utf-8" if start.startswith(codecs.BOM_UTF8) else None, path.name)
+            return
     try:
-        yield from io.TextIOWrapper(raw, encoding=encoding, newline="")
+        with path.open(encoding=encoding or "utf-16", newline="") as text:
+            yield from text
     except (UnicodeError, LookupError) as error:
-        raise _not_in(encoding, name) from error
+        raise _not_in(encoding or "utf-16", path.name) from error
 
 
 def _guessed(raw: Iterable[bytes], encoding: str | None, name: str) -> Iterator[str]:
@@ -124,7 +124,7 @@ def _not_in(encoding: str, where: str) -> SourceBroken:
 
 
 def _delimiter(head: str) -> str:
-    return max(",;\t", key=lambda d: len(next(csv.reader([head], delimiter=d), [])))
+    return max(",;\t", key=lambda d: len(next(csv.reader(head.splitlines()[:1], delimiter=d), [])))
 
 
 def _records(reader: Any, name: str) -> Iterator[tuple[int, list[str]]]:

@@ -211,10 +211,10 @@ class _Grid:
     def _chunks(self) -> Iterator[exact.Raw]:
         for rows in exact.batches(self.cells, exact.CHUNK):
             self.read += len(rows)
-            yield exact.Raw(dict(zip(self.columns, zip(*rows, strict=True), strict=True)), self._typed)
+            yield exact.Raw(dict(zip(self.columns, zip(*rows, strict=True), strict=True)), self._typed, self.mapped)
 
     def _typed(self, column: str, found: Sequence[object]) -> pa.Array:
-        declared = exact.declared_type(self.mapped, column) if self.mapped else None
+        declared = exact.declared_type(self.mapped, column)
         if not declared:
             return values.infer(found)
         if self.file.decimal == "," and declared.startswith(("decimal", "number")):

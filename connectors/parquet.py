@@ -33,7 +33,7 @@ class ArrowChunk:
     typed: Callable[[str, pa.ChunkedArray], pa.Array]
 
     def values(self, column: str) -> Sequence[object]:
-        """Return one column's values, typed as they will be handed on."""
+        """Return one column's values: as stored, or as the type the map declares."""
         plain: list[object] = self.typed(column, self.table[column]).to_pylist()
         return plain
 

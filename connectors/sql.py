@@ -8,21 +8,17 @@ schema are named `schema.table`.
 """
 
 import sqlite3
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.engine.reflection import ObjectKind, ObjectScope
 from sqlalchemy.pool import NullPool
 
-from connectors import exact
+from connectors import exact, reflect
 from connectors.coarse import condition
-from dsar import datamap, kinds, values
+from dsar import datamap, kinds
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Ask, Can, Done, Keys, Match, Others, Part, Rows, Schema, Settings, Text
 
@@ -46,12 +42,8 @@ class Sql:
 
     def schema(self) -> Mapping[str, Schema]:
         """Return every table and view of the database, apart from the system's own; no row is read."""
-        with self._connection("the schema") as connection, _quiet():
-            inspector = sa.inspect(connection)
-            found: dict[str, Schema] = {}
-            for schema in _schemas(inspector):
-                found |= _schema(inspector, schema)
-            return found
+        with self._connection("the schema") as connection:
+            return reflect.tables(connection)
 
     def read(self, ask: Ask) -> Iterator[Part]:
         """Answer one question as a stream of parts that ends with `Done`.
@@ -97,12 +89,9 @@ class Sql:
         return self.settings.declared.tables[table]
 
     def _reflect(self, connection: sa.Connection, name: str, needed: Sequence[str]) -> sa.Table:
-        schema, _, bare = ("", "", name) if sa.inspect(connection).has_table(name) else name.rpartition(".")
         at = f"{self.settings.name}.{name}"
         try:
-            # Not kept: a column added since would be left out in silence.
-            with _quiet():
-                table = sa.Table(bare, sa.MetaData(), schema=schema or None, autoload_with=connection, resolve_fks=False)
+            table = reflect.table(connection, name)
         except sa.exc.NoSuchTableError as error:
             raise SourceBroken(
                 "the database has no such table", where=at, remedy="mend its name in dsar.toml; `dsar check` lists the tables"
@@ -203,7 +192,7 @@ class _Answer:
             else:
                 statement = sa.select(self._exactly(column), sa.func.count()).where(possible).group_by(column)
             for chunk in self._chunks(statement):
-                found = self._typed(ask.column, [value for value, _ in chunk]).to_pylist()
+                found = exact.Raw({ask.column: [value for value, _ in chunk]}, self._typed, self.mapped).values(ask.column)
                 # What another statement counts too is left to it.
                 yield from ((v, int(n)) for v, (_, n) in zip(found, chunk, strict=True) if kinds.normal("key", v) in forms)
 
@@ -214,14 +203,14 @@ class _Answer:
         return self._possible(column, "key", [f for f in forms if f is not None])
 
     def _possible(self, column: str, kind: str, forms: Sequence[str]) -> sa.ColumnElement[bool]:
-        declared = exact.declared_type(self.mapped, column) if self.mapped else None
+        declared = exact.declared_type(self.mapped, column)
         return condition(self.table.c[column], kind, forms, self.dialect, declared)
 
     def _rows(self, where: sa.ColumnElement[bool], question: exact.Question) -> Iterator[Rows]:
         names = [c.name for c in self.table.columns]
         for chunk in self._chunks(sa.select(*(self._exactly(c) for c in self.table.columns)).where(where)):
             columns = dict(zip(names, zip(*chunk, strict=True), strict=True))
-            if (found := question.rows(exact.Raw(columns, self._typed))) is not None:
+            if (found := question.rows(exact.Raw(columns, self._typed, self.mapped))) is not None:
                 self.rows += len(found.frame)
                 yield found
 
@@ -236,45 +225,10 @@ class _Answer:
         return sa.type_coerce(column, sa.types.NullType()).label(column.name) if self.dialect == "sqlite" else column
 
     def _typed(self, column: str, found: Sequence[object]) -> pa.Array:
-        declared = exact.declared_type(self.mapped, column) if self.mapped else None
+        declared = exact.declared_type(self.mapped, column)
         if declared:
             return exact.strict(self.settings, self.name, column, found, declared)
-        return _as_reflected(self.table.c[column].type, found)
-
-
-def _as_reflected(kind: sa.types.TypeEngine[Any], found: Sequence[object]) -> pa.Array:
-    """Return the values as the type their column has, where they fit it; else as they are stored."""
-    stored = {type(v) for v in found if v is not None}
-    if isinstance(kind, sa.Boolean) and stored <= {int, bool} and all(v in {None, 0, 1} for v in found):
-        return pa.array([None if v is None else bool(v) for v in found], pa.bool_())
-    if isinstance(kind, sa.Numeric) and not isinstance(kind, sa.Float) and stored <= {int, float, Decimal}:
-        return _decimals(found, kind.precision or 0, kind.scale or 0)
-    if isinstance(kind, sa.DateTime) and stored <= {str, datetime}:
-        return values.soft(found, "datetime")
-    if isinstance(kind, sa.Date) and stored <= {str, date}:
-        return values.soft(found, "date")
-    return values.infer(found)
-
-
-def _decimals(found: Sequence[object], precision: int, scale: int) -> pa.Array:
-    """Return exact decimals with at least the declared scale, more where a value has more."""
-    exactly = values.infer([None if v is None else v if isinstance(v, Decimal) else Decimal(repr(v)) for v in found])
-    if not pa.types.is_null(exactly.type) and not pa.types.is_decimal(exactly.type):
-        return exactly
-    own = (exactly.type.precision, exactly.type.scale) if pa.types.is_decimal(exactly.type) else (0, 0)
-    places = max(scale, own[1])
-    digits = max(precision - scale, own[0] - own[1], 1) + places
-    if digits > 76:
-        return exactly
-    return exactly.cast(pa.decimal128(digits, places) if digits <= 38 else pa.decimal256(digits, places))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence reflection about types and indexes that play no part here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", sa.exc.SAWarning)
-        yield
+        return reflect.as_reflected(self.table.c[column].type, found)
 
 
 def _run(connection: Any, statement: str) -> None:
@@ -282,48 +236,3 @@ def _run(connection: Any, statement: str) -> None:
     cursor.execute(statement)
     cursor.close()
     connection.commit()
-
-
-def _schemas(inspector: sa.Inspector) -> list[str | None]:
-    if inspector.dialect.name in {"mysql", "mariadb"}:
-        return [None]  # what they call a schema is another database, another source
-    own = inspector.default_schema_name
-    names = (n for n in inspector.get_schema_names() if n not in {own, "information_schema"} and not n.startswith("pg_"))
-    return [None, *names]
-
-
-def _schema(inspector: sa.Inspector, schema: str | None) -> dict[str, Schema]:
-    scope: dict[str, Any] = {"schema": schema, "kind": ObjectKind.ANY, "scope": ObjectScope.DEFAULT}
-    columns = inspector.get_multi_columns(**scope)
-    keys, foreign = inspector.get_multi_pk_constraint(**scope), inspector.get_multi_foreign_keys(**scope)
-    found = {}
-    for place, known in sorted(columns.items(), key=lambda item: item[0][1]):
-        key = [c for c in (keys[place]["constrained_columns"] if keys.get(place) else ()) if c]
-        references = {
-            f["constrained_columns"][0]: (_name(f["referred_schema"], f["referred_table"]), f["referred_columns"][0])
-            for f in foreign.get(place) or []
-            if len(f["constrained_columns"]) == len(f["referred_columns"]) == 1
-        }
-        found[_name(*place)] = Schema({c["name"]: _logical(c["type"]) for c in known}, tuple(key), references)
-    return found
-
-
-def _name(schema: str | None, table: str) -> str:
-    return f"{schema}.{table}" if schema else table
-
-
-def _logical(kind: sa.types.TypeEngine[Any]) -> str | None:
-    if isinstance(kind, sa.Numeric) and not isinstance(kind, sa.Float):
-        return f"decimal({kind.precision},{kind.scale})" if kind.precision and kind.scale is not None else None
-    known: list[tuple[type[Any], str]] = [
-        (sa.Boolean, "boolean"),
-        (sa.Integer, "integer"),
-        (sa.Float, "number"),
-        (sa.DateTime, "datetime"),
-        (sa.Date, "date"),
-        (sa.Time, "time"),
-        (sa.Uuid, "text"),
-        (sa.String, "text"),
-        (sa.LargeBinary, "binary"),
-    ]
-    return next((name for type_, name in known if isinstance(kind, type_)), None)

@@ -156,7 +156,7 @@ class Column(_Model):
     values: dict[str, str] = {}
     free_text: bool = False
     other_person: bool = False  # about somebody else: masked by rule
-    total: bool = False  # its sum is shown in the summary
+    total: bool | str = False  # its sum is shown in the summary; a name is the column that holds the currency
     erase: Literal["blank"] | None = None  # blanked although the row is kept
     basis: Basis | None = None
     origin: Origin | None = None
@@ -301,12 +301,15 @@ def _faults(datamap: DataMap, address: Address, table: Table) -> Iterator[str]:
     used |= {f"reveals.{k}: '{c}'": c for k, c in ((k, r if isinstance(r, str) else r.column) for k, r in table.reveals.items())}
     used |= {f"open_while.column: '{table.open_while.column}'": table.open_while.column} if table.open_while else {}
     used |= {f"basis_column: '{table.basis_column}'": table.basis_column} if table.basis_column else {}
+    used |= {f"columns.{name}.total: '{column.total}'": column.total for name, column in table.columns.items() if isinstance(column.total, str)}
     for what, column in used.items():
         if column not in table.columns:
             yield f"{at}.{what} is not one of its columns: {', '.join(table.columns)}"
     if retention and retention.from_ not in table.columns and not _follows(datamap, address, table):
         yield f"{at}.activity: '{table.activity}' counts retention from '{retention.from_}', a column of neither this table nor one that leads to it"
-    for column in table.columns:
+    for column, declared in table.columns.items():
+        if declared.basis and table.basis_column:
+            yield f"{at}.columns.{column}.basis: the table takes its basis from '{table.basis_column}', so no column has one of its own"
         if column.startswith("dsar_"):
             yield f"{at}.columns.{column}: names that begin with dsar_ are this toolkit's own"
 

@@ -19,10 +19,11 @@ from dsar.erase import checklist as checklists
 from dsar.erase.plan import plan
 from dsar.errors import BadMap, DossierMissing, DsarError, UnknownRequest, WorkspaceMissing
 from dsar.find import dossier as dossiers
+from dsar.find.check import in_words
 from dsar.find.collect import Clock, Progress, collect
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
-from dsar.find.listing import Listing, listing
+from dsar.listing import Listing, listing
 from dsar.request.register import Request, read_requests
 from dsar.source import Settings, Source
 
@@ -91,6 +92,8 @@ class Workspace:
             return connector(declared.connector)(Settings(name, declared, self.root, self.datamap.controller.region))
         except DsarError as error:
             return error
+        except Exception as error:  # noqa: BLE001 - one source that cannot be opened does not end the others
+            return in_words(error, f"sources.{name}")
 
     # -- find ------------------------------------------------------------------------------------
 

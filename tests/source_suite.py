@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dsar import datamap, kinds, values
-from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
+from dsar.errors import NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Ask, Done, Keys, Malformed, Match, Others, Rows, Settings, Source, Text, Waiting, Want
 
 
@@ -29,7 +29,10 @@ class Grid:
 
 
 BIG = 2**53 + 1  # the first whole number that a float cannot hold
+QUOTES = 'Ada "Countess" O\'Hara'
 INJECTION = "Robert'); DROP TABLE people;--"
+
+at = datetime.fromisoformat
 
 PEOPLE = Grid(
     {
@@ -47,10 +50,10 @@ PEOPLE = Grid(
     },
     ("id",),
     [
-        (1, "Ada@Example.org", "+44 20 7946 0018", "Ada \"Countess\" O'Hara", Decimal("8.90"), BIG, datetime(2024, 2, 29, 13, 5, 7), date(1990, 12, 10), True, "", "a"),
-        (2, "josé@bücher.example", "020 7946 0999", "=HYPERLINK(\"x\")", Decimal("0.10"), None, datetime(2024, 1, 1), date(1989, 1, 1), False, None, None),
+        (1, "Ada@Example.org", "+44 20 7946 0018", QUOTES, Decimal("8.90"), BIG, at("2024-02-29T13:05:07"), date(1990, 12, 10), True, "", "a"),
+        (2, "josé@bücher.example", "020 7946 0999", '=HYPERLINK("x")', Decimal("0.10"), None, at("2024-01-01"), date(1989, 1, 1), False, None, None),
         (3, "grace@example.com", None, INJECTION, Decimal("-1234567890.05"), BIG + 2, None, None, None, "two, words; here", "c"),
-        (4, None, "(020) 7946-0777", "Żółć", None, 4, datetime(2023, 6, 1, 0, 0, 1, 250000), date(2000, 2, 29), True, "007", "d"),
+        (4, None, "(020) 7946-0777", "Żółć", None, 4, at("2023-06-01T00:00:01.250000"), date(2000, 2, 29), True, "007", "d"),
         (5, "ada.other@example.org", "+44 20 7946 1018", "Nobody's namesake", Decimal("5.00"), -BIG, None, None, False, "x", None),
         (6, " Eve@Example.ORG\u00a0", "0044 20 7946 0555 x12", "Eve", Decimal("0.00"), 0, None, None, True, "1e5", "f"),
     ],
@@ -79,7 +82,7 @@ class SourceSuite:
 
     folds_empty = False  # the engine cannot tell an empty text from NULL
     needs_types = False  # the engine does not know types: the map declares them
-    many_rows = 25_000  # more than the connector reads at a time
+    many_rows = 11_500  # nine tenths of them are more than the connector reads at a time
 
     # -- what a subclass says of its engine -----------------------------------------------------------
 
@@ -153,7 +156,10 @@ class SourceSuite:
         source = self.source(tmp_path)
         wants = (
             *self.everyone("ADA@EXAMPLE.ORG", "José@BÜCHER.example", "eve@example.org"),
-            *(Want(f"p{n}", "phone", kinds.require("phone", p, "GB")) for n, p in enumerate(["02079460777", "+442079460999", "020 7946 0555 ext 12"])),
+            *(
+                Want(f"p{n}", "phone", kinds.require("phone", p, "GB"))
+                for n, p in enumerate(["02079460777", "+442079460999", "020 7946 0555 ext 12"])
+            ),
             Want("k", "world.customer", "3"),
         )
         asks = answer(source, Match("people", wants))[1]
@@ -171,7 +177,10 @@ class SourceSuite:
         source = self.source(tmp_path)
         wants = (*self.everyone("da@example.org", "ada@example.or", "ada_other@example.org", "%@example.org"), Want("p", "phone", "+442079460000"))
         assert answer(source, Match("people", wants)) == ([], [])
-        assert answer(source, Match("orders", (Want("k", "world.customer", "2"), Want("o", "world.order", "A-"), Want("o", "world.order", "A"))))[0] == []
+        assert (
+            answer(source, Match("orders", (Want("k", "world.customer", "2"), Want("o", "world.order", "A-"), Want("o", "world.order", "A"))))[0]
+            == []
+        )
         assert answer(source, Match("people", ())) == ([], [])
 
     def test_values_are_exact(self, tmp_path):
@@ -202,7 +211,12 @@ class SourceSuite:
 
     def test_a_row_of_two_subjects_comes_once(self, tmp_path):
         source = self.source(tmp_path)
-        wants = (Want("ada", "email", email("ada@example.org")), Want("ada", "world.customer", "1"), Want("grace", "world.customer", "3"), Want("bob", "world.customer", "3"))
+        wants = (
+            Want("ada", "email", email("ada@example.org")),
+            Want("ada", "world.customer", "1"),
+            Want("grace", "world.customer", "3"),
+            Want("bob", "world.customer", "3"),
+        )
         rows, asks = answer(source, Match("orders", wants))
         self.same(rows, self.expected(ORDERS, 0, 1, 2), ("number", "line"))
         assert sorted(asks) == [
@@ -215,13 +229,17 @@ class SourceSuite:
         ]  # fmt: skip
 
     def test_two_columns_of_one_kind_both_count(self, tmp_path):
-        grid = Grid({"id": "integer", "payer": "text", "payee": "text"}, ("id",), [(1, "ada@example.org", None), (2, "b@x.org", "ADA@example.org"), (3, "b@x.org", "c@x.org")])
+        grid = Grid(
+            {"id": "integer", "payer": "text", "payee": "text"},
+            ("id",),
+            [(1, "ada@example.org", None), (2, "b@x.org", "ADA@example.org"), (3, "b@x.org", "c@x.org")],
+        )
         self.load(tmp_path, {"bills": grid})
         source = self.open(tmp_path, {"bills": grid}, {"bills": {"email": ("payer", "payee")}})
         assert sorted(answer(source, Match("bills", self.everyone("ada@example.org")))[1]) == [(("1",), "r0", "payer"), (("2",), "r0", "payee")]
 
     def test_more_rows_than_a_chunk_all_arrive(self, tmp_path):
-        events = Grid({"id": "integer", "customer": "integer"}, ("id",), [(n, n % 2) for n in range(self.many_rows)])
+        events = Grid({"id": "integer", "customer": "integer"}, ("id",), [(n, int(n % 10 > 0)) for n in range(self.many_rows)])
         source = self.source(tmp_path, {"events": events})
         rows, _ = answer(source, Match("events", (Want("x", "world.customer", "1"),)))
         assert sorted(r["id"] for r in rows) == [n for n, customer in events.rows if customer == 1]
@@ -293,7 +311,10 @@ class SourceSuite:
         events = Grid({"id": "integer", "customer": "integer", "note": "text"}, ("id",), [(n, 1, f"note {n}") for n in range(self.many_rows)])
         source = self.source(tmp_path, {"events": events})
         self.break_off(tmp_path, "events")
-        for ask in (Match("events", (Want("x", "world.customer", "1"),)), Keys("events", tuple((n,) for n in range(self.many_rows)))):
+        for ask in (
+            Match("events", (Want("x", "world.customer", "1"),)),
+            Keys("events", tuple((n,) for n in range(self.many_rows - 1_100, self.many_rows))),
+        ):
             with pytest.raises(SourceBroken) as caught:
                 answer(source, ask)
             assert "note" not in str(caught.value)
@@ -327,7 +348,29 @@ class SourceSuite:
 
     def test_hostile_values_are_only_data(self, tmp_path):
         source = self.source(tmp_path)
-        hostile = ["' OR '1'='1", INJECTION, "1 OR 1=1", "%", "_", "*", "?", "[a-z]", "\\", '"', "\x00", ":x", "%(x)s", "{}", "None", "NULL", "9" * 40, "1e9", "nan", "-0", "٣"]
+        hostile = [
+            "' OR '1'='1",
+            INJECTION,
+            "1 OR 1=1",
+            "%",
+            "_",
+            "*",
+            "?",
+            "[a-z]",
+            "\\",
+            '"',
+            "\x00",
+            ":x",
+            "%(x)s",
+            "{}",
+            "None",
+            "NULL",
+            "9" * 40,
+            "1e9",
+            "nan",
+            "-0",
+            "٣",
+        ]
         for kind in ("email", "phone", "world.customer", "world.order"):
             assert answer(source, Match("orders", tuple(Want(str(n), kind, v) for n, v in enumerate(hostile))))[0] == []
         assert answer(source, Keys("orders", tuple((v, 1) for v in hostile)))[0] == []
@@ -358,7 +401,7 @@ class SourceSuite:
     def test_a_period_is_never_overlooked(self, tmp_path):
         source = self.source(tmp_path)
         with pytest.raises(NotOffered):
-            answer(source, Match("people", (Want("x", "world.customer", "1", since=datetime(2024, 1, 1)),)))
+            answer(source, Match("people", (Want("x", "world.customer", "1", since=at("2024-01-01")),)))
 
     def test_a_limit_is_respected(self, tmp_path):
         source = self.source(tmp_path)
@@ -417,9 +460,3 @@ def _key(ask: Ask, row: dict) -> tuple[str, ...]:
 def state(folder: Path) -> dict[str, str]:
     """What lies in a folder: every file with the hash of its content."""
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-def error_of(call: Callable[[], object]) -> DsarError:
-    with pytest.raises(DsarError) as caught:
-        call()
-    return caught.value

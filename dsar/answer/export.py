@@ -12,9 +12,9 @@ from dsar.answer.sheets import Answer, portability_sheets, readme
 from dsar.errors import AnswerIncomplete
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
-from dsar.find.listing import Listing, listing
 from dsar.find.outcome import OpenPoint
 from dsar.law import words
+from dsar.listing import Listing, listing
 
 RIGHT = "portability"
 

@@ -1,6 +1,7 @@
 """The outbox: files appear whole, a re-issue gets a version, and what it supersedes leaves."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ def _built(work: Path, stem: str, build: Build) -> dict[str, str]:
 
 
 def _supersede(case: Path, target: Path, stem: str, keep: set[str]) -> None:
+    ours = re.compile(rf"{re.escape(stem)}(_v\d+)?(_(text|file)-\d+)?\.\w+")  # and not those of a stem that begins like this one
     for path in sorted(target.iterdir()):
-        if path.name.startswith(stem) and path.name not in keep:
+        if ours.fullmatch(path.name) and path.name not in keep:
             path.replace(files.private_dir(case / "superseded") / path.name)

@@ -2,9 +2,11 @@
 
 import functools
 import operator
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from dsar import values
 from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Table
@@ -139,13 +141,19 @@ def _span(chosen: Chosen) -> str:
 def _totals(answer: Answer, chosen: Chosen) -> str:
     table = answer.dossier.datamap.table(chosen.address)
     sums = []
-    for name in chosen.frame.columns:
-        column = table.columns.get(str(name))
-        if column and column.total:
-            numbers = [v for v in values.pylist(chosen.frame[name]) if v is not None]
-            if numbers:
-                sums.append(f"{table.label_of(str(name))}: {values.as_text(functools.reduce(operator.add, numbers))}")
+    for name, column in table.columns.items():
+        if column.total and name in chosen.frame:
+            units = values.pylist(chosen.frame[column.total]) if column.total in chosen.frame else [""] * len(chosen.frame)
+            sums += [f"{table.label_of(name)}: {amount} {unit or ''}".rstrip() for unit, amount in _sums(values.pylist(chosen.frame[name]), units)]
     return "; ".join(sums)
+
+
+def _sums(numbers: Sequence[Any], units: Sequence[Any]) -> Iterator[tuple[Any, str | None]]:
+    """Yield the sum per unit: amounts in two currencies do not add up."""
+    for unit in dict.fromkeys(units):
+        known = [n for n, u in zip(numbers, units, strict=True) if u == unit and n is not None]
+        if known:
+            yield unit, values.as_text(functools.reduce(operator.add, known))
 
 
 def _records(answer: Answer, chosen: Chosen) -> Table:
@@ -163,16 +171,15 @@ def _records(answer: Answer, chosen: Chosen) -> Table:
 
 def _use(answer: Answer) -> Page:
     datamap = answer.dossier.datamap
-    lines = []
+    uses: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for chosen in answer.chosen:
         table = datamap.table(chosen.address)
-        activity = datamap.activity(table)
-        for bases, origin in dict.fromkeys((g.bases, g.origin) for g in chosen.groups):
-            lines.append(
-                (table.label, activity.purpose, words.bases(bases), words.ORIGINS[origin], _recipients(answer, chosen), _kept(answer, chosen))
-            )
+        bases = "; ".join(dict.fromkeys(words.bases(g.bases) for g in chosen.groups))
+        origins = "; ".join(dict.fromkeys(words.ORIGINS[g.origin] for g in chosen.groups))
+        uses[datamap.activity(table).purpose, bases, origins, _recipients(answer, chosen), _kept(answer, chosen)].append(table.label)
     header = ("What", "Purpose", "Legal basis", "Where it comes from", "Who received it", "Kept until")
-    return Page("How we use it", (Heading("Why we hold this, and who received it"), Grid(header, tuple(lines))))
+    lines = tuple((", ".join(labels), *use) for use, labels in uses.items())
+    return Page("How we use it", (Grid(header, lines) if lines else Paragraph("We hold nothing of yours in the systems we searched."),))
 
 
 def _recipients(answer: Answer, chosen: Chosen) -> str:
@@ -203,10 +210,8 @@ def _not_included(answer: Answer) -> Page:
         if not found.outcome.complete
     ]
     if not lines:
-        return Page("What is not included", (Heading("What is not included"), Paragraph("Nothing that we found was left out.")))
-    return Page(
-        "What is not included", (Heading("What is not included, and why"), Grid(("What", "How many", "Why", "Rule", "What you can do"), tuple(lines)))
-    )
+        return Page("What is not included", (Paragraph("Nothing that we found was left out."),))
+    return Page("What is not included", (Grid(("What", "How many", "Why", "Rule", "What you can do"), tuple(lines)),))
 
 
 def _article(rule: str) -> str:
@@ -226,7 +231,7 @@ def _where(answer: Answer) -> Page:
     grid = Grid(("System", "What", "Searched by", "On", "Result"), tuple(lines))
     return Page(
         "Where we looked",
-        (Heading("Where we looked"), Paragraph("We searched these systems for the identifiers you gave us, and what they lead to."), grid),
+        (Paragraph("We searched these systems for the identifiers you gave us, and what they lead to."), grid),
     )
 
 
@@ -245,7 +250,7 @@ def _rights(answer: Answer) -> Page:
         f"You can complain to the supervisory authority: {controller.supervisory_authority}.",
         "You can also go to a court.",
     )
-    return Page("Your rights", (Heading("Your rights"), *(Paragraph(t) for t in texts)))
+    return Page("Your rights", tuple(Paragraph(t) for t in texts))
 
 
 def _codes(answer: Answer) -> Page:

@@ -15,7 +15,7 @@ from dsar.datamap import Address, Retention, Table
 from dsar.erase.blockers import blockers
 from dsar.find.dossier import Dossier
 from dsar.find.order import reading_order, upstream
-from dsar.law.erasure import GROUNDS
+from dsar.law.erasure import GROUNDS, Ground
 from dsar.law.retention import keep_until
 
 Action = Literal["erase", "blank", "keep", "not due", "decide"]
@@ -44,36 +44,60 @@ def plan(dossier: Dossier, today: date) -> tuple[Step, ...]:
     """
     rows = {f"{a} {row['dsar_key']}": (a, row) for a in reading_order(dossier.datamap) for row in values.rows(dossier.rows(a))}
     first = blockers(dossier)
+    own = {name: _step(dossier, *rows[name], today) for name in _order(list(reversed(rows)), first)}
+    settled = _settled(dossier, own, first)
     steps: dict[str, tuple[Step, ...]] = {}
-    entered: set[str] = set()
-
-    def settle(name: str) -> None:
-        if name in entered or name not in rows:
-            return
-        entered.add(name)
-        for before in first.get(name, ()):
-            settle(before)
+    for name, step in settled.items():
         below = [s for before in first.get(name, ()) for s in steps.get(before, ())]
-        held = any(before not in rows for before in first.get(name, ()))
-        steps[name] = tuple(_row_steps(dossier, *rows[name], today, below, held=held))
-
-    for name in reversed(rows):
-        settle(name)
+        after = tuple(s.id for s in below if s.action in TO_DO) if step.action in TO_DO else ()
+        steps[name] = (replace(step, after=after), *_blanked(dossier, *rows[name], step))
     return tuple(step for row_steps in steps.values() for step in row_steps)
 
 
-def _row_steps(dossier: Dossier, address: Address, row: Mapping[str, Any], today: date, below: Sequence[Step], *, held: bool) -> Iterator[Step]:
+def _order(names: Sequence[str], first: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return the rows, each after those that have to be gone before it; a circle is entered where it is met."""
+    done: dict[str, None] = {}
+    known, entered = set(names), set[str]()
+
+    def visit(name: str) -> None:
+        if name not in known or name in entered:
+            return
+        entered.add(name)
+        for before in first.get(name, ()):
+            visit(before)
+        done[name] = None
+
+    for name in names:
+        visit(name)
+    return tuple(done)
+
+
+def _settled(dossier: Dossier, own: Mapping[str, Step], first: Mapping[str, Sequence[str]]) -> dict[str, Step]:
+    """Return each row's step, once it is known what stays; more than one round, since rows refer in circles."""
+    steps, before = dict(own), dict[str, Step]()
+    unsearched = {address: _unsearched(dossier, address) for address in dossier.tables}
+    while steps != before:
+        before = dict(steps)
+        for name, step in own.items():
+            blocking = first.get(name, ())
+            below, held = [steps[b] for b in blocking if b in steps], any(b not in steps for b in blocking)
+            needed = _while_needed(step, below, held=held, unsearched=unsearched[step.address])
+            if _stay(needed) > _stay(steps[name]):  # never back: so the rounds come to an end
+                steps[name] = needed
+    return steps
+
+
+def _stay(step: Step) -> tuple[bool, bool, date]:
+    """Return how long a row stays, to be compared."""
+    return step.action not in {"erase", "keep"}, step.action == "keep", step.until if isinstance(step.until, date) else date.min
+
+
+def _blanked(dossier: Dossier, address: Address, row: Mapping[str, Any], step: Step) -> Iterator[Step]:
     table = dossier.datamap.table(address)
-    first = _step(dossier, address, row, today)
-    if first.action == "erase":
-        first = _while_needed(first, below, held=held, unsearched=_unsearched(dossier, address))
-    yield replace(first, after=tuple(s.id for s in below if s.action in TO_DO))
     blank = tuple(c for c, column in table.columns.items() if column.erase == "blank" and row.get(c) is not None)
-    if first.action == "keep" and blank:
-        ground = _ground(dossier, table, row)
-        yield replace(
-            first, id=_id(dossier, address, row, "blank"), action="blank", columns=blank, why=ground.sentence, article=ground.article, until=None
-        )
+    if step.action == "keep" and blank:
+        article, why = _ground(dossier, table, row)
+        yield replace(step, id=_id(dossier, address, row, "blank"), action="blank", columns=blank, why=why, article=article, until=None)
 
 
 def _step(dossier: Dossier, address: Address, row: Mapping[str, Any], today: date) -> Step:
@@ -93,13 +117,18 @@ def _retained(step: Step, rule: Retention, start: object, today: date) -> Step:
     if until is None:
         why = f"{rule.why} (kept {rule.period}), but the date it is counted from is not recorded."
         return replace(step, action="decide", why=why, article=rule.article)
-    if until > today:
+    if until >= today:
         return replace(step, action="keep", why=f"{rule.why} (kept {rule.period}).", article=rule.article, until=until)
     return step
 
 
 def _while_needed(step: Step, below: Sequence[Step], *, held: bool, unsearched: Sequence[Address]) -> Step:
     """Return the step of a linking row: it stays while what hangs on it stays."""
+    kept = [s for s in below if s.action == "keep" and _stay(s) > _stay(step)]
+    if step.action == "keep" and kept:
+        return replace(step, until=max(kept, key=_stay).until)
+    if step.action != "erase":
+        return step
     if unsearched:
         event = f"{', '.join(map(str, unsearched))} has been searched"
         return replace(step, action="not due", until=event, why="Needed to find rows that could not be searched yet.")
@@ -110,14 +139,13 @@ def _while_needed(step: Step, below: Sequence[Step], *, held: bool, unsearched: 
         return replace(step, action="not due", until=str(events[0]), why="Needed for a record that is still open.")
     if any(s.action == "decide" for s in below):
         return replace(step, action="not due", until="the rows below it are decided", why="Needed for rows that wait for a decision.")
-    kept = [s for s in below if s.action == "keep"]
     if kept:
-        longest = max(kept, key=lambda s: (isinstance(s.until, date), s.until))
+        longest = max(kept, key=_stay)
         return replace(step, action="keep", until=longest.until, why="Needed for a record that must be kept.", article=longest.article)
     return step
 
 
-def _ground(dossier: Dossier, table: Table, row: Mapping[str, Any]) -> Any:
+def _ground(dossier: Dossier, table: Table, row: Mapping[str, Any]) -> Ground:
     bases = dossier.datamap.activity(table).bases
     basis = str(row.get(table.basis_column)) if table.basis_column else bases[0]
     return GROUNDS.get(basis, GROUNDS["undetermined"])

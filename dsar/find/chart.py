@@ -12,7 +12,7 @@ def bars(names: Sequence[str], found: Sequence[int], held: Sequence[int]) -> Ima
     figure = Figure(figsize=(8, 1.1 + 0.35 * len(names)), layout="constrained")
     axes = figure.subplots()
     axes.barh(names, found, color="#2f6f8f", label="found")
-    axes.barh(names, held, left=found, color="white", edgecolor="#b4552d", hatch="///", label="held")
+    axes.barh(names, held, left=found, color="white", edgecolor="#b4552d", hatch="///", linewidth=[float(h > 0) for h in held], label="held")
     for n, (rows, waiting) in enumerate(zip(found, held, strict=True)):
         axes.annotate(f" {rows} + {waiting} held" if waiting else f" {rows}", (rows + waiting, n), va="center")
     axes.invert_yaxis()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dsar import kinds, values
 from dsar.datamap import Address, Table
-from dsar.errors import SourceBroken
+from dsar.errors import DsarError, SourceBroken
 from dsar.source import Asked, Done, Malformed, Others, Rows, Schema, Source, Waiting, Want
 
 
@@ -16,6 +16,14 @@ class Answer:
     parts: tuple[Rows, ...]
     malformed: int = 0
     waiting: str = ""
+
+
+def in_words(error: Exception, where: str) -> DsarError:
+    """Return whatever a connector raised as an error that may be shown."""
+    if isinstance(error, DsarError):
+        return error
+    # A foreign exception's text may quote a person's data: its class has to do.
+    return SourceBroken(f"the connector raised {type(error).__name__}", where=where, remedy="ask whoever keeps the connector")
 
 
 def drift(address: Address, table: Table, schema: Mapping[str, Schema]) -> tuple[str, tuple[str, ...]]:
@@ -63,6 +71,8 @@ def _check_keys(at: str, table: Table, found: Sequence[Rows]) -> None:
         missing = [c for c in table.columns if c not in part.frame.columns]
         if missing:
             raise SourceBroken(f"rows came without the column {', '.join(missing)}", where=at)
+        if any(str(c).startswith("dsar_") for c in part.frame.columns):
+            raise SourceBroken("rows came with a column whose name begins with dsar_, which is this toolkit's own", where=at)
         keys += zip(*(values.pylist(part.frame[c]) for c in table.key), strict=True)
     if any(None in key for key in keys):
         raise SourceBroken("a row has no key, so it could not be found again", where=at, remedy="choose other key columns in dsar.toml")
@@ -91,10 +101,12 @@ def _check_asked(
 def counted(source: Source, ask: Others) -> dict[str, int]:
     """Return how many rows refer to each value, by the value's normal form; raises `SourceBroken`."""
     parts = list(source.read(ask))
-    if not parts or not isinstance(parts[-1], Done):
-        raise SourceBroken("the count stopped before its end", where=ask.table)
+    done = parts.pop() if parts else None
+    rows = [row for part in parts if isinstance(part, Rows) for row in values.rows(part.frame)]
+    if not isinstance(done, Done) or done.rows != len(rows) or not all(isinstance(part, Rows) for part in parts):
+        raise SourceBroken("the count is not complete", where=ask.table)
     counts: dict[str, int] = {}
-    for row in (row for part in parts if isinstance(part, Rows) for row in values.rows(part.frame)):
+    for row in rows:
         value = kinds.normal("key", row["value"]) or ""
         counts[value] = counts.get(value, 0) + int(str(row["rows"]))
     return counts

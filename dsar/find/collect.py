@@ -16,10 +16,10 @@ import pandas as pd
 from dsar import kinds, values
 from dsar.datamap import Address, DataMap, Table
 from dsar.errors import DsarError
-from dsar.find.check import Answer, checked, counted, drift
+from dsar.find.check import Answer, checked, counted, drift, in_words
 from dsar.find.dossier import PROVENANCE, Dossier, Found
 from dsar.find.hold import HOLDS, Hold
-from dsar.find.order import reading_order, revealers
+from dsar.find.order import reading_order, referrers
 from dsar.find.outcome import TableFacts, outcomes
 from dsar.request.register import Request
 from dsar.source import Match, Others, Rows, Source, Want
@@ -51,6 +51,7 @@ class _Trace:
 
     hold: Hold | None
     via: str = ""  # the row that revealed it, as "source.table key"; empty where the requester gave it
+    home: Address | None = None  # the table whose row revealed it
     issued: bool = True  # given, or read off the row that it is the key of: nobody else can have it
 
 
@@ -125,7 +126,7 @@ class _Collection:
             schema = self._source(name).schema()
         except Exception as error:  # noqa: BLE001 - whatever a connector raises, this source has failed and the rest goes on
             for state in states:
-                state.failed = _words(error, name)
+                state.failed = str(in_words(error, name))
             return
         declared = self.datamap.sources[name]
         self.unlisted[name] = tuple(sorted(set(schema) - set(declared.tables) - set(declared.ignored)))
@@ -150,7 +151,7 @@ class _Collection:
         for request, known in self.known.items():
             for (kind, value), trace in known.items():
                 # The row that issued a key is the one row that bears it: no need to ask its table again.
-                at_home = trace.issued and trace.via.startswith(f"{address} ")
+                at_home = trace.issued and trace.home == address and state.table.match_columns(kind, address.source) == state.table.key
                 if kind in search and not at_home and (kind, value) not in state.asked[request]:
                     yield Pending(request, kind, value)
 
@@ -163,10 +164,12 @@ class _Collection:
         try:
             answers = list(self._answers(state, [Want(str(n), p.kind, p.value) for n, p in enumerate(pending)]))
         except Exception as error:  # noqa: BLE001 - whatever a connector raises, this table has failed and the rest goes on
-            state.failed = _words(error, str(address))
+            state.failed = str(in_words(error, str(address)))
             return
         state.collected_at = self.clock()
         fresh = [hit for answer in answers for part in answer.parts for hit in self._take_in(state, part, pending)]
+        came = (str(column) for answer in answers for part in answer.parts for column in part.frame)
+        state.undeclared = tuple(dict.fromkeys((*state.undeclared, *(c for c in came if c not in state.table.columns))))
         state.malformed += sum(a.malformed for a in answers)
         state.waiting = next((a.waiting for a in answers if a.waiting), state.waiting)
         for request, position in dict.fromkeys(fresh):
@@ -196,13 +199,28 @@ class _Collection:
 
     # -- widening, and what is held --------------------------------------------------------------
 
-    def _hold(self, request: str, links: Iterable[Link]) -> Hold | None:
+    def _hold(self, state: _State, request: str, position: int) -> Hold | None:
         """Return the reason a row is held, or None where one clean identifier leads to it."""
-        holds = [self.known[request][link.kind, link.value].hold for link in links]
-        return None if None in holds else holds[0]
+        if state.table.owner == "organisation":
+            return HOLDS["organisation"]
+        traces = [self.known[request][link.kind, link.value] for link in state.links[request][position]]
+        clean = [trace for trace in traces if trace.hold is None]
+        if not clean:
+            return traces[0].hold
+        return None if any(trace.issued for trace in clean) or not self._names_another(state, request, position) else HOLDS["shared"]
+
+    def _names_another(self, state: _State, request: str, position: int) -> bool:
+        """Whether a row bears keys of some kind, and none of them is known to be the request's."""
+        source, row = state.address.source, state.rows[position]
+        led_here = {link.matched_on for link in state.links[request][position]}
+        for kind in state.table.match_kinds(source):
+            borne = {kinds.normal(kind, row.get(c)) for c in state.table.match_columns(kind, source) if c not in led_here} - {None}
+            if kind not in kinds.GLOBAL and borne and not any((kind, value) in self.known[request] for value in borne):
+                return True
+        return False
 
     def _reveal(self, state: _State, request: str, position: int) -> None:
-        hold = self._hold(request, state.links[request][position])
+        hold = self._hold(state, request, position)
         if hold is not None and not hold.widens:
             return
         via = f"{state.address} {state.key(position)}"
@@ -211,10 +229,19 @@ class _Collection:
             if value is None:
                 continue
             proved = kind not in kinds.GLOBAL  # a source issues its keys; an e-mail address in a record may be anybody's
-            trace = _Trace(hold, via, issued=(column,) == state.table.key) if proved else _Trace(hold or HOLDS["unproven"], via)
-            before = self.known[request].get((kind, value))
-            if before is None or (before.hold is not None and trace.hold is None and trace.issued):
-                self.known[request][kind, value] = trace
+            own = proved and (column,) == state.table.key
+            trace = _Trace(hold if proved else hold or HOLDS["unproven"], via, state.address, issued=own)
+            before = self.known[request].setdefault((kind, value), trace)
+            if before.hold is not None and trace.hold is None and own:
+                before.hold, before.issued = None, True
+                self._reveal_again(request, kind, value)
+
+    def _reveal_again(self, request: str, kind: str, value: str) -> None:
+        """Let the rows that an identifier led to while it was held lead on."""
+        for state in self.states.values():
+            for position, links in list(state.links[request].items()):
+                if any((link.kind, link.value) == (kind, value) for link in links):
+                    self._reveal(state, request, position)
 
     def _judge(self, pending: Iterable[Pending]) -> None:
         """Hold the keys that rows of somebody else refer to as well."""
@@ -224,7 +251,7 @@ class _Collection:
             if not trace.issued and trace.hold is None:
                 doubtful[p.kind].append(p)
         for kind, asked in doubtful.items():
-            for address, column in revealers(self.datamap, kind):
+            for address, column in referrers(self.datamap, kind):
                 if (column,) != self.datamap.table(address).key:
                     self._judge_in(self.states[address], column, asked)
 
@@ -234,9 +261,10 @@ class _Collection:
         except Exception:  # noqa: BLE001 - without a count we do not know, and what we do not know is held
             counts = None
         for request, kind, value in asked:
-            ours = sum(1 for position in state.links[request] if kinds.normal(kind, state.rows[position].get(column)) == value)
+            bearing = [p for p in state.links[request] if kinds.normal(kind, state.rows[p].get(column)) == value]
+            ours = sum(self._hold(state, request, position) is None for position in bearing)
             trace = self.known[request][kind, value]
-            if counts is None:
+            if counts is None or counts.get(value, 0) < len(bearing):  # a count that misses rows we hold counts for nothing
                 trace.hold = trace.hold or HOLDS["unchecked"]
             elif counts.get(value, 0) > ours:
                 trace.hold = HOLDS["shared"]
@@ -262,8 +290,8 @@ class _Collection:
         """Return per request the rows that are found for another request, of somebody else, as well."""
         by_row: dict[int, list[str]] = defaultdict(list)
         for request, links in state.links.items():
-            for position, why in links.items():
-                if self._hold(request, why) is None:
+            for position in links:
+                if self._hold(state, request, position) is None:
                     by_row[position].append(request)
         held: dict[str, set[int]] = defaultdict(set)
         for position, requests in by_row.items():
@@ -297,14 +325,7 @@ class _Collection:
     def _row_hold(self, state: _State, request: str, position: int, shared: set[int]) -> Hold | None:
         if state.undeclared:
             return HOLDS["undeclared"]
-        if state.table.owner == "organisation":
-            return HOLDS["organisation"]
-        return HOLDS["two requests"] if position in shared else self._hold(request, state.links[request][position])
-
-
-def _words(error: Exception, where: str) -> str:
-    # A foreign exception's text may quote a person's data: its class has to do.
-    return str(error) if isinstance(error, DsarError) else f"{where}: the connector raised {type(error).__name__} — run `dsar check`"
+        return HOLDS["two requests"] if position in shared else self._hold(state, request, position)
 
 
 def _same_subject(one: Request, other: Request) -> bool:

@@ -4,6 +4,7 @@ One Parquet file per table and a manifest; a killed run leaves the old snapshot 
 Each frame holds the table's columns and, for every row, why it is there (`PROVENANCE`).
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -21,8 +22,8 @@ from dsar import files, values
 from dsar.datamap import Address, DataMap
 from dsar.errors import DossierMissing
 from dsar.find.hold import HOLDS
-from dsar.find.listing import Listing, listing
 from dsar.find.outcome import OpenPoint, Outcome
+from dsar.listing import Listing, listing
 from dsar.request.register import Request
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ class Dossier:
     def retention_start(self, address: Address, row: Mapping[str, Any]) -> object:
         """Return what a row's retention is counted from; a line without a date takes its invoice's."""
         rule = self.datamap.activity(self.datamap.table(address)).retention
-        while rule and row and rule.from_ not in row:
+        seen: set[object] = set()
+        while rule and row and rule.from_ not in row and row["dsar_via"] not in seen:
+            seen.add(row["dsar_via"])
             row = self.row(str(row["dsar_via"])) or {}
         return row.get(rule.from_) if rule else None
 
@@ -117,6 +120,9 @@ class Dossier:
             outcome = found.outcome
             if not outcome.complete:
                 points.append(OpenPoint(str(address), outcome.words(), "mend the source and collect again, or answer for it by hand"))
+            if outcome.malformed:
+                what = f"{outcome.malformed} of its lines or rows cannot be read, so some of the person's may be missing"
+                points.append(OpenPoint(str(address), what, "mend the source and collect again, or look through them by hand"))
             if outcome.undeclared:
                 columns = ", ".join(outcome.undeclared)
                 points.append(OpenPoint(str(address), f"the map does not know the column {columns}", "classify it in dsar.toml and collect again"))
@@ -144,7 +150,7 @@ class Dossier:
     def _repr_html_(self) -> str:
         head = f"<p><b>{self.request.id}</b>, collected {self.collected_at:%Y-%m-%d %H:%M} UTC: "
         verdict = "complete</p>" if self.complete else f"<b>not complete</b>, {len(self.open_points)} open point(s)</p>"
-        return head + verdict + self.found._repr_html_()
+        return head + verdict + self.found.to_display()
 
     # -- on disk ---------------------------------------------------------------------------------
 
@@ -167,7 +173,8 @@ class Dossier:
             "unlisted": self.unlisted,
             "tables": listed,
         }
-        files.write_atomic(fresh / _MANIFEST, json.dumps(manifest, indent=1, default=values.as_text))
+        text = json.dumps(manifest, indent=1, default=values.as_text)
+        files.write_atomic(fresh / _MANIFEST, json.dumps({**json.loads(text), "seal": _seal(text)}, indent=1))
         files.replace_dir(fresh, folder)
 
 
@@ -180,9 +187,14 @@ def load(folder: Path, request: Request, datamap: DataMap) -> Dossier:
     files.finish_replace(folder)
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        sealed = manifest.pop("seal") == _seal(json.dumps(manifest, indent=1))
+    except OSError as error:
         raise DossierMissing("nothing was collected yet", where=request.id, remedy="run `dsar collect`") from error
-    if (manifest["map_sha256"], manifest["fingerprint"]) != (datamap.sha256, request.fingerprint):
+    except (ValueError, KeyError, TypeError, AttributeError):
+        sealed = False
+    if not sealed:
+        raise DossierMissing("a file of the snapshot is missing or was changed", where=request.id, remedy="run `dsar collect`")
+    if (manifest["request"], manifest["map_sha256"], manifest["fingerprint"]) != (request.id, datamap.sha256, request.fingerprint):
         raise DossierMissing("it was collected with another data map or other identifiers", where=request.id, remedy="run `dsar collect`")
     tables = {a: _read(folder, request, manifest["tables"][str(a)]) for a, _ in datamap.tables()}
     unlisted = {k: tuple(v) for k, v in manifest["unlisted"].items()}
@@ -197,6 +209,10 @@ def _read(folder: Path, request: Request, entry: dict[str, Any]) -> Found:
     entry |= {k: tuple(entry[k]) for k in ("searched_by", "undeclared")}
     outcome = Outcome(**entry, collected_at=datetime.fromisoformat(moment) if moment else None)
     return Found(outcome, values.to_frame(pq.read_table(path)))
+
+
+def _seal(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _provenance(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -13,10 +13,33 @@ def revealers(datamap: DataMap, kind: str) -> Iterator[tuple[Address, str]]:
             yield address, column
 
 
+def referrers(datamap: DataMap, kind: str) -> Iterator[tuple[Address, str]]:
+    """Yield each table and column that refers to what this scoped kind names.
+
+    Two kinds that are looked up in one column name the same thing: a delivery address may be
+    somebody's billing address.
+    """
+    named = {(a, c) for a, t in datamap.tables() for c in t.match_columns(kind, a.source)}
+    same = {k for a, t in datamap.tables() for k in t.match_kinds(a.source) if any((a, c) in named for c in t.match_columns(k, a.source))}
+    for name in sorted(same | {kind}):
+        yield from revealers(datamap, name)
+
+
 def upstream(datamap: DataMap, address: Address) -> tuple[Address, ...]:
     """Return the other tables that reveal something this table is searched by."""
     wanted = datamap.table(address).match_kinds(address.source)
     return tuple(dict.fromkeys(a for kind in wanted for a, _ in revealers(datamap, kind) if a != address))
+
+
+def all_upstream(datamap: DataMap, address: Address) -> tuple[Address, ...]:
+    """Return every other table that can lead to this one, by however many steps."""
+    found: dict[Address, None] = {}
+    waiting = [address]
+    while waiting:
+        fresh = [a for a in upstream(datamap, waiting.pop()) if a not in found]
+        found |= dict.fromkeys(fresh)
+        waiting += fresh
+    return tuple(a for a in found if a != address)
 
 
 def reading_order(datamap: DataMap) -> tuple[Address, ...]:

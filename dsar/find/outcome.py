@@ -9,7 +9,7 @@ import pandas as pd
 
 from dsar import kinds, values
 from dsar.datamap import Address, DataMap
-from dsar.find.order import reading_order, upstream
+from dsar.find.order import all_upstream, reading_order, revealers
 
 State = Literal["found", "nothing", "failed", "waiting", "not searched"]
 COMPLETE = ("found", "nothing")
@@ -69,27 +69,40 @@ def outcomes(datamap: DataMap, facts: Mapping[Address, TableFacts], standings: "
 
     A table behind one that did not answer is not complete either: rows reached through it may be missing.
     """
-    found: dict[Address, Outcome] = {}
-    for address in reading_order(datamap):
-        held = values.pylist(standings[address]).count("held")
-        rows = len(standings[address])
-        fact = facts[address]
-        base = Outcome("found" if rows else "nothing", rows - held, held, "", fact.searched_by, fact.undeclared, fact.malformed, fact.collected_at)
-        found[address] = _judged(datamap, address, fact, base, found)
-    return found
+    alone = {a: _alone(facts[a], standings[a]) for a in reading_order(datamap)}
+    return {a: _behind(datamap, a, alone) if outcome.complete else outcome for a, outcome in alone.items()}
 
 
-def _judged(datamap: DataMap, address: Address, fact: TableFacts, base: Outcome, before: Mapping[Address, Outcome]) -> Outcome:
+def _alone(fact: TableFacts, standing: "pd.Series[str]") -> Outcome:
+    """Return what a table's own answer makes of it."""
+    held = values.pylist(standing).count("held")
+    rows = len(standing)
+    base = Outcome("found" if rows else "nothing", rows - held, held, "", fact.searched_by, fact.undeclared, fact.malformed, fact.collected_at)
     if fact.failed:
         return replace(base, state="failed", why=fact.failed)
     if fact.waiting:
         return replace(base, state="waiting", why=fact.waiting)
-    incomplete = [a for a in upstream(datamap, address) if a in before and not before[a].complete]
-    silent = [a for a in incomplete if before[a].state != "not searched" or not base.searched_by]
-    if silent:
-        why = f"{', '.join(map(str, silent))} did not answer, so rows reached through it may be missing"
-        return replace(base, state="failed" if base.searched_by else "not searched", why=why)
-    asked_for = [k for k in datamap.table(address).match_kinds(address.source) if k in kinds.GLOBAL]
-    if asked_for and not base.searched_by:
-        return replace(base, state="not searched", why=f"it is searched by {' or '.join(asked_for)}, which this request does not give")
     return base
+
+
+def _behind(datamap: DataMap, address: Address, alone: Mapping[Address, Outcome]) -> Outcome:
+    """Return the outcome of a table that answered, but may have been asked too little."""
+    outcome, before = alone[address], all_upstream(datamap, address)
+    broken = [a for a in before if not alone[a].complete]
+    if broken:
+        why = f"{', '.join(map(str, broken))} did not answer, so rows reached through it may be missing"
+        return replace(outcome, state="failed" if outcome.searched_by else "not searched", why=why)
+    if outcome.searched_by:
+        return outcome
+    if asked_for := _only_given(datamap, address):
+        return replace(outcome, state="not searched", why=f"it is searched by {' or '.join(asked_for)}, which this request does not give")
+    unsearched = [a for a in before if not alone[a].searched_by and _only_given(datamap, a)]
+    if unsearched:
+        return replace(outcome, state="not searched", why=f"{', '.join(map(str, unsearched))} could not be searched, so nothing led here")
+    return outcome
+
+
+def _only_given(datamap: DataMap, address: Address) -> list[str]:
+    """Return the kinds a table is searched by that a requester gives, or that no other table reveals."""
+    found = datamap.table(address).match_kinds(address.source)
+    return [k for k in found if k in kinds.GLOBAL or not any(a != address for a, _ in revealers(datamap, k))]

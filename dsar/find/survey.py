@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from dsar.datamap import DataMap
 from dsar.errors import DsarError
-from dsar.find.check import drift
+from dsar.find.check import drift, in_words
 from dsar.find.outcome import OpenPoint
-from dsar.source import Source
+from dsar.source import Schema, Source
 
 
 def survey(datamap: DataMap, sources: Mapping[str, Source | DsarError]) -> list[OpenPoint]:
@@ -15,12 +15,9 @@ def survey(datamap: DataMap, sources: Mapping[str, Source | DsarError]) -> list[
 
 
 def _source(datamap: DataMap, name: str, source: Source | DsarError) -> Iterator[OpenPoint]:
-    try:
-        if isinstance(source, DsarError):
-            raise source
-        schema = source.schema()
-    except DsarError as error:
-        yield OpenPoint(name, error.what, error.remedy)
+    schema = _schema(source, name)
+    if isinstance(schema, DsarError):
+        yield OpenPoint(name, schema.what, schema.remedy)
         return
     declared = datamap.sources[name]
     for address, table in datamap.tables():
@@ -37,3 +34,10 @@ def _source(datamap: DataMap, name: str, source: Source | DsarError) -> Iterator
         yield OpenPoint(f"{name}.{table_name}", "is neither mapped nor ignored", remedy)
     for table_name in sorted(set(declared.ignored) - set(schema)):
         yield OpenPoint(f"{name}.{table_name}", "is ignored in the map, but the source has no such table", "take it out, or correct its name")
+
+
+def _schema(source: Source | DsarError, name: str) -> Mapping[str, Schema] | DsarError:
+    try:
+        return source if isinstance(source, DsarError) else source.schema()
+    except Exception as error:  # noqa: BLE001 - one source that cannot be asked does not end the survey
+        return in_words(error, name)

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import pandas as pd
-
 from dsar import kinds
 from dsar.datamap import DataMap
 from dsar.errors import BadIdentifier, BadRequests, IdentityNotVerified
+from dsar.listing import listing
 from dsar.request.identity import Identifier
 
 HEADER = ("id", "received", "rights", "identifiers", "verified_on", "no_reasonable_doubt")
@@ -58,13 +57,12 @@ class Request:
     def _repr_html_(self) -> str:
         settled = f"verified on {self.verified_on}" if self.verified_on else f"no reasonable doubt: {self.no_reasonable_doubt}"
         facts = {
-            "Request": self.id,
             "Received": str(self.received),
             "Rights": ", ".join(self.rights),
             "Searched by": ", ".join(dict.fromkeys(i.kind for i in self.identifiers)),
             "Identity": settled if self.identity_settled else "NOT SETTLED — nothing may leave",
         }
-        return pd.Series(facts).to_frame().to_html(header=False)
+        return listing(("Request", self.id), facts.items(), empty="").to_display()
 
 
 def read_requests(path: Path, datamap: DataMap) -> dict[str, Request]:

@@ -47,7 +47,8 @@ class Job:
     right: str
     workspace: Path
     collected_at: str
-    timeout: int
+    timeout: int  # seconds per cell
+    notebooks: Path = NOTEBOOKS
 
     @property
     def case(self) -> Path:
@@ -163,7 +164,7 @@ def run_notebook(job: Job) -> Result:
     try:
         with _private_kernel() as config:
             papermill.execute_notebook(
-                NOTEBOOKS / job.executed.name,
+                job.notebooks / job.executed.name,
                 partial,
                 parameters={"request_id": job.request, "workspace": str(job.workspace)},
                 kernel_name="python3",

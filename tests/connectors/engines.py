@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing, contextmanager
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from unittest import mock
 
 import openpyxl
@@ -58,7 +59,7 @@ class OnSqlite(SourceSuite):
             connection.commit()
 
     def break_off(self, folder, table):
-        self.execute(folder, f"UPDATE \"{table}\" SET note = CAST(x'6e6f7465ff' AS TEXT) WHERE id = (SELECT max(id) FROM \"{table}\")")
+        self.execute(folder, f'UPDATE "{table}" SET note = CAST(x\'6e6f7465ff\' AS TEXT) WHERE id = (SELECT max(id) FROM "{table}")')
 
     def drop(self, folder, table):
         self.execute(folder, f'DROP TABLE "{table}"')
@@ -110,7 +111,7 @@ class OnFiles(SourceSuite):
         holder = lake if hasattr(lake, function) else module
         original = getattr(holder, function)
         with mock.patch.object(holder, function, side_effect=original) as spy:
-            yield lambda: sum(1 for call in spy.call_args_list if call.args[0].stem == table)
+            yield lambda: sum(1 for call in spy.call_args_list if call.args[0].name == self.path(call.args[0].parent, table).name)
 
 
 class OnCsv(OnFiles):
@@ -118,7 +119,7 @@ class OnCsv(OnFiles):
     folds_empty = True
     needs_types = True
     encoding, delimiter, decimal = "utf-8", ",", "."
-    declared: dict = {}
+    declared = MappingProxyType({})
 
     def file(self, table):
         return {**super().file(table), **self.declared}
@@ -137,14 +138,13 @@ class OnCsv(OnFiles):
     def break_off(self, folder, table):
         path = self.path(folder, table)
         lines = path.read_bytes().splitlines(keepends=True)
-        path.write_bytes(b"".join(lines[:-1]) + lines[-1].split(self.delimiter.encode(self.encoding))[0])
+        path.write_bytes(b"".join(lines[:-1]) + lines[-1].split(self.delimiter.encode("ascii"))[0])
 
 
 class OnXlsx(OnFiles):
     suffix = ".xlsx"
     folds_empty = True
     needs_types = True
-    many_rows = 10_500
     reader = (files, "xlsx_rows")
 
     def load(self, folder, tables):
@@ -175,16 +175,16 @@ class OnXlsx(OnFiles):
 class OnParquet(OnFiles):
     suffix = ".parquet"
     reader = (parquet, "rows")
-    ARROW = {
+    ARROW = MappingProxyType({
         "integer": pa.int64(), "text": pa.string(), "decimal(12,2)": pa.decimal128(12, 2),
         "datetime": pa.timestamp("us"), "date": pa.date32(), "boolean": pa.bool_(),
-    }  # fmt: skip
+    })  # fmt: skip
 
     def load(self, folder, tables):
         for name, grid in tables.items():
             cells = list(zip(*grid.rows, strict=True))
             columns = {c: pa.array(cells[n], self.ARROW[t]) for n, (c, t) in enumerate(grid.columns.items())}
-            pq.write_table(pa.table(columns), self.path(folder, name), row_group_size=7_000, compression="zstd")
+            pq.write_table(pa.table(columns), self.path(folder, name), row_group_size=5_000, compression="zstd")
 
     def break_off(self, folder, table):
         path = self.path(folder, table)

@@ -1,6 +1,6 @@
 """What databases and engines rule out beforehand is never a row that is wanted."""
 
-from contextlib import closing
+from functools import cache
 
 import ibis
 import phonenumbers
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from connectors import coarse, exact, parquet
 from dsar import datamap, kinds
 
+DECLARATIONS = ["INTEGER", "NUMERIC(10,2)", "TEXT", "BIGINT", "", "REAL", "BLOB", "DATE"]
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 SPACES = st.text(" \t\n\x0b\x1c\u00a0\u2003\u3000", max_size=2)
 LETTERS = "aAbBkKiI\u212a\u0130ßẞéÉöÖ.-_+'%\\\"1"
@@ -27,10 +28,12 @@ emails = padded(
     st.tuples(
         st.text(LETTERS, min_size=1, max_size=3),
         st.just("@"),
-        st.sampled_from(["x.de", "X.DE", "bücher.de", "BÜCHER.de", "xn--bcher-kva.de", "XN--BCHER-KVA.DE", "x.de.", "x\u3002de", "a_b.de", "ｘ.de", "[1.2.3.4]"]),
+        st.sampled_from(
+            ["x.de", "X.DE", "bücher.de", "BÜCHER.de", "xn--bcher-kva.de", "XN--BCHER-KVA.DE", "x.de.", "x\u3002de", "a_b.de", "ｘ.de", "[1.2.3.4]"]
+        ),
     ).map("".join)
 )
-known = st.sampled_from([r for r in REGIONS if phonenumbers.example_number(r)]).map(lambda r: phonenumbers.example_number(r))
+known = st.sampled_from([r for r in REGIONS if phonenumbers.example_number(r)]).map(phonenumbers.example_number)
 spelt = st.one_of(
     known.map(lambda n: phonenumbers.format_number(n, phonenumbers.PhoneNumberFormat.INTERNATIONAL)),
     known.map(lambda n: phonenumbers.format_number(n, phonenumbers.PhoneNumberFormat.NATIONAL)),
@@ -39,16 +42,18 @@ spelt = st.one_of(
     st.from_regex(r"(\+|00|0|)[0-9]{2,14}", fullmatch=True),
 )
 phones = padded(st.tuples(spelt, st.sampled_from(["", "", "", " x12", " ext. 3", ";ext=4", "#", " / 5", ".", "-", "\uff11"])).map("".join))
-keys = padded(st.one_of(st.integers(-(2**65), 2**65).map(str), st.sampled_from(["5", "05", "5.0", "5.50", "1e3", "A-1", "a b", "é", "nan", "-0"]), WILD))
+keys = padded(
+    st.one_of(st.integers(-(2**65), 2**65).map(str), st.sampled_from(["5", "05", "5.0", "5.50", "1e3", "A-1", "a b", "é", "nan", "-0"]), WILD)
+)
 texts = {"email": emails | WILD, "phone": phones | WILD, "s.key": keys | WILD}
 anything = st.one_of(keys, st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.sampled_from([5, 5.0, 5.5, "5", " 5", "5\u00a0", b"5"]))
 
-often = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
-seldom = settings(often, max_examples=60)
+often = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+seldom = settings(often, max_examples=25)
 
 
 def storable(rows):
-    return [r for r in rows if not isinstance(r, str) or "\x00" not in r and not any("\ud800" <= c <= "\udfff" for c in r)]
+    return [r for r in rows if not isinstance(r, str) or not any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in r)]
 
 
 def wanted_rows(rows, kind, region):
@@ -57,31 +62,41 @@ def wanted_rows(rows, kind, region):
     return [f for f in dict.fromkeys(forms) if f is not None], {n for n, f in enumerate(forms) if f is not None}
 
 
+@cache
+def sqlite_table(declaration):
+    connection = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool).connect()
+    connection.exec_driver_sql(f"CREATE TABLE t (id INTEGER PRIMARY KEY, c {declaration})")
+    return connection, sa.Table("t", sa.MetaData(), autoload_with=connection)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _close():
+    yield
+    for declaration in DECLARATIONS:
+        sqlite_table(declaration)[0].close()
+        sqlite_table(declaration)[0].engine.dispose()
+    sqlite_table.cache_clear()
+
+
 def in_sqlite(rows, kind, forms, declaration="TEXT"):
-    engine = sa.create_engine("sqlite://")
-    with closing(engine.raw_connection()) as raw:
-        raw.execute(f"CREATE TABLE t (id INTEGER PRIMARY KEY, c {declaration})")
-        raw.executemany("INSERT INTO t VALUES (?, ?)", list(enumerate(rows)))
-        raw.commit()
-    with engine.connect() as connection:
-        table = sa.Table("t", sa.MetaData(), autoload_with=connection)
-        stored = dict(connection.exec_driver_sql("SELECT id, c FROM t").all())
-        found = set(connection.scalars(sa.select(table.c.id).where(coarse.condition(table.c.c, kind, forms, "sqlite", None))))
-    engine.dispose()
-    return stored, found
+    connection, table = sqlite_table(declaration)
+    connection.exec_driver_sql("DELETE FROM t")
+    for row in enumerate(rows):
+        connection.exec_driver_sql("INSERT INTO t VALUES (?, ?)", row)
+    stored = dict(connection.exec_driver_sql("SELECT id, c FROM t").all())
+    return stored, set(connection.scalars(sa.select(table.c.id).where(coarse.condition(table.c.c, kind, forms, "sqlite", None))))
 
 
 @pytest.mark.parametrize("kind", texts)
 @often
 @given(st.data(), st.sampled_from(REGIONS))
 def test_sqlite_rules_out_no_text_that_is_wanted(kind, data, region):
-    rows = storable(data.draw(st.lists(texts[kind], max_size=6)))
-    for one in ([r] for r in rows):
-        forms, want = wanted_rows(one, kind, region)
-        assert want <= in_sqlite(one, kind, forms)[1]
+    rows = storable([data.draw(texts[kind])])
+    forms, want = wanted_rows(rows, kind, region)
+    assert want <= in_sqlite(rows, kind, forms)[1]
 
 
-@pytest.mark.parametrize("declaration", ["INTEGER", "NUMERIC(10,2)", "TEXT", "BIGINT", "", "REAL", "BLOB", "DATE"])
+@pytest.mark.parametrize("declaration", DECLARATIONS)
 @often
 @given(value=anything)
 @example(value="5\u00a0")
@@ -92,9 +107,8 @@ def test_sqlite_rules_out_no_key_however_it_is_stored(declaration, value):
     form = kinds.normal("s.key", value)
     # What SQLite made of the value decides what it is.
     stored, _ = in_sqlite([value], "s.key", [form or "x"], declaration)
-    for form in {kinds.normal("s.key", stored[0]), kinds.normal("s.key", str(stored[0]))} - {None}:
-        if kinds.normal("s.key", stored[0]) == form:
-            assert in_sqlite([value], "s.key", [form], declaration)[1] == {0}
+    form = kinds.normal("s.key", stored[0])
+    assert form is None or in_sqlite([value], "s.key", [form], declaration)[1] == {0}
 
 
 @pytest.fixture(scope="module")

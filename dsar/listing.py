@@ -15,6 +15,10 @@ class Listing(pd.DataFrame):
     """A pandas frame that a notebook shows whole; pandas' own operations return plain frames."""
 
     def _repr_html_(self) -> str:
+        return self.to_display()
+
+    def to_display(self) -> str:
+        """Return the HTML a notebook shows."""
         if self.empty:
             return f"<p>{self.attrs['empty']}</p>"
         # Everything from a source is text here, never markup.

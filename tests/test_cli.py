@@ -1,0 +1,164 @@
+"""The command: what it prints, and one clear line with exit status 2 when something is wrong."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from dsar import cli, datamap
+from tests.run.test_batch import MAP, REQUESTS
+
+PEOPLE = "id,email\n1,ann@example.org\n2,ben@example.org\n"
+
+
+@pytest.fixture
+def dsar(monkeypatch, capsys):
+    """Run the command in this process; return its exit status, standard output and standard error."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["dsar", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return ended.value.code or 0, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def desk(tmp_path):
+    (tmp_path / "dsar.toml").write_text(MAP, encoding="utf-8")
+    (tmp_path / "requests.csv").write_text(REQUESTS, encoding="utf-8")
+    (tmp_path / "people.csv").write_text(PEOPLE, encoding="utf-8")
+    return tmp_path
+
+
+def test_init_makes_a_workspace_that_is_well_formed_and_overwrites_nothing(dsar, tmp_path):
+    folder = tmp_path / "desk"
+    assert dsar("init", folder)[0] == 0
+    assert sorted(p.name for p in folder.iterdir()) == [".gitignore", "dsar.toml", "requests.csv"]
+    datamap.read(folder / "dsar.toml")
+    (folder / "contacts.csv").write_text("id,email,name\n1,ann@example.org,Ann\n", encoding="utf-8")
+    assert dsar("--workspace", folder, "check") == (0, "1 sources, 1 tables, 0 requests: all as the map says\n", "")
+    (folder / "dsar.toml").write_text("mine", encoding="utf-8")
+    status, _, error = dsar("init", folder)
+    assert (status, error) == (2, f"dsar: {folder}: dsar.toml and requests.csv is there already, so nothing was written — name another folder\n")
+    assert (folder / "dsar.toml").read_text(encoding="utf-8") == "mine"
+
+
+def test_errors_are_one_line_with_the_remedy(dsar, desk, tmp_path):
+    status, out, error = dsar("--workspace", tmp_path / "nowhere", "check")
+    remedy = "name the folder with --workspace, or make one with `dsar init DIR`"
+    assert (status, out, error) == (2, "", f"dsar: {tmp_path / 'nowhere'}: there is no dsar.toml here — {remedy}\n")
+
+    assert dsar("--workspace", desk, "records", "R-9") == (2, "", "dsar: requests.csv: there is no such request; there are R-1, R-2, R-3, R-4\n")
+
+    (desk / "requests.csv").write_text(REQUESTS.replace("ann@example.org", "ann at example"), encoding="utf-8")
+    status, out, error = dsar("--workspace", desk, "collect")
+    line = "line 2: an identifier of kind 'email' does not parse — an e-mail address looks like name@example.org"
+    assert (status, out, error) == (2, "", f"dsar: requests.csv: {line} — mend these lines; nothing was done\n")
+
+
+def test_a_fault_of_ours_names_only_its_class(dsar, desk, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("ann@example.org")
+
+    monkeypatch.setattr(cli, "survey", broken)
+    status, _, error = dsar("--workspace", desk, "check")
+    assert (status, error) == (2, "dsar: RuntimeError: a fault in this toolkit — run again with --debug and report it\n")
+    monkeypatch.setattr(sys, "argv", ["dsar", "--debug", "--workspace", str(desk), "check"])
+    with pytest.raises(RuntimeError):
+        cli.main()
+
+
+def test_records_are_keys_never_contents(dsar, desk):
+    status, out, _ = dsar("--workspace", desk, "records", "R-1", "--json")
+    assert (status, json.loads(out)) == (0, {"crm.people": {"outcome": "found", "rows": [{"key": "1", "matched_on": "email", "standing": "found"}]}})
+    assert dsar("--workspace", desk, "records", "R-3", "--json")[1] == '{\n "crm.people": {\n  "outcome": "nothing",\n  "rows": []\n }\n}\n'
+    status, out, _ = dsar("--workspace", desk, "records", "R-1")
+    assert [word for word in out.split() if word in {"crm.people", "found", "1", "email"}] == ["crm.people", "found", "1", "email", "found"]
+    assert "ann@example.org" not in out
+
+
+def test_check_names_what_the_map_and_the_source_disagree_on(dsar, desk):
+    (desk / "people.csv").write_text("id,email,shoe_size\n1,ann@example.org,44\n", encoding="utf-8")
+    status, out, _ = dsar("--workspace", desk, "check")
+    assert (status, out.splitlines()) == (
+        1,
+        [
+            "crm.people: the map does not know the column shoe_size — classify it; until then the table is held",
+            "1 sources, 1 tables, 4 requests: 1 to mend",
+        ],
+    )
+
+
+def test_collect_shows_one_outcome_per_table(dsar, desk):
+    status, out, error = dsar("--workspace", desk, "collect", "R-1", "R-4")
+    assert status == 0
+    assert [line for line in out.splitlines() if line.startswith("R-")] == ["R-1", "R-4"]
+    assert [line.split("│")[3].strip() for line in out.splitlines() if "crm.people" in line] == ["found 1", "nothing"]
+    assert error == "reading crm.people\n"
+
+
+def test_map_prints_a_skeleton_of_a_database_and_of_a_file(dsar, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with sqlite3.connect("shop.db") as db:
+        db.execute("create table customers (id integer primary key, email text)")
+        db.execute("create table orders (id integer primary key, customer_id integer references customers (id))")
+    db.close()
+    status, out, _ = dsar("map", "sqlite:///shop.db", "--name", "shop")
+    source = datamap.tomllib.loads(out)["sources"]["shop"]
+    assert (status, source["connector"], list(source["tables"])) == (0, "sql", ["customers", "orders"])
+    assert source["tables"]["orders"]["key"] == ["id"]
+    assert list(source["tables"]["orders"]["columns"]) == ["id", "customer_id"]
+
+    (tmp_path / "people.csv").write_text(PEOPLE, encoding="utf-8")
+    status, out, _ = dsar("map", "people.csv")
+    table = datamap.tomllib.loads(out)["sources"]["source"]["tables"]["people"]
+    assert (status, table["file"]["path"], list(table["columns"])) == (0, "people.csv", ["id", "email"])
+
+    assert dsar("map", "shop") == (
+        2,
+        "",
+        "dsar: this is neither a database URL nor a csv, xlsx or parquet file — write sqlite:///shop.db, postgresql://…, or a file's name\n",
+    )
+    status, out, error = dsar("map", "sqlite:///secret-password-missing.db")
+    assert (status, out) == (2, "")
+    assert not (tmp_path / "secret-password-missing.db").exists()
+
+
+def test_batch_exits_with_1_when_something_failed(dsar, desk):
+    (desk / "requests.csv").write_text(REQUESTS.splitlines()[0] + "\n" + REQUESTS.splitlines()[4] + "\n", encoding="utf-8")
+    status, out, _ = dsar("--workspace", desk, "batch")
+    assert status == 1
+    assert out.splitlines()[-1] == f"1 to do: 0 done, 0 already done, 0 waiting, 1 failed. Files lie in {desk / 'cases'}"
+
+
+def test_the_workspace_comes_from_the_environment_or_the_folders_above(dsar, desk, monkeypatch):
+    inside = desk / "notebooks"
+    inside.mkdir()
+    monkeypatch.chdir(inside)
+    assert dsar("check")[0] == 0
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("DSAR_WORKSPACE", str(desk))
+    assert dsar("check")[0] == 0
+
+
+def test_python_m_dsar_is_the_command(desk):
+    environment = {**os.environ, "PYTHONWARNINGS": "error::UserWarning"}
+    run = subprocess.run([sys.executable, "-m", "dsar", "--workspace", desk, "check"], capture_output=True, text=True, check=False, env=environment)
+    assert (run.returncode, run.stdout) == (0, "1 sources, 1 tables, 4 requests: all as the map says\n"), run.stderr
+    run = subprocess.run([sys.executable, "-m", "dsar", "--workspace", "/nowhere", "check"], capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert "Traceback" not in run.stderr
+
+
+def test_demo_leaves_other_peoples_folders_alone(dsar, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
+    status, _, error = dsar("demo", tmp_path)
+    assert (status, error) == (2, f"dsar: {tmp_path}: this folder is no demo workspace, so it is left alone — name another one\n")
+    assert (tmp_path / "thesis.txt").exists()

@@ -1,0 +1,65 @@
+"""Documents that can fail: what README and Makefile say is run."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_make_help_lists_every_target_and_no_other():
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1].split()
+    assert [line.split()[0] for line in listed.splitlines()] == phony
+
+
+def test_the_ten_minutes_of_the_readme_work(tmp_path):
+    block = re.search(r"(    \. \.venv/bin/activate\n(?:    .+\n)+)", (ROOT / "README.md").read_text(encoding="utf-8"))[1]
+    commands = [line.strip() for line in block.splitlines()]
+    assert commands.pop(0) == ". .venv/bin/activate"
+    assert commands.pop().startswith("dsar lab")  # opens a browser and stays
+    (tmp_path / "contacts.csv").write_text("id,email,name\n1,Ann@Example.org,Ann\n2,ben@example.org,Ben\n", encoding="utf-8")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    script = "\n".join(["set -eu", *commands])
+    run = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path})
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "1 sources, 1 tables, 0 requests: all as the map says" in run.stdout
+    assert "2 to do: 2 done" in run.stdout
+    assert sorted(p.name for p in (tmp_path / "desk/cases/R-1/outbox").iterdir()) == [
+        "Example-Ltd_R-1_portability.xlsx",
+        "Example-Ltd_R-1_portability.zip",
+    ]
+    assert [p.name for p in (tmp_path / "desk/cases/R-1/worklists").iterdir()] == ["R-1_crm_worklist.xlsx"]
+
+
+def test_links_in_the_documents_lead_somewhere():
+    for document in [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("fixtures/**/*.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)\)", document.read_text(encoding="utf-8")):
+            assert target.startswith("http") or (document.parent / target).exists(), (document.name, target)
+
+
+@pytest.mark.parametrize("name", ["dsar", "connectors", "notebooks", "fixtures"])
+def test_the_layout_holds_what_the_readme_says(name):
+    assert (ROOT / name).is_dir()
+
+
+def test_the_lock_names_no_index_and_pins_every_file():
+    for lock in ("requirements.lock", "requirements-test.lock"):
+        text = (ROOT / lock).read_text(encoding="utf-8")
+        assert "://" not in text
+        assert "--index" not in text
+        pins = re.findall(r"^[a-z0-9._-]+(?:\[[^]]+\])?==.*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
+        assert len(pins) > 100
+        assert all("--hash=sha256:" in pin for pin in pins)
+
+
+def test_the_demo_answers_its_requests(tmp_path):
+    run = subprocess.run([sys.executable, "-m", "dsar", "demo", tmp_path / "demo"], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    shown = re.findall(r"cases/\S+\.xlsx", run.stdout)
+    assert shown
+    assert all((tmp_path / "demo" / path).is_file() for path in shown)
