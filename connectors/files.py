@@ -25,6 +25,10 @@ _AT_ONCE = 1_000
 _Row = tuple[Any, ...]  # of cells
 
 
+class Empty(SourceBroken):
+    """A file or sheet without even a header line."""
+
+
 def csv_rows(path: Path, file: File) -> Generator[Sequence[object], None, None]:
     """Yield the header and the rows of a csv file.
 
@@ -45,7 +49,7 @@ def csv_rows(path: Path, file: File) -> Generator[Sequence[object], None, None]:
             else:
                 yield [v or None for v in row]
         if columns is None:
-            raise SourceBroken("is empty: there is no header line", where=path.name, remedy="export the file again")
+            raise Empty("is empty: there is no header line", where=path.name, remedy="export the file again")
 
 
 def xlsx_rows(path: Path, sheet: str | None) -> Generator[Sequence[object], None, None]:
@@ -73,7 +77,7 @@ def xlsx_rows(path: Path, sheet: str | None) -> Generator[Sequence[object], None
             else:
                 yield cells + [None] * (len(columns) - len(cells))
         if columns is None:
-            raise SourceBroken("is empty: there is no header line", where=path.name, remedy="name the sheet in dsar.toml, or export the file again")
+            raise Empty("is empty: there is no header line", where=path.name, remedy="name the sheet in dsar.toml, or export the file again")
 
 
 def sheet_names(path: Path) -> list[str]:

@@ -12,7 +12,7 @@ map declares its `type`, and an empty cell is NULL.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from connectors import exact
 from connectors.exact import Look
-from connectors.files import csv_rows, sheet_names, xlsx_rows
+from connectors.files import Empty, csv_rows, sheet_names, xlsx_rows
 from dsar import datamap, kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Ask, Can, Done, Keys, Match, Others, Part, Rows, Schema, Settings, Text
@@ -51,17 +51,18 @@ class Lake:
         self.settings = settings
 
     def schema(self) -> Mapping[str, Schema]:
-        """Return every file and sheet with its columns; no row is read, a mapped file that is missing is absent.
+        """Return every file and sheet with its columns; no row is read.
 
+        A file that is missing, or whose header cannot be read, has its fault said; an empty one that is not mapped is left out.
         Raises `SourceUnreachable` where the source's folder, or every one of its files, is missing.
         """
         places = self._places()
-        there = {name: place for name, place in places.items() if place.path.is_file()}
-        if not there:
+        if not any(place.path.is_file() for place in places.values()):
             raise SourceUnreachable(
                 "none of its files is there", where=f"sources.{self.settings.name}", remedy="put the exported files where dsar.toml says"
             )
-        return {name: Schema(self._columns(name, place)) for name, place in there.items()}
+        found = {name: self._described(name, place) for name, place in places.items()}
+        return {name: schema for name, schema in found.items() if schema}
 
     def read(self, ask: Ask) -> Iterator[Part]:
         """Answer one question as a stream of parts that ends with `Done`; raises `NotOffered` for `Text`."""
@@ -171,15 +172,13 @@ class Lake:
             return [(path.stem, sheets[0])]
         return [(sheet if alone else f"{path.stem}.{sheet}", sheet) for sheet in sheets]
 
-    def _columns(self, name: str, place: _Place) -> dict[str, str | None]:
-        with _faults(self.settings.name, name, place.path):
-            if place.suffix in _PARQUET:
-                from connectors import parquet
-
-                return parquet.columns(place.path)
-            grid = _Grid(self.settings, name, place)
-            grid.close()
-            return dict.fromkeys(grid.columns)
+    def _described(self, name: str, place: _Place) -> Schema | None:
+        try:
+            with _faults(self.settings.name, name, place.path):
+                return Schema(_header(place))
+        except (SourceBroken, SourceUnreachable) as error:
+            unused = isinstance(error, Empty) and name not in self.settings.declared.tables
+            return None if unused else Schema({}, fault=str(error))
 
 
 class _Grid:
@@ -254,6 +253,15 @@ class _Parquet:
     def _typed(self, column: str, found: pa.ChunkedArray) -> pa.Array:
         declared = exact.declared_type(self.mapped, column)
         return exact.strict(self.settings, self.name, column, found.to_pylist(), declared) if declared else found
+
+
+def _header(place: _Place) -> dict[str, str | None]:
+    if place.suffix in _PARQUET:
+        from connectors import parquet
+
+        return parquet.columns(place.path)
+    with closing(_cells(place)) as cells:
+        return {str(c): None for c in next(cells)}
 
 
 def _cells(place: _Place) -> Generator[Sequence[object], None, None]:

@@ -48,6 +48,7 @@ class Schema:
     columns: Mapping[str, str | None]
     key: tuple[str, ...] = ()
     references: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # column → (table, column)
+    fault: str = ""  # why this one table cannot be read, and how to mend it; the others can
 
 
 class Want(NamedTuple):

@@ -126,8 +126,8 @@ def test_map_prints_a_skeleton_of_a_database_and_of_a_file(dsar, tmp_path, monke
         "",
         "dsar: this is neither a database URL nor a csv, xlsx or parquet file — write sqlite:///shop.db, postgresql://…, or a file's name\n",
     )
-    status, out, error = dsar("map", "sqlite:///secret-password-missing.db")
-    assert (status, out) == (2, "")
+    unreachable = "sources.source: the database cannot be opened (OperationalError) — check that it is up, and its `url` in dsar.toml or the environment"
+    assert dsar("map", "sqlite:///secret-password-missing.db") == (2, "", f"dsar: {unreachable}\n")
     assert not (tmp_path / "secret-password-missing.db").exists()
 
 

@@ -13,7 +13,7 @@ from dsar.errors import NotOffered
 from dsar.find.collect import collect
 from dsar.request.identity import Identifier
 from dsar.request.register import Request
-from dsar.source import Can, Done, Match, Others, Rows, Schema, Settings, Asked
+from dsar.source import Asked, Can, Done, Match, Others, Rows, Schema, Settings
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 23)

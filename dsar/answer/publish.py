@@ -38,15 +38,17 @@ def publish(case: Path, folder: str, stem: str, build: Build) -> list[Path]:
     """
     last = _record(case, folder, stem)
     work = files.private_dir(case / f".building-{stem}")
-    hashes = _built(work, _name(stem, last["version"]), build)
-    version = last["version"]
-    if last["files"] and hashes != last["files"]:
-        version += 1
+    try:
+        version = last["version"]
         hashes = _built(work, _name(stem, version), build)
-    target = files.private_dir(case / folder)
-    for name in hashes:
-        files.publish(work / name, target / name)
-    shutil.rmtree(work)
+        if last["files"] and hashes != last["files"]:
+            version += 1
+            hashes = _built(work, _name(stem, version), build)
+        target = files.private_dir(case / folder)
+        for name in hashes:
+            files.publish(work / name, target / name)
+    finally:
+        shutil.rmtree(work)  # also what a check refused
     files.write_atomic(_record_path(case, folder, stem), json.dumps({"version": version, "files": hashes}, indent=1))
     _supersede(case, target, stem, keep=set(hashes))
     return [target / name for name in hashes]

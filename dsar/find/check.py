@@ -30,6 +30,8 @@ def drift(address: Address, table: Table, schema: Mapping[str, Schema]) -> tuple
     """Return why the table cannot be read as declared (or ''), and the columns the map does not know."""
     if address.table not in schema:
         return f"{address}: the source has no such table — mend its name in dsar.toml", ()
+    if schema[address.table].fault:
+        return schema[address.table].fault, ()
     real = schema[address.table].columns
     lost = [c for c in table.columns if c not in real]
     if lost:

@@ -76,6 +76,11 @@ class _State:
         """The row's key as JSON."""
         return json.dumps([self.rows[position][c] for c in self.table.key], default=values.as_text)
 
+    def whole(self) -> pd.DataFrame:
+        """All rows as one frame, put together once however many requests ask."""
+        self.frames = [values.concat(self.frames)]
+        return self.frames[0]
+
     def facts(self, request: str) -> TableFacts:
         """What decides this table's outcome for one request."""
         searched_by = tuple(sorted({kind for kind, _ in self.asked.get(request, ())}))
@@ -310,7 +315,7 @@ class _Collection:
         links = state.links.get(request, {})
         positions = sorted(links, key=state.order_key)
         holds = [self._row_hold(state, request, p, shared) for p in positions]
-        table = values.concat(state.frames) if positions else values.frame({c: [] for c in state.table.columns})
+        table = state.whole() if positions else values.frame({c: [] for c in state.table.columns})
         first = [min(links[p], key=lambda link: self.known[request][link.kind, link.value].hold is not None) for p in positions]
         provenance: dict[str, list[str | None]] = {
             "dsar_key": [state.key(p) for p in positions],

@@ -87,7 +87,7 @@ def read_requests(path: Path, datamap: DataMap) -> dict[str, Request]:
             except (ValueError, BadIdentifier) as error:
                 faults.append(f"line {reader.line_num}: {error}")
     except csv.Error as error:
-        faults.append(f"line {reader.line_num}: not CSV ({error})")
+        faults.append(f"line {reader.line_num + 1}: not CSV ({error})")  # the line after the last good one
     if faults:
         more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
         raise BadRequests("; ".join(faults[:5]) + more, where=path.name, remedy="mend these lines; nothing was done")

@@ -82,6 +82,15 @@ def test_sheets_that_are_not_mapped_are_listed(tmp_path):
     assert set(lake(tmp_path, url=".", sheet="Other").schema()) == {"t", "t.People"}
 
 
+def test_what_nobody_mapped_and_nobody_can_read_stops_nothing(tmp_path):
+    workbook = book(tmp_path, ["id", "c"], [1, "a"], title="People")
+    workbook.create_sheet("Empty")
+    workbook.create_sheet("Notes").append(["a title", None, "over nothing"])
+    workbook.save(tmp_path / "t.xlsx")
+    assert {name: list(s.columns) for name, s in lake(tmp_path, sheet="People").schema().items()} == {"t": ["id", "c"], "t.Notes": []}
+    assert "is empty" in lake(tmp_path, sheet="Empty").schema()["t"].fault
+
+
 def test_a_wrong_dimension_hides_no_row(tmp_path):
     book(tmp_path, ["id", "c"], [1, "a"], [2, "b"])
     edit(tmp_path, "xl/worksheets/sheet1.xml", b'<dimension ref="A1:B3"', b'<dimension ref="A1:A2"')

@@ -1,0 +1,139 @@
+"""What a right gives of a dossier, cell by cell, and what is left out and said."""
+
+from dsar import values
+from dsar.answer.select import LeftOut, choose, groups
+from tests.worlds import datamap, gather, request, sources
+
+MAP = datamap("""
+[activities.letters]
+purpose = "letters"
+basis = ["6(1)(f)", "6(1)(a)"]
+origin = "provided"
+[activities.ads]
+purpose = "ads"
+basis = "6(1)(f)"
+origin = "observed"
+[sources.s.tables.accounts]
+label = "Account"
+match = { email = "email", account = "id" }
+reveals = { account = "id" }
+[sources.s.tables.accounts.columns]
+id = {}
+email = {}
+score = { label = "Score", basis = "6(1)(f)", origin = "derived" }
+rep = { label = "Clerk", other_person = true }
+notes = { label = "Notes", free_text = true }
+[sources.s.tables.letters]
+label = "Letter"
+activity = "letters"
+match = { account = "account" }
+columns = ["id", "account"]
+[sources.s.tables.clicks]
+label = "Click"
+activity = "ads"
+match = { account = "account" }
+columns = { id = {}, account = {}, agent = { other_person = true } }
+[sources.s.tables.readers]
+label = "Subscription"
+match = { email = "email" }
+basis_column = "basis"
+columns = ["id", "email", "basis"]
+""")
+DATA = {
+    "s.accounts": [{"id": 1, "email": "ann@x.org", "score": 9, "rep": "Bob", "notes": "called"}],
+    "s.letters": [{"id": 5, "account": 1}],
+    "s.clicks": [{"id": 6, "account": 1, "agent": "Bob"}, {"id": 7, "account": 1, "agent": None}],
+    "s.readers": [
+        {"id": 1, "email": "ann@x.org", "basis": "6(1)(a)"},
+        {"id": 2, "email": "ann@x.org", "basis": "6(1)(f)"},
+        {"id": 3, "email": "ann@x.org", "basis": None},
+        {"id": 4, "email": "ann@x.org", "basis": "consent"},
+    ],
+}
+BOUNDARY = "Art. 15(4), 20(4)"
+CHECKING = "We are still checking whether this is yours to receive."
+
+
+def dossier(data=DATA, **options):
+    return gather(MAP, sources(MAP, data), request("A", "email=ann@x.org", **options))["A"]
+
+
+def given(chosen):
+    return {str(c.address): values.rows(c.frame) for c in chosen}
+
+
+def left(chosen):
+    return {str(c.address): c.left_out for c in chosen}
+
+
+def says(dossier, table, basis):
+    return next(g.outcome for g in groups(dossier, "portability") if str(g.address) == table and basis in g.bases)
+
+
+def test_only_portable_cells_go_out_and_never_those_about_others():
+    assert given(choose(dossier(), "portability", free_text=False)) == {
+        "s.accounts": [{"id": 1, "email": "ann@x.org"}],
+        "s.letters": [{"id": 5, "account": 1}],
+        "s.clicks": [],
+        "s.readers": [{"id": 1, "email": "ann@x.org", "basis": "6(1)(a)"}],
+    }
+    assert given(choose(dossier(), "portability", free_text=True))["s.accounts"] == [{"id": 1, "email": "ann@x.org", "notes": "called"}]
+
+
+def test_everything_left_out_is_said_with_its_reason():
+    made = dossier()
+    derived, interest, undetermined = says(made, "s.accounts", "6(1)(f)"), says(made, "s.clicks", "6(1)(f)"), says(made, "s.readers", "undetermined")
+    assert left(choose(made, "portability", free_text=False)) == {
+        "s.accounts": (
+            LeftOut("Account: Score", 1, derived.sentence, derived.article),
+            LeftOut("Account: Clerk", 1, "Not about you.", BOUNDARY),
+            LeftOut("Account: Notes", 1, CHECKING, BOUNDARY),
+        ),
+        "s.letters": (),
+        "s.clicks": (
+            LeftOut("Click", 2, interest.sentence, interest.article),
+            LeftOut("Click: Agent", 1, "Not about you.", BOUNDARY),
+        ),
+        "s.readers": (
+            LeftOut("Subscription", 1, interest.sentence, interest.article),
+            LeftOut("Subscription", 2, undetermined.sentence, undetermined.article),
+        ),
+    }
+
+
+def test_one_basis_that_makes_data_portable_is_enough():
+    [letters] = [g for g in groups(dossier(), "portability") if g.address.table == "letters"]
+    assert (letters.bases, letters.columns, letters.rows, letters.outcome.answer) == (("6(1)(f)", "6(1)(a)"), ("id", "account"), 1, "yes")
+
+
+def test_a_basis_the_row_does_not_name_rightly_blocks():
+    found = [(g.bases, g.rows, g.outcome.answer) for g in groups(dossier(), "portability") if g.address.table == "readers"]
+    assert found == [(("6(1)(a)",), 1, "yes"), (("6(1)(f)",), 1, "no"), (("undetermined",), 2, "blocked")]
+
+
+def test_held_rows_give_nothing_but_a_neutral_line():
+    chosen = choose(dossier(verified=False), "portability", free_text=True)
+    assert all(len(c.frame) == 0 and c.groups == () for c in chosen)
+    unproved = "We have not yet been able to confirm that this is yours."
+    assert left(chosen) == {
+        "s.accounts": (LeftOut("Account", 1, unproved, BOUNDARY),),
+        "s.letters": (LeftOut("Letter", 1, unproved, BOUNDARY),),
+        "s.clicks": (LeftOut("Click", 2, unproved, BOUNDARY),),
+        "s.readers": (LeftOut("Subscription", 4, unproved, BOUNDARY),),
+    }
+
+
+def test_a_column_the_map_does_not_know_never_goes_out():
+    data = {**DATA, "s.letters": [{"id": 5, "account": 1, "secret": "x"}]}
+    [letters] = [c for c in choose(dossier(data), "access", free_text=True) if c.address.table == "letters"]
+    assert (len(letters.frame), list(letters.frame.columns)) == (0, [])
+    assert letters.left_out == (LeftOut("Letter", 1, "We are still classifying part of this record.", BOUNDARY),)
+
+
+def test_access_gives_a_copy_of_all_but_what_is_about_others():
+    assert given(choose(dossier(), "access", free_text=True)) == {
+        "s.accounts": [{"id": 1, "email": "ann@x.org", "score": 9, "notes": "called"}],
+        "s.letters": [{"id": 5, "account": 1}],
+        "s.clicks": [{"id": 6, "account": 1}, {"id": 7, "account": 1}],
+        "s.readers": DATA["s.readers"],
+    }

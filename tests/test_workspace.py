@@ -1,0 +1,196 @@
+"""The workspace: what notebooks and commands call, over sources that are counted."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from dsar import workspace
+from dsar.errors import AnswerIncomplete, BadMap, BadRequests, IdentityNotVerified, UnknownRequest, WorkspaceMissing
+from dsar.source import Settings
+from dsar.workspace import Workspace, connector, now, open_workspace
+from tests.worlds import HEAD, NOW, Memory, datamap, found, held, results, rows
+
+MAP = """
+[sources.shop.tables.orders]
+label = "Order"
+match = { email = "email" }
+columns = { id = {}, email = {}, notes = { free_text = true } }
+[sources.news.tables.readers]
+label = "Subscription"
+match = { email = "email" }
+columns = ["id", "email"]
+"""
+REQUESTS = """id,received,rights,identifiers,verified_on,no_reasonable_doubt
+A,2026-11-02,portability;erasure,email=ann@x.org,2026-11-03,
+B,2026-11-02,portability;erasure,email=bob@x.org,2026-11-03,
+C,2026-11-02,portability;erasure,email=ann@x.org,,
+"""
+DATA = {
+    "shop": {"orders": [{"id": 1, "email": "ann@x.org", "notes": None}, {"id": 2, "email": "bob@x.org", "notes": None}]},
+    "news": {"readers": [{"id": 3, "email": "Ann@x.org"}]},
+}
+
+
+class Counted(Memory):
+    """A `Memory` over `DATA` that counts over all instances and can be taken down."""
+
+    reads_in_all = 0
+    down: frozenset = frozenset()
+    breaks: Exception | None = None
+
+    def __init__(self, settings: Settings) -> None:
+        if Counted.breaks and settings.name in Counted.down:
+            raise Counted.breaks
+        super().__init__(settings, DATA[settings.name])
+        self.spoil = self.count
+
+    def count(self, ask, parts):
+        Counted.reads_in_all += 1
+        return [] if self.settings.name in Counted.down else parts
+
+
+@pytest.fixture
+def ws(tmp_path, monkeypatch):
+    monkeypatch.setattr(Counted, "reads_in_all", 0)
+    monkeypatch.setattr(Counted, "down", frozenset())
+    monkeypatch.setattr(Counted, "breaks", None)
+    monkeypatch.setattr(workspace, "connector", lambda name: Counted)
+    (tmp_path / "requests.csv").write_text(REQUESTS)
+    return Workspace(tmp_path, datamap(MAP, tmp_path), lambda: NOW)
+
+
+ANN = {"shop.orders": found(1), "news.readers": found(3)}
+
+
+def test_a_request_is_collected_once_and_then_read_from_its_snapshot(ws):
+    assert rows(ws.collect(ws.request("A"))) == ANN
+    assert rows(ws.collect(ws.request("A"))) == ANN
+    assert Counted.reads_in_all == 2
+    ws.collect(ws.request("A"), again=True)
+    assert Counted.reads_in_all == 4
+    assert (ws.root / "cases/A").stat().st_mode & 0o777 == (ws.root / "cases").stat().st_mode & 0o777 == 0o700
+
+
+def test_all_are_collected_in_one_pass_and_only_what_is_missing(ws):
+    ws.collect(ws.request("A"))
+    dossiers = ws.collect_all(ws.requests.values())
+    assert Counted.reads_in_all == 4
+    assert {r: rows(d) for r, d in dossiers.items()} == {
+        "A": ANN,
+        "B": {"shop.orders": found(2)},
+        "C": {"shop.orders": held("claimed", 1), "news.readers": held("claimed", 3)},
+    }
+    ws.collect_all(ws.requests.values())
+    assert Counted.reads_in_all == 4
+
+
+def test_a_snapshot_with_a_failed_table_is_collected_anew_unless_somebody_decided_on_it(ws):
+    Counted.down = {"news"}
+    assert results(ws.collect(ws.request("A")))["news.readers"] == "failed: news.readers: the answer stopped before its end — collect again"
+    Counted.down = set()
+    assert rows(ws.collect_all([ws.request("A")])["A"]) == ANN
+    Counted.down = {"news"}
+    ws.collect(ws.request("B"), again=True)
+    ws.decide(ws.request("B"), "part 1", by="R. Eader", rest_by=date(2026, 12, 1))
+    reads = Counted.reads_in_all
+    assert not ws.collect_all([ws.request("B")])["B"].complete
+    assert Counted.reads_in_all == reads
+
+
+def test_a_connector_that_cannot_be_made_fails_its_source_and_no_other(ws):
+    Counted.down, Counted.breaks = {"news"}, RuntimeError("password=hunter2 ann@x.org")
+    dossier = ws.collect(ws.request("A"))
+    assert results(dossier) == {
+        "shop.orders": "found 1",
+        "news.readers": "failed: sources.news: the connector raised RuntimeError — ask whoever keeps the connector",
+    }
+    assert "hunter2" not in "".join(p.read_text(errors="replace") for p in (ws.root / "cases/A/dossier").iterdir())
+
+
+def test_a_changed_register_makes_the_snapshot_stale(ws):
+    ws.collect(ws.request("A"))
+    (ws.root / "requests.csv").write_text(REQUESTS.replace("ann@x.org,2026", "bob@x.org,2026"))
+    again = Workspace(ws.root, ws.datamap, lambda: NOW)
+    assert again.snapshot(again.request("A")) is None
+    assert rows(again.collect(again.request("A"))) == {"shop.orders": found(2)}
+
+
+def test_an_unknown_request_is_refused_with_those_there_are(ws):
+    with pytest.raises(UnknownRequest) as error:
+        ws.request("Z")
+    assert str(error.value) == "requests.csv: there is no such request; there are A, B, C"
+    (ws.root / "requests.csv").unlink()
+    with pytest.raises(BadRequests):
+        _ = Workspace(ws.root, ws.datamap).requests
+
+
+def test_open_points_are_shown_and_a_decision_closes_them(ws, monkeypatch):
+    monkeypatch.setitem(DATA["shop"]["orders"][0], "notes", "call Bob")
+    ann = ws.request("A")
+    what = "nobody has read yet whom the free text in Notes speaks of"
+    assert ws.open_points(ann).to_numpy().tolist() == [["shop.orders", what, "read it, then record the decision 'free text read'"]]
+    with pytest.raises(AnswerIncomplete):
+        ws.export(ann)
+    taken = ws.decide(ann, "free text read", by="R. Eader")
+    assert (taken.by, taken.on, taken.collected_at) == ("R. Eader", NOW, NOW)
+    assert ws.open_points(ann).empty
+    assert [f.name for f in ws.export(ann).files] == ["Quill-Co_A_portability.xlsx", "Quill-Co_A_portability.zip"]
+
+
+def test_plan_and_checklist(ws):
+    ann = ws.request("A")
+    line = ["erase", "all", "No longer needed for the purpose it was collected for.", "17(1)(a)", "", 1]
+    assert ws.plan(ann).to_numpy().tolist() == [["Subscription", *line], ["Order", *line]]
+    assert [f.name for f in ws.checklist(ann).files] == ["A_shop_worklist.xlsx", "A_news_worklist.xlsx"]
+
+
+def test_nothing_leaves_for_an_unverified_request(ws):
+    for leave in (ws.export, ws.checklist):
+        with pytest.raises(IdentityNotVerified):
+            leave(ws.request("C"))
+    assert sorted(p.name for p in (ws.root / "cases/C").iterdir()) == ["dossier"]
+
+
+def test_today_is_the_controllers_day(ws):
+    late = Workspace(ws.root, ws.datamap, lambda: datetime(2026, 6, 30, 23, 30, tzinfo=UTC))
+    assert (ws.today, late.today) == (date(2026, 11, 23), date(2026, 7, 1))
+
+
+# -- finding the folder and the connectors --------------------------------------------------------------
+
+
+def test_the_workspace_is_named_or_found_upwards(tmp_path, monkeypatch):
+    table = '[sources.s]\nconnector = "sql"\nlabel = "S"\nowner = "o@x"\n[sources.s.tables.t]\nlabel = "T"\nactivity = "main"\nkey = ["id"]\n'
+    (tmp_path / "dsar.toml").write_text(
+        HEAD + table + 'match = { email = "email" }\ncolumns = { id = { category = "user" }, email = { category = "user" } }\n'
+    )
+    inner = tmp_path / "a/b"
+    inner.mkdir(parents=True)
+    monkeypatch.delenv("DSAR_WORKSPACE", raising=False)
+    monkeypatch.chdir(inner)
+    assert open_workspace().root == tmp_path.resolve()
+    assert open_workspace(tmp_path).root == tmp_path.resolve()
+    with pytest.raises(WorkspaceMissing) as error:
+        open_workspace("nowhere")
+    assert str(error.value) == "nowhere: there is no dsar.toml here — name the folder with --workspace, or make one with `dsar init DIR`"
+    monkeypatch.setenv("DSAR_WORKSPACE", str(inner))
+    with pytest.raises(WorkspaceMissing):
+        open_workspace()
+
+
+def test_the_clock_can_be_set(monkeypatch):
+    monkeypatch.setenv("DSAR_NOW", "2026-11-23T12:00:00.75+02:00")
+    assert now() == NOW
+    monkeypatch.delenv("DSAR_NOW")
+    assert abs((now() - datetime.now(UTC)).total_seconds()) < 5
+
+
+def test_a_connector_is_named_by_module_and_class():
+    assert connector("tests.worlds:Memory").__name__ == "Memory"
+
+
+@pytest.mark.parametrize("name", ["nonsense", "tests.worlds:Nothing", "no.such.module:Class", "tests.worlds"])
+def test_an_unknown_connector_names_those_there_are(name):
+    with pytest.raises(BadMap) as error:
+        connector(name)
+    assert str(error.value) == f"there is no connector '{name}' — use one of crm, lake, orders, sql, or module:Class"
