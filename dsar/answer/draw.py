@@ -158,4 +158,4 @@ def _page_widths(content: Page) -> list[float]:
                 continue
         pad = [(0.0, 0.0)] * max(len(columns), len(found))
         columns = [(max(a[0], b[0]), max(a[1], b[1])) for a, b in zip([*columns, *pad], [*found, *pad], strict=False) if max(a, b) > (0.0, 0.0)]
-    return fit(columns)
+    return fit(columns, comfort=20.0)  # a page is read as one: better narrow columns than a second sheet of paper

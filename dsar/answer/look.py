@@ -157,9 +157,12 @@ def width_wanted(label: str, shown: Sequence[Shown]) -> tuple[float, float]:
     return max(least, min(wide, 80.0 if wide > 500 else 44.0)), max(least, min(wide, 18.0))
 
 
-def fit(wanted: Sequence[tuple[float, float]], beside: float = 0.0) -> list[float]:
-    """Return widths that fit the paper where the texts can be wrapped to it; else they go over further pages."""
-    pages = _pages([max(least, min(w, 30.0)) for w, least in wanted] + [beside])
+def fit(wanted: Sequence[tuple[float, float]], beside: float = 0.0, comfort: float = 30.0) -> list[float]:
+    """Return widths that fit the paper where the texts can be wrapped to it; else they go over further pages.
+
+    Before that, no text is wrapped to less than `comfort`.
+    """
+    pages = _pages([max(least, min(w, comfort)) for w, least in wanted] + [beside])
     excess = sum(w for w, _ in wanted) + beside - pages * PAPER
     slack = sum(w - least for w, least in wanted)
     part = min(1.0, max(0.0, excess) / slack) if slack else 0.0
