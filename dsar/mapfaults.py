@@ -1,0 +1,108 @@
+"""What can be wrong in a data map beyond the form of each key, and every fault in plain words."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+if TYPE_CHECKING:
+    from dsar.datamap import Address, DataMap, Table
+
+
+def of(datamap: "DataMap") -> Iterator[str]:
+    """Yield every name in the map that nothing bears, with its key path and what there is."""
+    for address, table in datamap.tables():
+        yield from _table(datamap, address, table)
+    for name, activity in datamap.activities.items():
+        for recipient in activity.recipients:
+            if recipient not in datamap.recipients:
+                known = ", ".join(datamap.recipients) or "none declared"
+                yield f"activities.{name}.recipients: '{recipient}' is not one of [recipients]: {known}"
+    for name, source in datamap.sources.items():
+        for table_name in source.ignored:
+            if table_name in source.tables:
+                yield f"sources.{name}.ignored: '{table_name}' is mapped as well"
+
+
+def _table(datamap: "DataMap", address: "Address", table: "Table") -> Iterator[str]:
+    at = f"sources.{address.source}.tables.{address.table}"
+    if table.activity not in datamap.activities:
+        yield f"{at}.activity: '{table.activity}' is not one of [activities]: {', '.join(datamap.activities)}"
+        return
+    retention = datamap.activities[table.activity].retention
+    used = {f"key: '{c}'": c for c in table.key}
+    used |= {f"match.{k}: '{n}'": n for k, c in table.match.items() for n in ((c,) if isinstance(c, str) else c)}
+    used |= {f"reveals.{k}: '{c}'": c for k, c in ((k, r if isinstance(r, str) else r.column) for k, r in table.reveals.items())}
+    used |= {f"open_while.column: '{table.open_while.column}'": table.open_while.column} if table.open_while else {}
+    used |= {f"basis_column: '{table.basis_column}'": table.basis_column} if table.basis_column else {}
+    used |= {f"columns.{name}.total: '{column.total}'": column.total for name, column in table.columns.items() if isinstance(column.total, str)}
+    for what, column in used.items():
+        if column not in table.columns:
+            yield f"{at}.{what} is not one of its columns: {', '.join(table.columns)}"
+    if retention and retention.from_ not in table.columns and not _follows(datamap, address, table, retention.from_):
+        yield f"{at}.activity: '{table.activity}' counts retention from '{retention.from_}', a column of neither this table nor one that leads to it"
+    for column, declared in table.columns.items():
+        if declared.basis and table.basis_column:
+            yield f"{at}.columns.{column}.basis: the table takes its basis from '{table.basis_column}', so no column has one of its own"
+        if column.startswith("dsar_"):
+            yield f"{at}.columns.{column}: names that begin with dsar_ are this toolkit's own"
+
+
+def _follows(datamap: "DataMap", address: "Address", table: "Table", start: str) -> bool:
+    """Whether the table's rows are kept as long as the row that leads to them: lines with their invoice."""
+    return any(
+        other.activity == table.activity and start in other.columns and set(other.revealed(a.source)) & set(table.match_kinds(address.source))
+        for a, other in datamap.tables()
+        if a != address
+    )
+
+
+_ALLOWED = {
+    "bool": "must be true or false",
+    "date": "must be a date, such as 2026-11-23",
+    "dict": "must be a section, or written { key = value }",
+    "int": "must be a whole number",
+    "model": "must be a section, or written { key = value }",
+    "string": "must be text in quotes",
+    "tuple": "must be a list in [brackets]",
+}
+
+
+def in_words(error: ValidationError, content: Mapping[str, Any]) -> str:
+    """Return the faults of a map, at most five: key path, and what is allowed there."""
+    said: dict[tuple[str, ...], list[str]] = {}
+    for fault in error.errors():
+        said.setdefault(_path(fault["loc"], content, missing=fault["type"] == "missing"), []).append(_words(fault))
+    # Of the alternatives a key may be written in, the one that got furthest was meant.
+    meant = {path: words for path, words in said.items() if not any(other != path and other[: len(path)] == path for other in said)}
+    lines = [
+        (f"{'.'.join(path)}: " if path else "") + " or ".join(dict.fromkeys(words)).replace(" or must be ", " or ") for path, words in meant.items()
+    ]
+    more = f"; and {len(lines) - 5} more" if len(lines) > 5 else ""
+    return "; ".join(lines[:5]) + more
+
+
+def _path(loc: tuple[str | int, ...], content: Any, *, missing: bool) -> tuple[str, ...]:
+    """Return the key path of an error: pydantic adds the names of alternatives, which nobody wrote."""
+    path: list[str] = []
+    for part in loc[:-1] if missing else loc:
+        if isinstance(part, int) or (isinstance(content, Mapping) and part in content):
+            content = content[part]
+            path.append(str(part))
+    return (*path, str(loc[-1])) if missing else tuple(path)
+
+
+def _words(fault: Any) -> str:
+    kind = fault["type"]
+    known = {
+        "missing": "is missing",
+        "extra_forbidden": "is not a key of the data map here",
+        "too_short": "needs at least one entry",
+        "string_too_short": "must not be empty",
+    }
+    if kind == "value_error":
+        return str(fault["ctx"]["error"]).replace("\n", "; ")
+    if kind == "literal_error":
+        return f"must be {fault['ctx']['expected']}"
+    message: str = fault["msg"]
+    return known.get(kind) or _ALLOWED.get(kind.split("_")[0]) or message[0].lower() + message[1:]
