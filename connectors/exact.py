@@ -125,6 +125,13 @@ class KeySet:
         return Rows(chunk.frame(mine)) if mine else None
 
 
+def mapped(settings: Settings, table: str) -> Table:
+    """Return what the map says of a table; raises `SourceBroken` where it says nothing."""
+    if table not in settings.declared.tables:
+        raise SourceBroken("is not a table of the data map", where=f"{settings.name}.{table}", remedy="add it to dsar.toml")
+    return settings.declared.tables[table]
+
+
 def wanted(ask: Match, table: Table, settings: Settings) -> Wanted:
     """Return a match ready to be compared; raises `NotOffered` where a want is limited to a period."""
     if any(w.since or w.until for w in ask.wanted):

@@ -68,11 +68,11 @@ class Lake:
         """Answer one question as a stream of parts that ends with `Done`; raises `NotOffered` for `Text`."""
         match ask:
             case Match():
-                return self._match(ask, exact.wanted(ask, self._mapped(ask.table), self.settings))
+                return self._match(ask, exact.wanted(ask, exact.mapped(self.settings, ask.table), self.settings))
             case Keys():
-                return self._keys(ask, self._mapped(ask.table))
+                return self._keys(ask, exact.mapped(self.settings, ask.table))
             case Others():
-                self._mapped(ask.table)
+                exact.mapped(self.settings, ask.table)
                 return self._others(ask)
             case Text():
                 raise NotOffered("text inside columns cannot be searched", where=f"{self.settings.name}.{ask.table}")
@@ -98,11 +98,6 @@ class Lake:
             if len(counts.frame):
                 yield counts
             yield Done(table.read, len(counts.frame))
-
-    def _mapped(self, table: str) -> datamap.Table:
-        if table not in self.settings.declared.tables:
-            raise SourceBroken("is not a table of the data map", where=f"{self.settings.name}.{table}", remedy="add it to dsar.toml")
-        return self.settings.declared.tables[table]
 
     @contextmanager
     def _table(self, name: str, needed: Sequence[str]) -> Iterator["_Grid | _Parquet"]:

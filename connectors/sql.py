@@ -52,9 +52,9 @@ class Sql:
         """
         match ask:
             case Match():
-                return self._match(ask, exact.wanted(ask, self._mapped(ask.table), self.settings))
+                return self._match(ask, exact.wanted(ask, exact.mapped(self.settings, ask.table), self.settings))
             case Keys():
-                return self._keys(ask, self._mapped(ask.table))
+                return self._keys(ask, exact.mapped(self.settings, ask.table))
             case Others():
                 return self._others(ask)
             case Text():
@@ -82,11 +82,6 @@ class Sql:
             if len(counts.frame):
                 yield counts
             yield Done(answer.read, len(counts.frame))
-
-    def _mapped(self, table: str) -> datamap.Table:
-        if table not in self.settings.declared.tables:
-            raise SourceBroken("is not a table of the data map", where=f"{self.settings.name}.{table}", remedy="add it to dsar.toml")
-        return self.settings.declared.tables[table]
 
     def _reflect(self, connection: sa.Connection, name: str, needed: Sequence[str]) -> sa.Table:
         at = f"{self.settings.name}.{name}"
