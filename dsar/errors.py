@@ -64,6 +64,10 @@ class IdentityNotVerified(DsarError):
     """Settle the requester's identity before anything leaves."""
 
 
+class NotAsked(DsarError):
+    """The request does not ask for this; correct its rights if the person did."""
+
+
 class AnswerIncomplete(DsarError):
     """Mend or decide the open points, or record a decision to send part 1."""
 

@@ -66,6 +66,7 @@ def zip_bytes(entries: Mapping[str, bytes]) -> bytes:
 
 def replace_dir(fresh: Path, folder: Path) -> None:
     """Put a finished folder in the place of another; `finish_replace` completes what a kill interrupted."""
+    finish_replace(folder)
     old = folder.with_name(folder.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

@@ -66,7 +66,9 @@ def _phone(text: str, region: str | None) -> str | None:
         return None
     if not phonenumbers.is_possible_number(number):
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    line = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    # Behind one switchboard number sit many people.
+    return f"{line};ext={number.extension}" if number.extension else line
 
 
 def _key(value: object) -> str | None:

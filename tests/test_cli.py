@@ -126,7 +126,9 @@ def test_map_prints_a_skeleton_of_a_database_and_of_a_file(dsar, tmp_path, monke
         "",
         "dsar: this is neither a database URL nor a csv, xlsx or parquet file — write sqlite:///shop.db, postgresql://…, or a file's name\n",
     )
-    unreachable = "sources.source: the database cannot be opened (OperationalError) — check that it is up, and its `url` in dsar.toml or the environment"
+    unreachable = (
+        "sources.source: the database cannot be opened (OperationalError) — check that it is up, and its `url` in dsar.toml or the environment"
+    )
     assert dsar("map", "sqlite:///secret-password-missing.db") == (2, "", f"dsar: {unreachable}\n")
     assert not (tmp_path / "secret-password-missing.db").exists()
 

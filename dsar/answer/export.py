@@ -63,11 +63,11 @@ def open_points(dossier: Dossier, decisions: Decisions) -> tuple[OpenPoint, ...]
 def export(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> Written:
     """Write the workbook and the package into the outbox of the case.
 
-    Raises `IdentityNotVerified` while the requester's identity is open, and `AnswerIncomplete` while
-    there are open points, unless the decision to send part 1 is on record. Same dossier, decisions
-    and day: same bytes.
+    Raises `NotAsked` where the request does not ask for it, `IdentityNotVerified` while the requester's
+    identity is open, and `AnswerIncomplete` while there are open points, unless the decision to send
+    part 1 is on record. Same dossier, decisions and day: same bytes.
     """
-    dossier.request.require_identity()
+    dossier.request.require(RIGHT)
     points, part_one = open_points(dossier, decisions), decisions.get("part 1")
     if points and not part_one:
         raise AnswerIncomplete("; ".join(map(str, points)), where=dossier.request.id, remedy="close these points, or record the decision 'part 1'")

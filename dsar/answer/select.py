@@ -33,7 +33,7 @@ class LeftOut:
     """One line of *What is not included*."""
 
     what: str
-    rows: int
+    rows: int | None  # None where a number would tell of other people
     why: str
     rule: str
 
@@ -132,7 +132,7 @@ def _staying(dossier: Dossier, address: Address, frame: pd.DataFrame, given: set
     for name, column in table.columns.items():
         filled = sum(v is not None for v in values.pylist(frame[name])) if name in frame else 0
         if filled and column.other_person:
-            yield LeftOut(f"{table.label}: {table.label_of(name)}", filled, NOT_ABOUT_YOU, "Art. 15(4), 20(4)")
+            yield LeftOut(f"{table.label}: {table.label_of(name)}", None, NOT_ABOUT_YOU, "Art. 15(4), 20(4)")
         elif filled and column.free_text and name in given and not free_text:
             yield LeftOut(f"{table.label}: {table.label_of(name)}", filled, UNREAD, "Art. 15(4), 20(4)")
 

@@ -202,7 +202,9 @@ def _kept(answer: Answer, chosen: Chosen) -> str:
 
 def _not_included(answer: Answer) -> Page:
     lines: list[tuple[str, int | str, str, str, str]] = [
-        (left.what, left.rows, left.why, _article(left.rule), _WHAT_YOU_CAN_DO) for chosen in answer.chosen for left in chosen.left_out
+        (left.what, "" if left.rows is None else left.rows, left.why, _article(left.rule), _WHAT_YOU_CAN_DO)
+        for chosen in answer.chosen
+        for left in chosen.left_out
     ]
     lines += [
         (answer.dossier.datamap.table(a).label, "", "We could not search this yet.", "Art. 12(3)", "You will hear from us without asking.")

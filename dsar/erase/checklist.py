@@ -44,10 +44,11 @@ def internal_due(request: Request) -> date:
 def checklist(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> Written:
     """Write one worklist per system that holds something into the case's `worklists/`.
 
-    Raises `IdentityNotVerified` while the requester's identity is open, and `AnswerIncomplete` while
-    the dossier has open points, unless the decision to begin with part 1 is on record.
+    Raises `NotAsked` where the request does not ask for it, `IdentityNotVerified` while the requester's
+    identity is open, and `AnswerIncomplete` while the dossier has open points, unless the decision to
+    begin with part 1 is on record.
     """
-    dossier.request.require_identity()
+    dossier.request.require("erasure")
     if dossier.open_points and not decisions.get("part 1"):
         remedy = "close these points, or record the decision 'part 1'"
         raise AnswerIncomplete("; ".join(map(str, dossier.open_points)), where=dossier.request.id, remedy=remedy)

@@ -58,17 +58,15 @@ def _order(names: Sequence[str], first: Mapping[str, Sequence[str]]) -> tuple[st
     """Return the rows, each after those that have to be gone before it; a circle is entered where it is met."""
     done: dict[str, None] = {}
     known, entered = set(names), set[str]()
-
-    def visit(name: str) -> None:
-        if name not in known or name in entered:
-            return
-        entered.add(name)
-        for before in first.get(name, ()):
-            visit(before)
-        done[name] = None
-
-    for name in names:
-        visit(name)
+    for start in names:
+        path = [start]  # not by recursion: a thread of replies can be a thousand rows deep
+        while path:
+            entered.add(path[-1])
+            deeper = next((b for b in first.get(path[-1], ()) if b in known and b not in entered), None)
+            if deeper:
+                path.append(deeper)
+            else:
+                done[path.pop()] = None
     return tuple(done)
 
 

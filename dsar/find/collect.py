@@ -4,92 +4,27 @@ Identifiers the requester gave, and keys the sources issue for rows already thei
 What could be somebody else's is held (`dsar.find.hold`) and, but for claims, leads no further.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 import pandas as pd
 
 from dsar import kinds, values
-from dsar.datamap import Address, DataMap, Table
+from dsar.datamap import Address, DataMap
 from dsar.errors import DsarError
 from dsar.find.check import Answer, checked, counted, drift, in_words
 from dsar.find.dossier import PROVENANCE, Dossier, Found
 from dsar.find.hold import HOLDS, Hold
 from dsar.find.order import reading_order, referrers
-from dsar.find.outcome import TableFacts, outcomes
+from dsar.find.outcome import outcomes
+from dsar.find.trail import Link, Pending, State, Trace
 from dsar.request.register import Request
 from dsar.source import Match, Others, Rows, Source, Want
 
 Clock = Callable[[], datetime]
 Progress = Callable[[str], None]
 ROW_LIMIT = 1_000_000  # a match that hits more rows is a mistake in the map, not a person
-
-
-class Link(NamedTuple):
-    """Why a row is a request's: the identifier, and the column it was found in."""
-
-    kind: str
-    value: str
-    matched_on: str
-
-
-class Pending(NamedTuple):
-    """An identifier of a request that a table has not been asked for yet."""
-
-    request: str
-    kind: str
-    value: str
-
-
-@dataclass
-class _Trace:
-    """How a request came to know an identifier."""
-
-    hold: Hold | None
-    via: str = ""  # the row that revealed it, as "source.table key"; empty where the requester gave it
-    home: Address | None = None  # the table whose row revealed it
-    issued: bool = True  # given, or read off the row that it is the key of: nobody else can have it
-
-
-@dataclass
-class _State:
-    """What is known of one table while collecting."""
-
-    address: Address
-    table: Table
-    failed: str = ""
-    waiting: str = ""
-    undeclared: tuple[str, ...] = ()
-    malformed: int = 0
-    collected_at: datetime | None = None
-    frames: list[pd.DataFrame] = field(default_factory=list)
-    rows: list[dict[str, object]] = field(default_factory=list)
-    index: dict[tuple[object, ...], int] = field(default_factory=dict)
-    links: dict[str, dict[int, list[Link]]] = field(default_factory=lambda: defaultdict(dict))  # request → row → why
-    asked: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))  # request → (kind, value)
-
-    def key(self, position: int) -> str:
-        """The row's key as JSON."""
-        return json.dumps([self.rows[position][c] for c in self.table.key], default=values.as_text)
-
-    def whole(self) -> pd.DataFrame:
-        """All rows as one frame, put together once however many requests ask."""
-        self.frames = [values.concat(self.frames)]
-        return self.frames[0]
-
-    def facts(self, request: str) -> TableFacts:
-        """What decides this table's outcome for one request."""
-        searched_by = tuple(sorted({kind for kind, _ in self.asked.get(request, ())}))
-        return TableFacts(self.failed, self.waiting, self.undeclared, self.malformed, self.collected_at, searched_by)
-
-    def order_key(self, position: int) -> list[tuple[bool, object]]:
-        """What rows are sorted by: their key, numbers before text."""
-        key = (self.rows[position][c] for c in self.table.key)
-        return [(not isinstance(v, int), v if isinstance(v, int) else str(v)) for v in key]
 
 
 def collect(
@@ -117,10 +52,10 @@ class _Collection:
         self.datamap, self.sources, self.clock = datamap, sources, clock
         self.region = datamap.controller.region
         self.order = reading_order(datamap)
-        self.states = {a: _State(a, t) for a, t in datamap.tables()}
+        self.states = {a: State(a, t) for a, t in datamap.tables()}
         self.unlisted: dict[str, tuple[str, ...]] = {}
         self.known = {
-            r.id: {(i.kind, i.value): _Trace(HOLDS["claimed"] if i.standing == "claimed" else None) for i in r.identifiers} for r in requests
+            r.id: {(i.kind, i.value): Trace(HOLDS["claimed"] if i.standing == "claimed" else None) for i in r.identifiers} for r in requests
         }
         for name in datamap.sources:
             self._compare_schema(name)
@@ -180,13 +115,13 @@ class _Collection:
         for request, position in dict.fromkeys(fresh):
             self._reveal(state, request, position)
 
-    def _answers(self, state: _State, wanted: list[Want]) -> Iterator[Answer]:
+    def _answers(self, state: State, wanted: list[Want]) -> Iterator[Answer]:
         source = self._source(state.address.source)
         for some in [wanted] if source.can.many else [[want] for want in wanted]:
             parts = source.read(Match(state.address.table, tuple(some), ROW_LIMIT))
             yield checked(state.address, state.table, parts, some, self.region)
 
-    def _take_in(self, state: _State, part: Rows, pending: Sequence[Pending]) -> Iterator[tuple[str, int]]:
+    def _take_in(self, state: State, part: Rows, pending: Sequence[Pending]) -> Iterator[tuple[str, int]]:
         positions, new = [], []
         for n, row in enumerate(values.rows(part.frame)):
             key = tuple(row[c] for c in state.table.key)
@@ -204,27 +139,32 @@ class _Collection:
 
     # -- widening, and what is held --------------------------------------------------------------
 
-    def _hold(self, state: _State, request: str, position: int) -> Hold | None:
+    def _hold(self, state: State, request: str, position: int) -> Hold | None:
         """Return the reason a row is held, or None where one clean identifier leads to it."""
         if state.table.owner == "organisation":
             return HOLDS["organisation"]
         traces = [self.known[request][link.kind, link.value] for link in state.links[request][position]]
-        clean = [trace for trace in traces if trace.hold is None]
-        if not clean:
+        if all(trace.hold for trace in traces):
             return traces[0].hold
-        return None if any(trace.issued for trace in clean) or not self._names_another(state, request, position) else HOLDS["shared"]
+        # A key that a source issued for them leads to their rows; an e-mail address may also stand in somebody else's.
+        links = zip(state.links[request][position], traces, strict=True)
+        issued = any(trace.hold is None and trace.issued and link.kind not in kinds.GLOBAL for link, trace in links)
+        return HOLDS["another's"] if not issued and self._names_another(state, request, position) else None
 
-    def _names_another(self, state: _State, request: str, position: int) -> bool:
+    def _names_another(self, state: State, request: str, position: int) -> bool:
         """Whether a row bears keys of some kind, and none of them is known to be the request's."""
         source, row = state.address.source, state.rows[position]
-        led_here = {link.matched_on for link in state.links[request][position]}
+        links = state.links[request][position]
+        no_sign = {link.matched_on for link in links}
+        if any(link.kind in kinds.GLOBAL and self.known[request][link.kind, link.value].hold is None for link in links):
+            no_sign |= set(state.table.key)  # their own address is on it: the record itself is theirs
         for kind in state.table.match_kinds(source):
-            borne = {kinds.normal(kind, row.get(c)) for c in state.table.match_columns(kind, source) if c not in led_here} - {None}
+            borne = {kinds.normal(kind, row.get(c)) for c in state.table.match_columns(kind, source) if c not in no_sign} - {None}
             if kind not in kinds.GLOBAL and borne and not any((kind, value) in self.known[request] for value in borne):
                 return True
         return False
 
-    def _reveal(self, state: _State, request: str, position: int) -> None:
+    def _reveal(self, state: State, request: str, position: int) -> None:
         hold = self._hold(state, request, position)
         if hold is not None and not hold.widens:
             return
@@ -235,7 +175,7 @@ class _Collection:
                 continue
             proved = kind not in kinds.GLOBAL  # a source issues its keys; an e-mail address in a record may be anybody's
             own = proved and (column,) == state.table.key
-            trace = _Trace(hold if proved else hold or HOLDS["unproven"], via, state.address, issued=own)
+            trace = Trace(hold if proved else hold or HOLDS["unproven"], via, state.address, issued=own)
             before = self.known[request].setdefault((kind, value), trace)
             if before.hold is not None and trace.hold is None and own:
                 before.hold, before.issued = None, True
@@ -260,7 +200,7 @@ class _Collection:
                 if (column,) != self.datamap.table(address).key:
                     self._judge_in(self.states[address], column, asked)
 
-    def _judge_in(self, state: _State, column: str, asked: Sequence[Pending]) -> None:
+    def _judge_in(self, state: State, column: str, asked: Sequence[Pending]) -> None:
         try:
             counts = self._counts(state, column, asked)
         except Exception:  # noqa: BLE001 - without a count we do not know, and what we do not know is held
@@ -274,7 +214,7 @@ class _Collection:
             elif counts.get(value, 0) > ours:
                 trace.hold = HOLDS["shared"]
 
-    def _counts(self, state: _State, column: str, asked: Sequence[Pending]) -> dict[str, int] | None:
+    def _counts(self, state: State, column: str, asked: Sequence[Pending]) -> dict[str, int] | None:
         source = self._source(state.address.source)
         if not source.can.others or state.failed:
             return None
@@ -291,7 +231,7 @@ class _Collection:
             for r, request in self.requests.items()
         }
 
-    def _two_requests(self, state: _State) -> dict[str, set[int]]:
+    def _two_requests(self, state: State) -> dict[str, set[int]]:
         """Return per request the rows that are found for another request, of somebody else, as well."""
         by_row: dict[int, list[str]] = defaultdict(list)
         for request, links in state.links.items():
@@ -311,7 +251,7 @@ class _Collection:
         decided = outcomes(self.datamap, facts, {a: f["dsar_standing"] for a, f in frames.items()})
         return {a: Found(decided[a], frames[a]) for a in self.states}
 
-    def _frame(self, state: _State, request: str, shared: set[int]) -> pd.DataFrame:
+    def _frame(self, state: State, request: str, shared: set[int]) -> pd.DataFrame:
         links = state.links.get(request, {})
         positions = sorted(links, key=state.order_key)
         holds = [self._row_hold(state, request, p, shared) for p in positions]
@@ -327,7 +267,7 @@ class _Collection:
         }
         return values.beside(values.take(table, positions), values.frame(provenance, dict.fromkeys(PROVENANCE, "text")))
 
-    def _row_hold(self, state: _State, request: str, position: int, shared: set[int]) -> Hold | None:
+    def _row_hold(self, state: State, request: str, position: int, shared: set[int]) -> Hold | None:
         if state.undeclared:
             return HOLDS["undeclared"]
         return HOLDS["two requests"] if position in shared else self._hold(state, request, position)

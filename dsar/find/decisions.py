@@ -42,11 +42,13 @@ class Decisions:
         return fitting[-1] if fitting else None
 
     def add(self, code: Code, by: str, on: datetime, rest_by: date | None = None) -> Decision:
-        """Record a decision; raises `AnswerIncomplete` where it lacks a name or, for part 1, a date."""
+        """Record a decision; raises `AnswerIncomplete` where it lacks a name or, for part 1, a date to come."""
         if not by.strip():
             raise AnswerIncomplete("a decision needs the name of who takes it", where=code)
         if (code == "part 1") != (rest_by is not None):
             raise AnswerIncomplete("'part 1' needs the date the rest follows by, other decisions none", where=code)
+        if rest_by is not None and rest_by < on.date():
+            raise AnswerIncomplete("the date the rest follows by is past", where=code)
         decision = Decision(code, by.strip(), on, self.collected_at, rest_by)
         files.write_atomic(self.path, json.dumps([asdict(d) for d in (*self.all(), decision)], indent=1, default=values.as_text))
         return decision

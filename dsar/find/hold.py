@@ -29,6 +29,7 @@ HOLDS = {
             widens=True,
         ),
         Hold("shared", "reached through a record that somebody else refers to as well", _BEING_CHECKED),
+        Hold("another's", "found by their address or number, but it bears the key of a record that is not known to be theirs", _BEING_CHECKED),
         Hold("unchecked", "reached through a record whose source cannot say who else refers to it", _BEING_CHECKED),
         Hold("unproven", "found by an address or number that stands in their record; nobody has proved it is theirs", _BEING_CHECKED),
         Hold("two requests", "matched by two requests that do not prove the same identifiers", _BEING_CHECKED),

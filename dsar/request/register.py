@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dsar import kinds
 from dsar.datamap import DataMap
-from dsar.errors import BadIdentifier, BadRequests, IdentityNotVerified
+from dsar.errors import BadIdentifier, BadRequests, IdentityNotVerified, NotAsked
 from dsar.listing import listing
 from dsar.request.identity import Identifier
 
@@ -47,6 +47,13 @@ class Request:
         """A hash that changes when the identifiers or their standing change."""
         content = sorted((i.kind, i.value, i.standing) for i in self.identifiers)
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    def require(self, right: str) -> None:
+        """Raise unless the request asks for this right and its identity is settled: `NotAsked`, `IdentityNotVerified`."""
+        if right not in self.rights:
+            asked = ", ".join(self.rights)
+            raise NotAsked(f"the request asks for {asked}, not for {right}", where=self.id, remedy="correct its rights in requests.csv if it does")
+        self.require_identity()
 
     def require_identity(self) -> None:
         """Raise `IdentityNotVerified` unless we know who asks, or it is on record why there is no doubt."""

@@ -86,13 +86,13 @@ def test_everything_left_out_is_said_with_its_reason():
     assert left(choose(made, "portability", free_text=False)) == {
         "s.accounts": (
             LeftOut("Account: Score", 1, derived.sentence, derived.article),
-            LeftOut("Account: Clerk", 1, "Not about you.", BOUNDARY),
+            LeftOut("Account: Clerk", None, "Not about you.", BOUNDARY),
             LeftOut("Account: Notes", 1, CHECKING, BOUNDARY),
         ),
         "s.letters": (),
         "s.clicks": (
             LeftOut("Click", 2, interest.sentence, interest.article),
-            LeftOut("Click: Agent", 1, "Not about you.", BOUNDARY),
+            LeftOut("Click: Agent", None, "Not about you.", BOUNDARY),
         ),
         "s.readers": (
             LeftOut("Subscription", 1, interest.sentence, interest.article),

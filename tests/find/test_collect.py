@@ -197,6 +197,30 @@ def test_an_address_that_another_customer_refers_to_from_another_table_or_by_ano
     }
 
 
+def test_an_order_with_their_address_in_another_customers_account_is_held():
+    map_ = datamap("""
+[sources.s.tables.customers]
+match = { customer = "id", email = "email" }
+reveals = { customer = "id" }
+columns = ["id", "email"]
+[sources.s.tables.orders]
+match = { customer = "customer_id", email = "guest_email" }
+columns = ["id", "customer_id", "guest_email"]
+""")
+    data = {
+        "s.customers": [{"id": 1, "email": "ann@x.org"}, {"id": 2, "email": "bob@x.org"}],
+        "s.orders": [
+            {"id": 10, "customer_id": 1, "guest_email": None},
+            {"id": 11, "customer_id": None, "guest_email": "ann@x.org"},
+            {"id": 12, "customer_id": 2, "guest_email": "ann@x.org"},
+        ],
+    }
+    assert rows(one(request("A", "email=ann@x.org"), data, map_)) == {
+        "s.customers": found(1),
+        "s.orders": [*found(10), *found(11), *held("another's", 12)],
+    }
+
+
 def test_a_row_that_bears_another_customers_key_is_held_when_only_a_shared_record_leads_to_it():
     map_ = datamap("""
 [sources.s.tables.orders]
@@ -216,7 +240,7 @@ columns = ["id", "customer_id"]
         "s.customers": [{"id": 2, "home_id": 7}],
         "s.tickets": [{"id": 20, "customer_id": 2}],
     }
-    assert rows(one(request("A", "email=ann@x.org"), data, map_)) == {"s.orders": found(10), "s.customers": held("shared", 2)}
+    assert rows(one(request("A", "email=ann@x.org"), data, map_)) == {"s.orders": found(10), "s.customers": held("another's", 2)}
     # Once the customer number is known to be hers, it is found.
     assert rows(one(request("A", "email=ann@x.org", "s.customer=2"), data, map_)) == {
         "s.orders": found(10),

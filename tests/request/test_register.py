@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsar.errors import BadRequests, DsarError, IdentityNotVerified
+from dsar.errors import BadRequests, DsarError, IdentityNotVerified, NotAsked
 from dsar.request.identity import Identifier
 from dsar.request.register import Request, read_requests
 from tests.worlds import datamap, request
@@ -185,3 +185,11 @@ def test_what_a_notebook_shows_of_a_request_names_kinds_and_no_values():
     assert "ann@" not in shown
     assert "4711" not in shown
     assert "NOT SETTLED" in request("A-1", "email=ann@x.org", verified=False)._repr_html_()
+
+
+def test_a_request_is_answered_only_for_what_it_asks():
+    asked = Request("R-1", date(2026, 11, 2), ("portability",), (), date(2026, 11, 3))
+    asked.require("portability")
+    with pytest.raises(NotAsked) as caught:
+        asked.require("erasure")
+    assert str(caught.value) == "R-1: the request asks for portability, not for erasure — correct its rights in requests.csv if it does"
