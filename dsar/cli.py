@@ -23,6 +23,7 @@ from dsar.workspace import MAP, REQUESTS, Workspace
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+_DEMO = ".dsar-demo"  # what `dsar demo` made, it may make anew
 _FILES = {".csv", ".xlsx", ".parquet"}
 
 
@@ -46,10 +47,11 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where the demo workspace g
     """Invent a small company, answer its requests, and say where the spreadsheets lie."""
     from fixtures import shop
 
-    if folder.exists() and not (folder / MAP).exists() and any(folder.iterdir()):
-        raise BadMap("this folder is no demo workspace, so it is left alone", where=str(folder), remedy="name another one")
+    if folder.exists() and not (folder / _DEMO).exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadMap("this is no demo workspace, so it is left alone", where=str(folder), remedy="name another folder")
     shutil.rmtree(folder, ignore_errors=True)
     shop.build(folder)
+    (folder / _DEMO).touch()
     out.print(f"An invented company with its systems lies in [bold]{folder}[/]. Answering its requests:\n")
     workspace = dsar.open(folder)
     status = _batch(workspace, list(workspace.requests.values()), workers=2, timeout=600)
@@ -64,6 +66,8 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where the demo workspace g
 @app.command()
 def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")]) -> None:
     """Make a workspace: a commented dsar.toml and an empty requests.csv."""
+    if folder.exists() and not folder.is_dir():
+        raise BadMap("this is a file", where=str(folder), remedy="name a folder")
     taken = [name for name in (MAP, REQUESTS) if (folder / name).exists()]
     if taken:
         raise BadMap(f"{' and '.join(taken)} is there already, so nothing was written", where=str(folder), remedy="name another folder")

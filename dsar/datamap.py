@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -213,6 +213,11 @@ class Table(_Model):
     def revealed(self, source: str) -> dict[str, str]:
         """Return scoped kind → column for every identifier a row reveals."""
         return {kinds.scoped(k, source): (c if isinstance(c, str) else c.column) for k, c in self.reveals.items()}
+
+    def name_in(self, row: Mapping[str, object]) -> str:
+        """Return the person's name in a row, to be compared: case and spaces set aside; '' where it holds none."""
+        columns = (c for c, column in self.columns.items() if column.category.startswith("user.name") and not column.other_person)
+        return " ".join(" ".join(str(row[c]) for c in columns if row.get(c) is not None).casefold().split())
 
     def label_of(self, column: str) -> str:
         """Return the plain-words label of a column."""

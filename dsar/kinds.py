@@ -4,6 +4,7 @@ Global kinds (`email`, `phone`) mean the same in every source. Any other kind is
 source issues, and is written `source.kind`, for example `shop.customer`.
 """
 
+import re
 import unicodedata
 from decimal import Decimal
 
@@ -13,6 +14,12 @@ import phonenumbers
 from dsar.errors import BadIdentifier
 
 GLOBAL = ("email", "phone")
+
+_NAMED = re.compile(r'(?:"[^"<>@]*"\s*|[^"<>@,;:|]*)<([^<>]*)>')  # Dora <dora@example.org>
+_PARTING = re.compile(r"[\s@,;:<>|]")  # what may stand between two addresses stands in none
+_HOST = re.compile(r"[\w.-]+|\[[\w.:]+\]")
+_WHOLE = re.compile(r"(0|-?[1-9][0-9]*)\.0")
+_TWO_DESKS = re.compile(r"[\\/]\s*x", re.IGNORECASE)
 
 
 def scoped(kind: str, source: str) -> str:
@@ -28,9 +35,9 @@ def normal(kind: str, value: object, region: str | None = None) -> str | None:
     if value is None:
         return None
     if kind == "email":
-        return _email(str(value))
+        return _email(_visible(str(value)))
     if kind == "phone":
-        return _phone(str(value), region)
+        return _phone(_visible(str(value)), region)
     return _key(value)
 
 
@@ -46,20 +53,35 @@ def require(kind: str, value: str, region: str | None = None) -> str:
     return found
 
 
+def _visible(text: str) -> str:
+    # Zero-width characters, direction marks and soft hyphens come along with copy and paste.
+    return text if text.isascii() else "".join(c for c in text if unicodedata.category(c) != "Cf")
+
+
 def _email(text: str) -> str | None:
+    text = unicodedata.normalize("NFC", text.strip())
+    if named := _NAMED.fullmatch(text):
+        text = named[1].strip()
+    local, _, domain = re.sub("^mailto:", "", text, flags=re.IGNORECASE).rpartition("@")
+    host = _host(domain)
+    if not local or not host or _PARTING.search(local):
+        return None
     # RFC 5321 lets a host treat the local part as case-sensitive; none in use does, so case is dropped (lower, not
     # casefold: straße@ and strasse@ are two mailboxes).
-    local, at, domain = unicodedata.normalize("NFC", text.strip()).rpartition("@")
-    if not at or not local or not domain or any(c.isspace() for c in local + domain):
-        return None
+    return f"{unicodedata.normalize('NFC', local.lower())}@{host}"
+
+
+def _host(domain: str) -> str | None:
     try:
         host = idna.encode(domain, uts46=True).decode("ascii")
     except idna.IDNAError:
         host = domain
-    return f"{unicodedata.normalize('NFC', local.lower())}@{host.lower()}"
+    return host.lower().rstrip(".") if _HOST.fullmatch(host) else None
 
 
 def _phone(text: str, region: str | None) -> str | None:
+    if _TWO_DESKS.search(text):
+        return None  # the library would read the first extension and pass over the second
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
@@ -78,4 +100,7 @@ def _key(value: object) -> str | None:
     elif isinstance(value, Decimal) and value.is_finite():
         # The scale of a decimal is its column's, not its own: 5.50 is 5.5.
         value = int(value) if value == value.to_integral_value() else format(value, "f").rstrip("0")
-    return str(value).strip() or None
+    text = _visible(str(value)).strip()
+    # pandas writes 4.0 for the 4 of an integer column with gaps.
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text or None

@@ -13,7 +13,7 @@ from pathlib import Path
 from dsar import datamap as maps
 from dsar import files
 from dsar.answer import export as exports
-from dsar.answer.publish import Written
+from dsar.answer.publish import Written, withdraw
 from dsar.datamap import DataMap
 from dsar.erase import checklist as checklists
 from dsar.erase.plan import plan
@@ -63,7 +63,7 @@ class Workspace:
     @cached_property
     def requests(self) -> dict[str, Request]:
         """The requests of `requests.csv` by id; raises `BadRequests`."""
-        return read_requests(self.root / REQUESTS, self.datamap)
+        return read_requests(self.root / REQUESTS, self.datamap, self.today)
 
     def request(self, request_id: str) -> Request:
         """Return one request; raises `UnknownRequest`."""
@@ -114,6 +114,7 @@ class Workspace:
     def _collect(self, requests: list[Request], progress: Progress = lambda _: None) -> dict[str, Dossier]:
         fresh = collect(requests, self.datamap, self.sources(), self.clock, progress) if requests else {}
         for request in requests:
+            withdraw(self.case(request))  # what was written from an older snapshot is no answer any more
             fresh[request.id].save(self.case(request) / "dossier")
         return fresh
 

@@ -162,5 +162,11 @@ def test_python_m_dsar_is_the_command(desk):
 def test_demo_leaves_other_peoples_folders_alone(dsar, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
     status, _, error = dsar("demo", tmp_path)
-    assert (status, error) == (2, f"dsar: {tmp_path}: this folder is no demo workspace, so it is left alone — name another one\n")
+    assert (status, error) == (2, f"dsar: {tmp_path}: this is no demo workspace, so it is left alone — name another folder\n")
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_demo_never_takes_a_real_workspace_for_its_own(dsar, desk):
+    (desk / "cases/R-1").mkdir(parents=True)
+    assert dsar("demo", desk)[0] == 2
+    assert (desk / "cases/R-1").is_dir()

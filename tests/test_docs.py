@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_make_help_lists_every_target_and_no_other():
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1].split()
     assert [line.split()[0] for line in listed.splitlines()] == phony
 

@@ -88,7 +88,9 @@ def worklist(book: Workbook, name: str, content: Worklist, *, attach: Attach) ->
     sheet.append([])
     _head(sheet, content.header, [False] * len(content.header))
     for row in rows:
-        sheet.append([(shown, "edit" if label in content.editable else shown.style) for shown, label in zip(row, content.header, strict=True)])
+        to_do = any(shown.value for shown, label in zip(row, content.header, strict=True) if label in content.choices)
+        editable = content.editable if to_do else ()
+        sheet.append([(shown, "edit" if label in editable else shown.style) for shown, label in zip(row, content.header, strict=True)])
     if rows:
         sheet.ws.auto_filter.ref = f"A{WORKLIST_HEAD}:{letter(len(widths))}{sheet.row}"
     for label, allowed in content.choices.items():

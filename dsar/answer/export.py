@@ -9,6 +9,7 @@ from dsar.answer import package, workbook
 from dsar.answer.publish import Written, publish
 from dsar.answer.select import Chosen, choose, groups
 from dsar.answer.sheets import Answer, portability_sheets, readme
+from dsar.datamap import Table
 from dsar.errors import AnswerIncomplete
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
@@ -25,7 +26,7 @@ def portability(dossier: Dossier) -> Listing:
     lines = [
         (
             datamap.table(g.address).label,
-            ", ".join(datamap.table(g.address).label_of(c) for c in g.columns),
+            ", ".join(_column(datamap.table(g.address), c) for c in g.columns),
             g.rows,
             words.bases(g.bases),
             words.ORIGINS[g.origin],
@@ -37,6 +38,10 @@ def portability(dossier: Dossier) -> Listing:
     ]
     columns = ("What", "Columns", "Rows", "Legal basis", "Origin", "Portable", "Why", "Article")
     return listing(columns, lines, empty="Nothing was found, so there is nothing to carry over.")
+
+
+def _column(table: Table, name: str) -> str:
+    return table.label_of(name) + (" (left out: about somebody else)" if table.columns[name].other_person else "")
 
 
 def open_points(dossier: Dossier, decisions: Decisions) -> tuple[OpenPoint, ...]:

@@ -81,7 +81,10 @@ class Page:
 
 @dataclass(frozen=True)
 class Worklist:
-    """A sheet to fill in: `choices` are drop-downs by header, `editable` the headers of the cells to fill."""
+    """A sheet to fill in: `choices` are drop-downs by header, `editable` the headers of the cells to fill.
+
+    A row in which no choice is made yet is there to be read, not to be filled in.
+    """
 
     title: str
     header: tuple[str, ...]

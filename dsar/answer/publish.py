@@ -54,6 +54,12 @@ def publish(case: Path, folder: str, stem: str, build: Build) -> list[Path]:
     return [target / name for name in hashes]
 
 
+def withdraw(case: Path) -> None:
+    """Take every file of the case out of its outbox and worklists, into `superseded/`."""
+    for path in sorted([*(case / "outbox").glob("*"), *(case / "worklists").glob("*")]):
+        path.replace(files.private_dir(case / "superseded") / path.name)
+
+
 def intact(case: Path, folder: str) -> bool:
     """Whether every file that was put into the folder lies there as it was written."""
     records = [json.loads(p.read_text(encoding="utf-8")) for p in (case / "published").glob(f"{folder}.*.json")]

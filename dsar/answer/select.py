@@ -36,6 +36,7 @@ class LeftOut:
     rows: int | None  # None where a number would tell of other people
     why: str
     rule: str
+    pending: bool = False  # still being checked: the person need not ask again
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _staying(dossier: Dossier, address: Address, frame: pd.DataFrame, given: set
         if filled and column.other_person:
             yield LeftOut(f"{table.label}: {table.label_of(name)}", None, NOT_ABOUT_YOU, "Art. 15(4), 20(4)")
         elif filled and column.free_text and name in given and not free_text:
-            yield LeftOut(f"{table.label}: {table.label_of(name)}", filled, UNREAD, "Art. 15(4), 20(4)")
+            yield LeftOut(f"{table.label}: {table.label_of(name)}", filled, UNREAD, "Art. 15(4), 20(4)", pending=True)
 
 
 def _held(dossier: Dossier, address: Address) -> Iterator[LeftOut]:
@@ -143,4 +144,4 @@ def _held(dossier: Dossier, address: Address) -> Iterator[LeftOut]:
         if row["dsar_hold"]:
             reasons[HOLDS[str(row["dsar_hold"])].for_requester] += 1
     for reason, rows in reasons.items():
-        yield LeftOut(dossier.datamap.table(address).label, rows, reason, "Art. 15(4), 20(4)")
+        yield LeftOut(dossier.datamap.table(address).label, rows, reason, "Art. 15(4), 20(4)", pending=True)

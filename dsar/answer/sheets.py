@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from dsar import values
-from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Table
+from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Table, sheet_names
 from dsar.answer.select import Chosen
 from dsar.datamap import Address
 from dsar.find.decisions import Decision
@@ -17,6 +17,7 @@ from dsar.find.dossier import Dossier
 from dsar.law import words
 from dsar.law.retention import keep_until
 
+_YOU_WILL_HEAR = "You will hear from us without asking."
 _WHAT_YOU_CAN_DO = "Write to us if you think it should be here, or complain: see the sheet Your rights."
 
 
@@ -35,10 +36,14 @@ class Answer:
         return tuple(c for c in self.chosen if len(c.frame) and len(c.frame.columns))
 
     def title(self, address: Address) -> str:
-        """The sheet of a table: its label, with the system where two tables share one."""
+        """The name of a table's sheet: its label, with the system where two tables share one."""
         labels = [self.dossier.datamap.table(c.address).label for c in self.tables]
-        label = self.dossier.datamap.table(address).label
-        return label if labels.count(label) == 1 else f"{label} {self.dossier.datamap.sources[address.source].label}"
+        wanted = [
+            label if labels.count(label) == 1 else f"{label} {self.dossier.datamap.sources[c.address.source].label}"
+            for c, label in zip(self.tables, labels, strict=True)
+        ]
+        names = sheet_names(["Read me first", "Summary", *wanted])[2:]
+        return names[[c.address for c in self.tables].index(address)]
 
 
 def portability_sheets(answer: Answer) -> list[Content]:
@@ -63,13 +68,18 @@ def data_name(address: Address) -> str:
 def _read_me(answer: Answer) -> Page:
     dossier, controller = answer.dossier, answer.dossier.datamap.controller
     rows = sum(len(c.frame) for c in answer.tables)
-    found = f"It holds {rows} record{'s' if rows != 1 else ''}." if rows else "In the systems we searched there is nothing that this right covers."
+    held_back = sum(left.pending or left.rows is not None for chosen in answer.chosen for left in chosen.left_out)
+    if rows:
+        found = f"It holds {rows} record{'s' if rows != 1 else ''}."
+    elif held_back or answer.part_one:
+        found = "It holds no record: see the sheet What is not included."
+    else:
+        found = "In the systems we searched we found nothing about you."
     blocks = [
         Heading("A copy of your data that you can take with you"),
         Paragraph(
             "You asked for the data you gave us, and the data recorded while you used our service, in a form that other systems can read "
-            f"(Article 20 of the General Data Protection Regulation). {found} "
-            "It comes from the systems listed on the sheet Where we looked."
+            f"(Article 20 of the General Data Protection Regulation). {found} The systems stand on the sheet Where we looked."
         ),
         *_part_one(answer),
         Facts(
@@ -111,15 +121,15 @@ def _summary(answer: Answer) -> Page:
             (
                 datamap.sources[chosen.address.source].label,
                 table.label,
-                len(chosen.frame) if shown else 0,
+                answer.dossier.tables[chosen.address].outcome.rows,
                 _span(chosen),
                 _totals(answer, chosen),
-                f"sheet {answer.title(chosen.address)}" if shown else "no",
+                f"{len(chosen.frame)} on the sheet {answer.title(chosen.address)}" if shown else "no",
                 data_name(chosen.address) if shown else "no",
                 "yes, see What is not included" if chosen.left_out else "nothing",
             )
         )
-    header = ("System", "What", "Rows", "From – to", "Total", "In this file", "Also in portability file", "Left out")
+    header = ("System", "What", "Found", "From – to", "Total", "In this file", "Also in portability file", "Left out")
     blocks: tuple[Heading | Grid | Paragraph, ...] = (Heading("What we found"), Grid(header, tuple(lines)))
     return Page(
         "Summary", blocks if lines else (Heading("What we found"), Paragraph("Nothing was found in the systems listed under Where we looked."))
@@ -186,7 +196,7 @@ def _recipients(answer: Answer, chosen: Chosen) -> str:
     datamap = answer.dossier.datamap
     named = [datamap.recipients[r] for r in datamap.activity(datamap.table(chosen.address)).recipients]
     shown = [f"{r.name} ({r.role}, {r.country}{', ' + r.safeguard if r.safeguard else ''})" for r in named if r.tell]
-    return "; ".join(shown) or "nobody outside our company"
+    return "; ".join(shown) or "no recipient is recorded"
 
 
 def _kept(answer: Answer, chosen: Chosen) -> str:
@@ -202,12 +212,12 @@ def _kept(answer: Answer, chosen: Chosen) -> str:
 
 def _not_included(answer: Answer) -> Page:
     lines: list[tuple[str, int | str, str, str, str]] = [
-        (left.what, "" if left.rows is None else left.rows, left.why, _article(left.rule), _WHAT_YOU_CAN_DO)
+        (left.what, "" if left.rows is None else left.rows, left.why, _article(left.rule), _YOU_WILL_HEAR if left.pending else _WHAT_YOU_CAN_DO)
         for chosen in answer.chosen
         for left in chosen.left_out
     ]
     lines += [
-        (answer.dossier.datamap.table(a).label, "", "We could not search this yet.", "Art. 12(3)", "You will hear from us without asking.")
+        (answer.dossier.datamap.table(a).label, "", "We could not search this yet.", "Art. 12(3)", _YOU_WILL_HEAR)
         for a, found in answer.dossier.tables.items()
         if not found.outcome.complete
     ]
@@ -269,6 +279,7 @@ def _codes(answer: Answer) -> Page:
         ("legal basis", "the reason in the law that lets us hold your data (Article 6)"),
         ("recipient", "somebody outside our company who was given your data"),
         ("not recorded", "we hold nothing in this place"),
+        ("␉ ␍ ␀ …", "a tab or another control character that stands in the original"),
     )
     blocks: list[Heading | Grid] = [Heading("Words"), Grid(("Word", "Meaning"), terms)]
     if codes:

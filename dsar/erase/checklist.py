@@ -25,6 +25,7 @@ HEADER = (
     "Step ID", "Request", "System", "Owner", "Record", "Key", "How to find it", "Action", "Columns concerned", "Shared with others?", "Why",
     "Article", "Keep until / until event", "After step", "Internal due", "Status", "Done by", "Done on", "Evidence ref", "Remark", "Verified",
 )  # fmt: skip
+_SHARED = "none found"  # what somebody else refers to is held, and on no list
 _FILLED_IN = ("Status", "Done by", "Done on", "Evidence ref", "Remark")
 _ACTIONS = (
     ("erase", "Delete the whole record."),
@@ -119,7 +120,7 @@ def _line(dossier: Dossier, source: str, step: Step) -> tuple[str | int | date |
     due = internal_due(dossier.request)
     todo = step.action in TO_DO
     return (
-        step.id, dossier.request.id, system.label, system.owner, table.label, key, find, step.action, columns if todo else "", "no", step.why,
+        step.id, dossier.request.id, system.label, system.owner, table.label, key, find, step.action, columns if todo else "", _SHARED, step.why,
         step.article, step.until, ", ".join(step.after), due if todo else None, "To do" if todo else "", "", None, "", "", "",
     )  # fmt: skip
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PROVENANCE = ("dsar_key", "dsar_matched_on", "dsar_standing", "dsar_hold", "dsar_kind", "dsar_via")
 _MANIFEST = "manifest.json"
+_HELD_REMEDY = "look at dossier.held; a row is found once its key, proved to be theirs, stands among the identifiers in requests.csv"
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,13 @@ class Dossier:
                 columns = ", ".join(outcome.undeclared)
                 points.append(OpenPoint(str(address), f"the map does not know the column {columns}", "classify it in dsar.toml and collect again"))
             elif outcome.held:
-                points.append(OpenPoint(str(address), f"{outcome.held} held", "look at dossier.held and decide"))
+                points.append(
+                    OpenPoint(
+                        str(address),
+                        f"{outcome.held} held",
+                        _HELD_REMEDY,
+                    )
+                )
         return tuple(points)
 
     def records(self) -> dict[str, dict[str, Any]]:

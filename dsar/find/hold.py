@@ -30,9 +30,11 @@ HOLDS = {
         ),
         Hold("shared", "reached through a record that somebody else refers to as well", _BEING_CHECKED),
         Hold("another's", "found by their address or number, but it bears the key of a record that is not known to be theirs", _BEING_CHECKED),
+        Hold("household", "the address or number leads to records that bear different names", _BEING_CHECKED),
+        Hold("two owners", "it bears keys of two records, and only one is known to be theirs", _BEING_CHECKED),
         Hold("unchecked", "reached through a record whose source cannot say who else refers to it", _BEING_CHECKED),
         Hold("unproven", "found by an address or number that stands in their record; nobody has proved it is theirs", _BEING_CHECKED),
-        Hold("two requests", "matched by two requests that do not prove the same identifiers", _BEING_CHECKED),
+        Hold("two requests", "found for another request as well; if both are one person's, give both the same identifiers", _BEING_CHECKED),
         Hold("organisation", "the table belongs to company accounts; what in it is about this person has to be decided", _BEING_CHECKED),
         Hold("undeclared", "the table holds columns the data map does not know; classify them", "We are still classifying part of this record."),
     )

@@ -17,7 +17,7 @@ def survey(datamap: DataMap, sources: Mapping[str, Source | DsarError]) -> list[
 def _source(datamap: DataMap, name: str, source: Source | DsarError) -> Iterator[OpenPoint]:
     schema = _schema(source, name)
     if isinstance(schema, DsarError):
-        yield OpenPoint(name, schema.what, schema.remedy)
+        yield OpenPoint(f"sources.{name}", schema.what, schema.remedy)
         return
     declared = datamap.sources[name]
     for address, table in datamap.tables():

@@ -72,12 +72,16 @@ class Request:
         return listing(("Request", self.id), facts.items(), empty="").to_display()
 
 
-def read_requests(path: Path, datamap: DataMap) -> dict[str, Request]:
-    """Return the requests by id, in the order of the file; raises `BadRequests` naming each bad line."""
+def read_requests(path: Path, datamap: DataMap, today: date) -> dict[str, Request]:
+    """Return the requests by id, in the order of the file; raises `BadRequests` naming each bad line.
+
+    Nothing was received or verified after `today`.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadRequests("cannot be read as UTF-8 text", where=path.name, remedy=f"write a CSV file with the header {','.join(HEADER)}") from error
+        fault = "cannot be read as UTF-8 text" if isinstance(error, UnicodeDecodeError) else "is not there, or cannot be opened"
+        raise BadRequests(fault, where=path.name, remedy=f"write a CSV file with the header {','.join(HEADER)}") from error
     delimiter = ";" if text.split("\n", 1)[0].count(";") > text.split("\n", 1)[0].count(",") else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     if tuple(reader.fieldnames or ()) != HEADER:
@@ -87,7 +91,7 @@ def read_requests(path: Path, datamap: DataMap) -> dict[str, Request]:
     try:
         for row in reader:
             try:
-                request = _request(row, datamap)
+                request = _request(row, datamap, today)
                 if request.id.casefold() in {known.casefold() for known in requests}:
                     raise ValueError("this id stands in the file twice")  # noqa: TRY301
                 requests[request.id] = request
@@ -101,18 +105,23 @@ def read_requests(path: Path, datamap: DataMap) -> dict[str, Request]:
     return requests
 
 
-def _request(row: Mapping[str, str | None], datamap: DataMap) -> Request:
+def _request(row: Mapping[str, str | None], datamap: DataMap, today: date) -> Request:
     if None in row or None in row.values():
         raise ValueError(f"needs exactly {len(HEADER)} fields")
     cells = {k: (v or "").strip() for k, v in row.items()}
     if not _ID.fullmatch(cells["id"]):
         raise ValueError("id may hold letters, digits, - and _, at most 40")
-    verified_on = _date(cells["verified_on"], "verified_on") if cells["verified_on"] else None
+    received = _date(cells["received"], "received", today)
+    verified_on = _date(cells["verified_on"], "verified_on", today) if cells["verified_on"] else None
+    if verified_on and verified_on < received:
+        raise ValueError("verified_on is before received")
     doubt = cells["no_reasonable_doubt"]
+    if doubt and len(doubt.split()) < 3:  # a "no" under this heading is an answer, not a reason
+        raise ValueError("no_reasonable_doubt needs the reason, in a few words")
     settled = bool(verified_on or doubt)
     return Request(
         id=cells["id"],
-        received=_date(cells["received"], "received"),
+        received=received,
         rights=_rights(cells["rights"]),
         identifiers=_identifiers(cells["identifiers"], datamap, settled=settled),
         verified_on=verified_on,
@@ -120,11 +129,14 @@ def _request(row: Mapping[str, str | None], datamap: DataMap) -> Request:
     )
 
 
-def _date(text: str, field: str) -> date:
+def _date(text: str, field: str, today: date) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{field} must be a date like 2026-11-23") from None
+    if day > today:
+        raise ValueError(f"{field} is in the future")
+    return day
 
 
 def _rights(text: str) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
+from threading import Thread
+from time import monotonic, sleep
 from typing import Literal, NamedTuple
 
 from traitlets.config import Config
@@ -109,6 +110,8 @@ def batch(
                 results[request.id, right] = result
     planned(len(jobs))
     for result in run_all(jobs, workers):
+        if result.state == "waiting" and any(f.outcome.state == "failed" for f in dossiers[result.request].tables.values()):
+            result = result._replace(state="failed")  # noqa: PLW2901 - a source that is down is nobody's turn
         results[result.request, result.right] = result
         finished(result)
     return [results[request.id, right] for request in requests for right in request.rights]
@@ -122,7 +125,7 @@ def _without_run(workspace: Workspace, request: Request, right: str, dossier: Do
         return Result(request.id, right, "waiting", "the requester's identity is not settled")
     job = Job(request.id, right, workspace.root, dossier.collected_at.isoformat(), timeout)
     if job.done:
-        return Result(request.id, right, "already done")
+        return Result(request.id, right, "already done", f"with the data of {dossier.collected_at:%Y-%m-%d %H:%M} UTC")
     jobs.append(job)
     return None
 
@@ -149,7 +152,18 @@ def _run(jobs: Sequence[Job], workers: int) -> Generator[Result, None, list[Job]
 
 def _pool(workers: int) -> Executor:
     # Processes, since papermill changes the working folder of the one it runs in (papermill#473).
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with, initargs=(os.getpid(),))
+
+
+def _end_with(parent: int) -> None:
+    """Let this process end when the batch was killed: nobody would wait for its result."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            sleep(1)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def run_notebook(job: Job) -> Result:
@@ -173,6 +187,7 @@ def run_notebook(job: Job) -> Result:
                 start_timeout=60,
                 execution_timeout=job.timeout,
                 config=config,
+                extra_arguments=["--log-level=CRITICAL"],  # what matters comes back as a result
             )
     except PapermillExecutionError as error:
         state, why = ("waiting" if error.ename in _WAITING else "failed"), _words(error.ename, error.evalue)

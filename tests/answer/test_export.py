@@ -132,8 +132,8 @@ def test_open_points_stop_it_and_are_all_named(tmp_path):
         " — close these points, or record the decision 'part 1'"
     )
     assert [p.remedy for p in open_points(dossier, decisions(tmp_path))] == [
-        "look at dossier.held and decide",
-        "look at dossier.held and decide",
+        "look at dossier.held; a row is found once its key, proved to be theirs, stands among the identifiers in requests.csv",
+        "look at dossier.held; a row is found once its key, proved to be theirs, stands among the identifiers in requests.csv",
         "mend the source and collect again, or answer for it by hand",
         "read it, then record the decision 'free text read'",
     ]
@@ -200,7 +200,7 @@ def test_nothing_found_is_an_answer_of_its_own(tmp_path):
     made = export(collected({}), tmp_path, decisions(tmp_path), TODAY)
     assert [f.name for f in made.files] == [f"{STEM}.xlsx", f"{STEM}.zip"]
     said = [str(cell) for line in grid(made.files[0], "Read me first") for cell in line]
-    assert any("there is nothing that this right covers" in cell for cell in said)
+    assert any(cell.endswith("we found nothing about you. The systems stand on the sheet Where we looked.") for cell in said)
     results = [line[-1] for line in grid(made.files[0], "Where we looked") if line and line[0] in {"System s", "System news"}]
     assert results == ["nothing"] * 4
 
@@ -241,8 +241,8 @@ def test_a_reissue_is_version_2_and_the_old_files_leave_the_outbox(tmp_path):
 def test_portability_says_what_is_portable_on_which_basis():
     lines = portability(collected(CLEAN))
     assert lines.to_numpy()[:, :6].tolist() == [
-        ["Account", "Id, E-mail, Second, Rep, Notes", 1, CONTRACT, GIVEN, "yes"],
-        ["Order", "Id, Account, Address, Total, Gift for", 2, CONTRACT, GIVEN, "yes"],
+        ["Account", "Id, E-mail, Second, Rep (left out: about somebody else), Notes", 1, CONTRACT, GIVEN, "yes"],
+        ["Order", "Id, Account, Address, Total, Gift for (left out: about somebody else)", 2, CONTRACT, GIVEN, "yes"],
         ["Address", "Id, Street", 1, CONTRACT, GIVEN, "yes"],
         ["Subscription", "Id, Email, Basis, Nick", 1, "you agreed to it (consent) — Art. 6(1)(a)", GIVEN, "yes"],
     ]  # fmt: skip

@@ -726,3 +726,57 @@ def test_nobody_ever_finds_a_row_that_is_another_persons(data, order, many, down
                 r["address_id"] for r in data["shop.orders"] if r["customer_id"] is None
             }  # a guest's order is not known to be the same person's
             assert by_account | {r for r in reached if r[0] == "shop.customers" or r[1] not in guests} <= mine
+
+
+HOUSEHOLD = datamap("""
+[sources.s.tables.customers]
+match = { customer = "id", email = "email", phone = "phone" }
+reveals = { customer = "id" }
+columns = { id = {}, email = {}, phone = {}, name = { category = "user.name" } }
+[sources.s.tables.orders]
+match = { customer = "customer_id" }
+columns = ["id", "customer_id"]
+""")
+
+
+def test_an_address_that_two_people_share_proves_neither():
+    data = {
+        "s.customers": [
+            {"id": 1, "email": "home@x.org", "phone": "+442079460001", "name": "Ann Lee"},
+            {"id": 2, "email": "HOME@x.org", "phone": "+442079460002", "name": "Bob Lee"},
+            {"id": 3, "email": "cat@x.org", "phone": None, "name": "Cat Roe"},
+            {"id": 4, "email": "cat@x.org", "phone": None, "name": " cat  ROE"},
+        ],
+        "s.orders": [{"id": 10, "customer_id": 1}, {"id": 20, "customer_id": 2}, {"id": 30, "customer_id": 3}, {"id": 40, "customer_id": 4}],
+    }
+
+    def found_by(*identifiers):
+        return rows(one(request("A", *identifiers), data, HOUSEHOLD))
+
+    assert found_by("email=home@x.org") == {"s.customers": held("household", 1, 2)}
+    # The customer number tells them apart, and so does a number that only one of them has.
+    apart = {"s.customers": [*found(1), *held("household", 2)], "s.orders": found(10)}
+    assert found_by("email=home@x.org", "s.customer=1") == apart
+    assert found_by("email=home@x.org", "phone=+442079460001") == apart
+    # Twice the same name is one person with two accounts.
+    assert found_by("email=cat@x.org") == {"s.customers": found(3, 4), "s.orders": found(30, 40)}
+
+
+def test_a_message_between_two_people_is_held_though_only_one_of_them_asks():
+    map_ = datamap("""
+[sources.s.tables.people]
+match = { person = "id", email = "email" }
+reveals = { person = "id" }
+columns = ["id", "email"]
+[sources.s.tables.messages]
+match = { person = ["sender", "recipient"] }
+columns = ["id", "sender", "recipient"]
+""")
+    data = {
+        "s.people": [{"id": 1, "email": "ann@x.org"}, {"id": 2, "email": "bob@x.org"}],
+        "s.messages": [{"id": 10, "sender": 2, "recipient": 1}, {"id": 11, "sender": 1, "recipient": None}, {"id": 12, "sender": 1, "recipient": 1}],
+    }
+    assert rows(one(request("A", "email=ann@x.org"), data, map_)) == {
+        "s.people": found(1),
+        "s.messages": [*held("two owners", 10), *found(11), *found(12)],
+    }

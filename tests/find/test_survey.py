@@ -37,7 +37,7 @@ def test_every_difference_is_said_with_its_remedy():
         OpenPoint("shop.lines", "the source has no such table — mend its name in dsar.toml", "until then it is failed in every answer"),
         OpenPoint("shop.staff", "is neither mapped nor ignored", "map it, or list it under sources.shop.ignored with the reason"),
         OpenPoint("shop.gone", "is ignored in the map, but the source has no such table", "take it out, or correct its name"),
-        OpenPoint("news", "does not answer", "start it"),
+        OpenPoint("sources.news", "does not answer", "start it"),
     ]
 
 
@@ -57,6 +57,6 @@ def test_a_connector_that_breaks_is_one_line_that_repeats_nothing_and_ends_nothi
     opened["shop"].schema = explode
     opened["news"].tables["bounces"] = [{"id": 1}]
     assert survey(MAP, opened) == [
-        OpenPoint("shop", "the connector raised RuntimeError", "ask whoever keeps the connector"),
+        OpenPoint("sources.shop", "the connector raised RuntimeError", "ask whoever keeps the connector"),
         OpenPoint("news.bounces", "is neither mapped nor ignored", "map it, or list it under sources.news.ignored with the reason"),
     ]

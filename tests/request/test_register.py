@@ -17,6 +17,7 @@ match = { customer = "customer_id", email = "email" }
 columns = ["id", "customer_id", "email"]
 """)
 HEADER = "id,received,rights,identifiers,verified_on,no_reasonable_doubt"
+TODAY = date(2026, 11, 23)
 KINDS = "identifiers are written kind=value, with kind one of email, phone, shop.customer"
 REMEDY = " — mend these lines; nothing was done"
 
@@ -24,7 +25,7 @@ REMEDY = " — mend these lines; nothing was done"
 def read(folder, *lines, header=HEADER, encoding="utf-8", newline="\n"):
     path = folder / "requests.csv"
     path.write_bytes(newline.join([header, *lines, ""]).encode(encoding))
-    return read_requests(path, MAP)
+    return read_requests(path, MAP, TODAY)
 
 
 def message(folder, *lines, **options):
@@ -38,7 +39,7 @@ def test_a_register_is_read_whole(tmp_path):
         tmp_path,
         "B-2,2026-11-02,Portability; erasure;portability,email= Ann@X.org ; phone=020 7946 0001;shop.customer=007,2026-11-03,",
         "",
-        'a_1,2026-11-04,access,"email=""odd,name""@x.org",,signed in',
+        'a_1,2026-11-04,access,"email=""odd,name""@x.org",,they were signed in',
         "C,2026-11-05,erasure,email=ann@x.org; email=ANN@x.org,,",
     )
     assert requests == {
@@ -53,7 +54,7 @@ def test_a_register_is_read_whole(tmp_path):
             ),
             date(2026, 11, 3),
         ),
-        "a_1": Request("a_1", date(2026, 11, 4), ("access",), (Identifier("email", '"odd,name"@x.org', "verified"),), None, "signed in"),
+        "a_1": Request("a_1", date(2026, 11, 4), ("access",), (Identifier("email", '"odd,name"@x.org', "verified"),), None, "they were signed in"),
         "C": Request("C", date(2026, 11, 5), ("erasure",), (Identifier("email", "ann@x.org", "claimed"),)),
     }
     assert list(requests) == ["B-2", "a_1", "C"]
@@ -136,8 +137,8 @@ def test_another_header_is_refused(tmp_path, header):
 def test_a_missing_file_and_one_that_is_not_utf8_are_refused(tmp_path):
     remedy = f"write a CSV file with the header {HEADER}"
     with pytest.raises(BadRequests) as error:
-        read_requests(tmp_path / "requests.csv", MAP)
-    assert str(error.value) == f"requests.csv: cannot be read as UTF-8 text — {remedy}"
+        read_requests(tmp_path / "requests.csv", MAP, TODAY)
+    assert str(error.value) == f"requests.csv: is not there, or cannot be opened — {remedy}"
     assert message(tmp_path, GOOD.replace("ann", "zoë"), encoding="cp1252") == f"requests.csv: cannot be read as UTF-8 text — {remedy}"
 
 
@@ -193,3 +194,16 @@ def test_a_request_is_answered_only_for_what_it_asks():
     with pytest.raises(NotAsked) as caught:
         asked.require("erasure")
     assert str(caught.value) == "R-1: the request asks for portability, not for erasure — correct its rights in requests.csv if it does"
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("A,2026-11-24,access,email=ann@x.org,,", "received is in the future"),
+        ("A,2026-11-02,access,email=ann@x.org,2099-11-03,", "verified_on is in the future"),
+        ("A,2026-11-02,access,email=ann@x.org,2026-11-01,", "verified_on is before received"),
+        ("A,2026-11-02,access,email=ann@x.org,,no", "no_reasonable_doubt needs the reason, in a few words"),
+    ],
+)
+def test_a_slip_of_the_pen_settles_nobodys_identity(tmp_path, line, fault):
+    assert message(tmp_path, line) == f"requests.csv: line 2: {fault} — mend these lines; nothing was done"

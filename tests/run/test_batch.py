@@ -2,6 +2,9 @@
 
 import json
 import os
+import subprocess
+import sys
+import time
 from collections import Counter
 from datetime import UTC, date, datetime
 
@@ -140,7 +143,9 @@ def test_a_batch_answers_what_it_can_and_says_what_it_cannot(desk):
     assert run(desk) == expected
     assert {p.parent.parent.name for p in desk.root.glob("cases/*/outbox/*")} == {"R-1", "R-2"}  # nothing for the unverified R-3
 
-    again = {key: (("already done", "") if state == ("done", "") else state) for key, state in expected.items()}
+    collected = desk.collect(desk.request("R-1")).collected_at
+    done_before = ("already done", f"with the data of {collected:%Y-%m-%d %H:%M} UTC")
+    again = {key: (done_before if state == ("done", "") else state) for key, state in expected.items()}
     assert run(desk) == again
 
     next(desk.root.glob("cases/R-2/outbox/*.zip")).unlink()
@@ -153,7 +158,7 @@ def test_a_source_that_is_down_lets_nothing_out_and_the_next_run_mends_it(desk):
     content = csv.read_bytes()
     csv.unlink()
     results = run(desk)
-    assert Counter(state for state, _ in results.values()) == {"waiting": 4, "failed": 1}
+    assert Counter(state for state, _ in results.values()) == {"failed": 4, "waiting": 1}
     assert not list(desk.root.glob("cases/*/outbox/*"))
     assert "crm.people: failed" in results["R-2", "portability"][1]
     csv.write_bytes(content)
@@ -183,3 +188,35 @@ def test_the_clock_is_given(monkeypatch):
     monkeypatch.setenv("DSAR_NOW", "2026-11-23T10:00:00+01:00")
     assert workspace.now() == datetime(2026, 11, 23, 9, tzinfo=UTC)
     assert workspace.now().date() == date(2026, 11, 23)
+
+
+def test_an_answer_from_an_older_snapshot_does_not_stay_in_the_outbox(desk):
+    run(desk)
+    out = sorted(p.name for p in desk.root.glob("cases/R-2/outbox/*"))
+    assert len(out) == 2
+    unverified = REQUESTS.replace("ben@example.org,2026-11-03,", "ben@example.org,,")
+    (desk.root / "requests.csv").write_text(unverified, encoding="utf-8")
+    again = workspace.open_workspace(desk.root)
+    assert run(again)["R-2", "portability"] == ("waiting", "the requester's identity is not settled")
+    assert not list(desk.root.glob("cases/R-2/outbox/*"))
+    assert sorted(p.name for p in desk.root.glob("cases/R-2/superseded/*")) == out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process by signal")
+def test_workers_end_with_the_batch_that_was_killed(desk):
+    (desk.root / "dsar.toml").write_text(MAP, encoding="utf-8")
+    killed = subprocess.Popen([sys.executable, "-m", "dsar", "--workspace", desk.root, "batch", "R-1"], stderr=subprocess.DEVNULL)
+    for _ in range(300):
+        if list(desk.root.glob("cases/R-1/notebooks/.*.running.ipynb")):
+            break
+        time.sleep(0.1)
+    workers = [int(p) for p in subprocess.run(["pgrep", "-P", str(killed.pid)], capture_output=True, text=True, check=False).stdout.split()]
+    assert workers
+    killed.kill()
+    killed.wait()
+    for _ in range(100):
+        if not any(os.path.exists(f"/proc/{pid}") for pid in workers):  # noqa: PTH110
+            break
+        time.sleep(0.1)
+    assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]  # noqa: PTH110
+    assert run(desk)["R-1", "portability"] == ("done", "")
