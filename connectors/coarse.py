@@ -1,7 +1,7 @@
 """Coarse conditions: what a database may rule out before values are compared exactly.
 
-Every condition lets through at least each row whose value has a wanted normal form; where a
-database cannot promise that, it lets through every row that has a value. Text is told apart by
+Every condition lets through at least each row whose value has a wanted normal form, or may hold it
+among others; where a database cannot promise that, it lets through every row that has a value. Text is told apart by
 plain ASCII spelling; whatever holds another character is let through and compared in Python.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connectors.exact import PHONE_PUNCTUATION, PHONE_TAIL, phone_tails, plain
+from connectors.exact import EMAIL_UNUSUAL, PHONE_DIGITS, PHONE_PUNCTUATION, PHONE_TAIL, phone_tails, plain, plain_keys
 
 Condition = sa.ColumnElement[bool]
 
@@ -45,7 +45,7 @@ def _email(column: sa.Column[Any], forms: Sequence[str], dialect: str) -> Condit
     trimmed = sa.func.trim(column)
     # Under a Turkish locale PostgreSQL's lower('I') is not 'i'.
     bare = trimmed.collate("C") if dialect == "postgresql" else trimmed
-    return sa.func.lower(bare).in_(plain(forms)) | _holds(trimmed, "[^!-~]", dialect)
+    return sa.func.lower(bare).in_(plain(forms)) | _holds(trimmed, EMAIL_UNUSUAL, dialect) | trimmed.like("%@%@%") | trimmed.like("%.")
 
 
 def _phone(column: sa.Column[Any], forms: Sequence[str], dialect: str) -> Condition:
@@ -56,11 +56,11 @@ def _phone(column: sa.Column[Any], forms: Sequence[str], dialect: str) -> Condit
     for sign in PHONE_PUNCTUATION:
         digits = sa.func.replace(digits, sign, "")
     tail = sa.func.substr(digits, -PHONE_TAIL) if dialect == "sqlite" else sa.func.right(digits, PHONE_TAIL)
-    return tail.in_(tails) | _holds(digits, "[^0-9]", dialect)
+    return tail.in_(tails) | _holds(digits, "[^0-9]", dialect) | (sa.func.length(digits) > PHONE_DIGITS)
 
 
 def _key(column: sa.Column[Any], forms: Sequence[str], dialect: str) -> Condition:
-    return sa.func.trim(column).in_(plain(forms)) | _holds(column, "[^ -~]", dialect)
+    return sa.func.trim(column).in_(plain_keys(forms)) | _holds(column, "[^ -~]", dialect)
 
 
 def _number(column: sa.Column[Any], forms: Sequence[str], dialect: str) -> Condition:

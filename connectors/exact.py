@@ -5,23 +5,29 @@ values are compared in normal form (`dsar.kinds`), as they are stored or as the 
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import pandas as pd
+import phonenumbers
 import pyarrow as pa
 
 from dsar import kinds, values
 from dsar.datamap import Table
 from dsar.errors import NotOffered, SourceBroken
-from dsar.source import Asked, Match, Others, Rows, Settings
+from dsar.source import Asked, Malformed, Match, Others, Rows, Settings
 
 CHUNK = 10_000  # rows in memory at once
-PHONE_PUNCTUATION = " +-()./"  # what a phone number may hold besides digits without changing which number it is
+EMAIL_UNUSUAL = "[^0-9A-Za-z@._+-]"  # such a character may stand around or between addresses
+PHONE_PUNCTUATION = " +-()."  # what a phone number may hold besides digits without changing which number it is
 PHONE_TAIL = 6
+PHONE_DIGITS = 12  # with more of them, a cell may hold two numbers
+
+_USUAL_EMAIL = re.compile(r"[\w.+-]+@[\w.+-]*\w", re.ASCII)
+_BETWEEN_EMAILS = (re.compile(r"[\s,;:<>|]+"), re.compile(r"[^\w.@+'-]+"))  # where an address holds a rare sign, and where a sign parts two
 
 T = TypeVar("T")
 
@@ -83,6 +89,7 @@ class Wanted:
     asked: Mapping[tuple[str, str], tuple[str, ...]]  # kind, normal form → ask ids
     region: str | None
     part: range  # of `asked`, by position: which forms this part of the question is about
+    unclear: Counter[str] = field(default_factory=Counter)  # column → cells that hold more than a wanted form; counted by `rows`
 
     def forms(self, kind: str) -> list[str]:
         """Return the wanted normal forms of one kind in this part."""
@@ -98,10 +105,13 @@ class Wanted:
         hits: dict[int, dict[tuple[str, str, str], None]] = {}
         for column, kind in self.columns:
             possible = _possible(kind, {form for k, form in self.asked if k == kind})
+            among = _among(kind, set(self.forms(kind)))
             for row, value in enumerate(chunk.values(column)):
                 if value is not None and possible(value):
                     form = kinds.normal(kind, value, self.region)
-                    if form is not None and (kind, form) in self.asked:
+                    if form is None:
+                        self.unclear[column] += among(value)
+                    elif (kind, form) in self.asked:
                         hits.setdefault(row, {})[column, kind, form] = None
         order = {want: n for n, want in enumerate(self.asked)}
         mine = sorted(row for row, found in hits.items() if min(order[kind, form] for _, kind, form in found) in self.part)
@@ -143,6 +153,12 @@ def wanted(ask: Match, table: Table, settings: Settings) -> Wanted:
             asked.setdefault((want.kind, want.value), {})[want.ask_id] = None
     columns = tuple((column, kind) for kind, found in searched.items() for column in found)
     return Wanted(columns, {want: tuple(ids) for want, ids in asked.items()}, settings.region, range(len(asked)))
+
+
+def unclear(wanted: Wanted) -> Iterator[Malformed]:
+    """Yield, once all rows were compared, how many cells hold a wanted identifier among other things: nobody's for certain."""
+    if cells := +wanted.unclear:
+        yield Malformed(cells.total(), "; ".join(f"{n} in column {column} with more than one identifier" for column, n in cells.items()))
 
 
 def key_set(columns: tuple[str, ...], keys: Iterable[tuple[object, ...]]) -> KeySet:
@@ -216,13 +232,18 @@ def plain(forms: Iterable[str]) -> list[str]:
     return [form for form in forms if re.fullmatch("[ -~]+", form)]
 
 
+def plain_keys(forms: Iterable[str]) -> list[str]:
+    """Return every spelling, in printable ASCII and apart from blanks around it, of these keys."""
+    return [text for form in plain(forms) for text in (form, f"{form}.0") if kinds.normal("key", text) == form]
+
+
 def _possible(kind: str, forms: set[str]) -> Callable[[object], bool]:
-    """Return a cheap test that never rules out a value whose normal form is among the forms."""
+    """Return a cheap test that rules out no value whose normal form is among the forms, and none that may hold several."""
     if kind == "email":
 
         def email(value: object) -> bool:
-            text = str(value)
-            return not text.isascii() or text.strip().lower() in forms
+            text = str(value).strip()
+            return text.lower() in forms or not _USUAL_EMAIL.fullmatch(text)
 
         return email
     known = phone_tails(forms) if kind == "phone" else None
@@ -233,7 +254,30 @@ def _possible(kind: str, forms: set[str]) -> Callable[[object], bool]:
 
     def phone(value: object) -> bool:
         digits = str(value).translate(table)
-        return digits[-PHONE_TAIL:] in tails or not (digits.isascii() and digits.isdigit())
+        return digits[-PHONE_TAIL:] in tails or len(digits) > PHONE_DIGITS or not (digits.isascii() and digits.isdigit())
+
+    return phone
+
+
+def _among(kind: str, forms: set[str]) -> Callable[[object], bool]:
+    """Return a test whether one of the forms stands in a value that is no identifier as a whole."""
+    if kind == "email":
+
+        def email(value: object) -> bool:
+            pieces = {piece for between in _BETWEEN_EMAILS for piece in between.split(str(value)) if "@" in piece}
+            return any(kinds.normal(kind, piece.strip(".'")) in forms for piece in pieces)
+
+        return email
+    if kind != "phone":
+        return lambda _: False
+    tails: dict[int, set[str]] = defaultdict(set)
+    for form in forms:
+        tail = phonenumbers.normalize_digits_only(form.partition(";")[0])[-PHONE_TAIL:]
+        tails[len(tail)].add(tail)
+
+    def phone(value: object) -> bool:
+        digits = phonenumbers.normalize_digits_only(str(value))
+        return any(digits[n : n + size] in known for size, known in tails.items() for n in range(len(digits) - size + 1))
 
     return phone
 

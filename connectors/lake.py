@@ -82,6 +82,7 @@ class Lake:
         with self._table(ask.table, [c for c, _ in wanted.columns]) as table:
             found = table.rows(wanted, looks, every=False)
             yield from exact.limited(found, ask, self.settings, (c for c, _ in wanted.columns))
+            yield from exact.unclear(wanted)
             yield table.done()
 
     def _keys(self, ask: Keys, mapped: datamap.Table) -> Iterator[Part]:

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from connectors.exact import CHUNK, PHONE_PUNCTUATION, PHONE_TAIL, Look, phone_tails, plain
+from connectors.exact import CHUNK, EMAIL_UNUSUAL, PHONE_DIGITS, PHONE_PUNCTUATION, PHONE_TAIL, Look, phone_tails, plain, plain_keys
 from dsar import values
 from dsar.datamap import Table
 
@@ -89,7 +89,7 @@ def _open(engine: Any, path: Path) -> Any:
 
 
 def _condition(column: Any, look: Look, table: Table) -> Any:
-    """Return a condition that lets through at least each value with one of the forms."""
+    """Return a condition that lets through at least each value with one of the forms, and each that may hold it among others."""
     mapped = table.columns.get(look.column)
     declared = mapped.type if mapped else None
     kind = column.type()
@@ -108,7 +108,7 @@ def _known(column: Any) -> Any:
 
 def _email(column: Any, forms: Sequence[str]) -> Any:
     trimmed = column.strip()
-    return trimmed.lower().isin(plain(forms)) | trimmed.re_search("[^!-~]")
+    return trimmed.lower().isin(plain(forms)) | trimmed.re_search(rf"{EMAIL_UNUSUAL}|@.*@|\.$")
 
 
 def _phone(column: Any, forms: Sequence[str]) -> Any:
@@ -116,11 +116,11 @@ def _phone(column: Any, forms: Sequence[str]) -> Any:
     if tails is None:
         return _known(column)
     digits = reduce(lambda text, sign: text.replace(sign, ""), PHONE_PUNCTUATION, column)
-    return digits.right(PHONE_TAIL).isin(tails) | digits.re_search("[^0-9]")
+    return digits.right(PHONE_TAIL).isin(tails) | digits.re_search("[^0-9]") | (digits.length() > PHONE_DIGITS)
 
 
 def _key(column: Any, forms: Sequence[str]) -> Any:
-    return column.strip().isin(plain(forms)) | column.re_search("[^ -~]")
+    return column.strip().isin(plain_keys(forms)) | column.re_search("[^ -~]")
 
 
 _TEXT: dict[str, Callable[[Any, Sequence[str]], Any]] = {"email": _email, "phone": _phone}

@@ -65,6 +65,7 @@ class Sql:
             table = self._reflect(connection, ask.table, [c for c, _ in wanted.columns])
             answer = _Answer(self, connection, ask.table, table)
             yield from exact.limited(answer.matching(wanted), ask, self.settings, (c for c, _ in wanted.columns))
+            yield from exact.unclear(wanted)
             yield answer.done()
 
     def _keys(self, ask: Keys, mapped: datamap.Table) -> Iterator[Part]:

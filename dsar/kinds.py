@@ -16,9 +16,10 @@ from dsar.errors import BadIdentifier
 GLOBAL = ("email", "phone")
 
 _NAMED = re.compile(r'(?:"[^"<>@]*"\s*|[^"<>@,;:|]*)<([^<>]*)>')  # Dora <dora@example.org>
-_PARTING = re.compile(r"[\s@,;:<>|]")  # what may stand between two addresses stands in none
+_LOCAL = re.compile(r'[^\s@,;:<>|]+|"[^\s@<>"]+"')  # what may stand between two addresses stands in none, unless quoted
 _HOST = re.compile(r"[\w.-]+|\[[\w.:]+\]")
 _WHOLE = re.compile(r"(0|-?[1-9][0-9]*)\.0")
+_EXTENSION = 5  # digits; what is longer is a number of its own
 _TWO_DESKS = re.compile(r"[\\/]\s*x", re.IGNORECASE)
 
 
@@ -64,7 +65,7 @@ def _email(text: str) -> str | None:
         text = named[1].strip()
     local, _, domain = re.sub("^mailto:", "", text, flags=re.IGNORECASE).rpartition("@")
     host = _host(domain)
-    if not local or not host or _PARTING.search(local):
+    if not host or not _LOCAL.fullmatch(local):
         return None
     # RFC 5321 lets a host treat the local part as case-sensitive; none in use does, so case is dropped (lower, not
     # casefold: straße@ and strasse@ are two mailboxes).
@@ -86,7 +87,7 @@ def _phone(text: str, region: str | None) -> str | None:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number):
+    if not phonenumbers.is_possible_number(number) or len(number.extension or "") > _EXTENSION:
         return None
     line = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     # Behind one switchboard number sit many people.

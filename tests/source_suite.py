@@ -238,6 +238,46 @@ class SourceSuite:
         source = self.open(tmp_path, {"bills": grid}, {"bills": {"email": ("payer", "payee")}})
         assert sorted(answer(source, Match("bills", self.everyone("ada@example.org")))[1]) == [(("1",), "r0", "payer"), (("2",), "r0", "payee")]
 
+    def test_a_cell_that_holds_two_identifiers_is_told(self, tmp_path):
+        cells = [
+            ("eve@x.example, dora@x.example", None),
+            ("Dora Smith <dora@x.example>; b@x.example", "n/a"),
+            ("dora@x.example/b@x.example", "none at work"),
+            (None, "+44 20 7946 0018 / +44 20 7946 0999"),
+            (None, "020 7946 0018 020 7946 0999"),
+            ("dora@x.example;none", None),
+            ("dora@x.example", "020 7946 0018"),
+            ("pandora@x.example, b@x.example", "+44 20 7946 0777, 020 7946 0999"),
+        ]
+        grid = Grid({"id": "integer", "email": "text", "phone": "text"}, ("id",), [(n, *cell) for n, cell in enumerate(cells)])
+        self.load(tmp_path, {"people": grid})
+        source = self.open(tmp_path, {"people": grid})
+        # More wants than a statement holds: a cell is looked at in several parts, and told once.
+        others = (Want(f"o{n}", "email", f"person{n}@x.example") for n in range(1_200))
+        wants = (*self.everyone("dora@x.example"), *others, Want("p", "phone", "+442079460018"))
+        parts = list(source.read(Match("people", wants)))
+        assert isinstance(parts[-1], Done)
+        assert [r["id"] for p in parts if isinstance(p, Rows) for r in values.rows(p.frame)] == [6]
+        told = [p for p in parts if isinstance(p, Malformed)]
+        assert sum(p.count for p in told) == 6
+        assert all(not any(value in p.sample for value in ("dora", "eve", "7946", "0018")) for p in told)
+        assert all(any(column in p.sample for p in told) for column in ("email", "phone"))
+        answer(source, Match("people", self.everyone("nobody@x.example")))  # raises where it tells what does not concern it
+
+    def test_odd_spellings_are_found(self, tmp_path):
+        cells = [
+            ("MAILTO:Dora@x.example", "4"),
+            ("<dora@x.example>", "4.0"),
+            ("dora@x.example.", " 4.0"),
+            ("dora@x.exam\u200bple", "4\u200b"),
+            ("Dora Smith <dora@x.example>", "04.0"),
+        ]
+        grid = Grid({"id": "integer", "email": "text", "client": "text"}, ("id",), [(n, *cell) for n, cell in enumerate(cells)])
+        self.load(tmp_path, {"people": grid})
+        source = self.open(tmp_path, {"people": grid}, {"people": {"email": "email", "customer": "client"}})
+        assert sorted(r["id"] for r in answer(source, Match("people", self.everyone("dora@x.example")))[0]) == [0, 1, 2, 3, 4]
+        assert sorted(r["id"] for r in answer(source, Match("people", (Want("k", "world.customer", "4"),)))[0]) == [0, 1, 2, 3]
+
     def test_more_rows_than_a_chunk_all_arrive(self, tmp_path):
         events = Grid({"id": "integer", "customer": "integer"}, ("id",), [(n, int(n % 10 > 0)) for n in range(self.many_rows)])
         source = self.source(tmp_path, {"events": events})

@@ -13,7 +13,7 @@ from dsar.errors import NotOffered
 from dsar.find.collect import collect
 from dsar.request.identity import Identifier
 from dsar.request.register import Request
-from dsar.source import Asked, Can, Done, Match, Others, Rows, Schema, Settings
+from dsar.source import Asked, Can, Done, Keys, Match, Others, Rows, Schema, Settings
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
@@ -62,6 +62,8 @@ class Memory:
     `reads` counts the reads per table; `spoil(ask, parts)` may return other parts than the honest ones.
     """
 
+    keeps_keys_unique = True
+
     def __init__(self, settings, tables=None, can=None, spoil=None):
         self.settings, self.tables = settings, tables
         self.can = can or Can()
@@ -72,7 +74,11 @@ class Memory:
         # A table without rows has the columns that are declared.
         declared = self.settings.declared.tables
         return {
-            name: Schema(dict.fromkeys(dict.fromkeys(c for row in rows for c in row) or declared[name].columns)) for name, rows in self.tables.items()
+            name: Schema(
+                dict.fromkeys(dict.fromkeys(c for row in rows for c in row) or declared[name].columns),
+                declared[name].key if self.keeps_keys_unique and name in declared else (),
+            )
+            for name, rows in self.tables.items()
         }
 
     def read(self, ask):
@@ -80,6 +86,10 @@ class Memory:
             case Match():
                 self.reads[ask.table] += 1
                 yield from self.spoil(ask, self._match(ask))
+            case Keys():
+                wanted = self.settings.declared.tables[ask.table].key
+                rows = [row for row in self.tables[ask.table] if tuple(row[c] for c in wanted) in ask.keys]
+                yield from self.spoil(ask, [Rows(values.frame({c: [row[c] for row in rows] for c in wanted})), Done(None, len(rows))])
             case Others():
                 self.calls[ask.table, ask.column] += 1
                 if not self.can.others:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dsar import kinds, values
 from dsar.datamap import Address, Table
 from dsar.errors import DsarError, SourceBroken
-from dsar.source import Asked, Done, Malformed, Others, Rows, Schema, Source, Waiting, Want
+from dsar.source import Asked, Done, Keys, Malformed, Others, Rows, Schema, Source, Waiting, Want
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,21 @@ def _check_asked(
         raise SourceBroken("rows came that nobody asked for", where=str(address))
     if kinds.normal(want.kind, columns[asked.matched_on][asked.row], region) != want.value:
         raise SourceBroken("a row came for an identifier it does not bear", where=str(address))
+
+
+def require_unique(address: Address, table: Table, source: Source, answer: Answer) -> None:
+    """Raise `SourceBroken` where another row of the table has the key of a row that came.
+
+    For tables whose source does not itself keep keys unique: a worklist must not name two people's rows at once.
+    """
+    keys = tuple(dict.fromkeys(key for part in answer.parts for key in zip(*(values.pylist(part.frame[c]) for c in table.key), strict=True)))
+    if not keys:
+        return
+    parts = list(source.read(Keys(address.table, keys)))
+    if not parts or not isinstance(parts[-1], Done):
+        raise SourceBroken("the answer stopped before its end", where=str(address), remedy="collect again")
+    if sum(len(part.frame) for part in parts if isinstance(part, Rows)) != len(keys):
+        raise SourceBroken("two rows have the same key", where=str(address), remedy="choose key columns that tell rows apart in dsar.toml")
 
 
 def counted(source: Source, ask: Others) -> dict[str, int]:

@@ -13,7 +13,7 @@ import pandas as pd
 from dsar import kinds, values
 from dsar.datamap import Address, DataMap
 from dsar.errors import DsarError
-from dsar.find.check import Answer, checked, counted, drift, in_words
+from dsar.find.check import Answer, checked, counted, drift, in_words, require_unique
 from dsar.find.dossier import PROVENANCE, Dossier, Found
 from dsar.find.hold import HOLDS, Hold
 from dsar.find.order import reading_order, referrers
@@ -72,6 +72,7 @@ class _Collection:
         self.unlisted[name] = tuple(sorted(set(schema) - set(declared.tables) - set(declared.ignored)))
         for state in states:
             state.failed, state.undeclared = drift(state.address, state.table, schema)
+            state.unique = state.address.table in schema and set(schema[state.address.table].key) == set(state.table.key)
 
     def _source(self, name: str) -> Source:
         source = self.sources[name]
@@ -119,7 +120,10 @@ class _Collection:
         source = self._source(state.address.source)
         for some in [wanted] if source.can.many else [[want] for want in wanted]:
             parts = source.read(Match(state.address.table, tuple(some), ROW_LIMIT))
-            yield checked(state.address, state.table, parts, some, self.region)
+            answer = checked(state.address, state.table, parts, some, self.region)
+            if not state.unique:
+                require_unique(state.address, state.table, source, answer)
+            yield answer
 
     def _take_in(self, state: State, part: Rows, pending: Sequence[Pending]) -> Iterator[tuple[str, int]]:
         positions, new = [], []

@@ -49,6 +49,7 @@ class State:
     failed: str = ""
     waiting: str = ""
     undeclared: tuple[str, ...] = ()
+    unique: bool = False  # the source itself keeps the key unique
     malformed: int = 0
     collected_at: datetime | None = None
     frames: list[pd.DataFrame] = field(default_factory=list)

@@ -12,7 +12,7 @@ from dsar.datamap import Address
 from dsar.errors import SourceUnreachable
 from dsar.find.dossier import PROVENANCE
 from dsar.source import Asked, Can, Done, Malformed, Match, Others, Rows, Waiting
-from tests.worlds import NOW, datamap, found, gather, held, request, results, rows, sources
+from tests.worlds import NOW, Memory, datamap, found, gather, held, request, results, rows, sources
 
 SHOP = datamap("""
 [sources.shop.tables.customers]
@@ -780,3 +780,17 @@ columns = ["id", "sender", "recipient"]
         "s.people": found(1),
         "s.messages": [*held("two owners", 10), *found(11), *found(12)],
     }
+
+
+def test_a_key_that_another_persons_row_bears_too_fails_the_table_even_where_nobody_else_asks(monkeypatch):
+    map_ = datamap("""
+[sources.s.tables.people]
+match = { email = "email" }
+columns = ["id", "email"]
+""")
+    twice = {"s.people": [{"id": 1, "email": "ann@x.org"}, {"id": 1, "email": "bob@x.org"}]}
+    monkeypatch.setattr(Memory, "keeps_keys_unique", False)
+    outcome = one(request("A", "email=ann@x.org"), twice, map_).tables[Address("s", "people")].outcome
+    assert (outcome.state, outcome.why) == ("failed", "s.people: two rows have the same key — choose key columns that tell rows apart in dsar.toml")
+    once = {"s.people": [{"id": 1, "email": "ann@x.org"}, {"id": 2, "email": "bob@x.org"}]}
+    assert rows(one(request("A", "email=ann@x.org"), once, map_)) == {"s.people": found(1)}
