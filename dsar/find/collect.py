@@ -16,6 +16,7 @@ from dsar.errors import DsarError
 from dsar.find.check import Answer, checked, counted, drift, in_words, require_unique
 from dsar.find.dossier import PROVENANCE, Dossier, Found
 from dsar.find.hold import HOLDS, Hold
+from dsar.find.judge import hold_of
 from dsar.find.order import reading_order, referrers
 from dsar.find.outcome import outcomes
 from dsar.find.trail import Link, Pending, State, Trace
@@ -138,60 +139,13 @@ class _Collection:
             state.frames.append(values.take(part.frame, new))
         for asked in part.asks:
             request, kind, value = pending[int(asked.ask_id)]
-            state.links[request].setdefault(positions[asked.row], []).append(Link(kind, value, asked.matched_on))
+            state.link(request, positions[asked.row], Link(kind, value, asked.matched_on))
             yield request, positions[asked.row]
 
     # -- widening, and what is held --------------------------------------------------------------
 
     def _hold(self, state: State, request: str, position: int) -> Hold | None:
-        """Return the reason a row is held, or None where one clean identifier leads to it."""
-        if state.table.owner == "organisation":
-            return HOLDS["organisation"]
-        links = state.links[request][position]
-        traces = [self.known[request][link.kind, link.value] for link in links]
-        clean = [(link, trace) for link, trace in zip(links, traces, strict=True) if trace.hold is None]
-        if not clean:
-            return traces[0].hold
-        if self._two_owners(state, request, position):
-            return HOLDS["two owners"]
-        # A key that a source issued for them leads to their rows; an e-mail address may also stand in somebody else's.
-        if any(trace.issued and link.kind not in kinds.GLOBAL for link, trace in clean):
-            return None
-        if self._names_another(state, request, position):
-            return HOLDS["another's"]
-        return HOLDS["household"] if all(self._household(state, request, link) for link, _ in clean) else None
-
-    def _theirs(self, request: str, kind: str, value: str | None) -> bool:
-        trace = self.known[request].get((kind, value or ""))
-        return trace is not None and trace.hold is None
-
-    def _two_owners(self, state: State, request: str, position: int) -> bool:
-        """Whether a row bears two keys of one kind, such as sender and recipient, and one is not known to be the request's."""
-        source, row = state.address.source, state.rows[position]
-        for kind in state.table.match_kinds(source):
-            columns = [c for c in state.table.match_columns(kind, source) if (c,) != state.table.key]
-            borne = {kinds.normal(kind, row.get(c)) for c in columns} - {None}
-            if kind not in kinds.GLOBAL and len(borne) > 1 and not all(self._theirs(request, kind, value) for value in borne):
-                return True
-        return False
-
-    def _names_another(self, state: State, request: str, position: int) -> bool:
-        """Whether a row bears keys of some kind, and none of them is known to be the request's."""
-        source, row = state.address.source, state.rows[position]
-        links = state.links[request][position]
-        no_sign = {link.matched_on for link in links}
-        if any(link.kind in kinds.GLOBAL and self.known[request][link.kind, link.value].hold is None for link in links):
-            no_sign |= set(state.table.key)  # their own address is on it: the record itself is theirs
-        for kind in state.table.match_kinds(source):
-            borne = {kinds.normal(kind, row.get(c)) for c in state.table.match_columns(kind, source) if c not in no_sign} - {None}
-            if kind not in kinds.GLOBAL and borne and not any(self._theirs(request, kind, value) for value in borne):
-                return True
-        return False
-
-    def _household(self, state: State, request: str, link: Link) -> bool:
-        """Whether the rows that an address or number leads to bear different names: a family's, or an office's."""
-        rows = [state.rows[p] for p, links in state.links[request].items() if any(other[:2] == link[:2] for other in links)]
-        return link.kind in kinds.GLOBAL and len({name for row in rows if (name := state.table.name_in(row))}) > 1
+        return hold_of(state, request, position, self.known[request])
 
     def _reveal(self, state: State, request: str, position: int) -> None:
         hold = self._hold(state, request, position)

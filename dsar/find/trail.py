@@ -56,7 +56,14 @@ class State:
     rows: list[dict[str, object]] = field(default_factory=list)
     index: dict[tuple[object, ...], int] = field(default_factory=dict)
     links: dict[str, dict[int, list[Link]]] = field(default_factory=lambda: defaultdict(dict))  # request → row → why
+    names: dict[tuple[str, str, str], set[str]] = field(default_factory=lambda: defaultdict(set))  # request, kind, value → names found
     asked: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))  # request → (kind, value)
+
+    def link(self, request: str, position: int, link: Link) -> None:
+        """Note why a row is a request's, and whose name an identifier led to."""
+        self.links[request].setdefault(position, []).append(link)
+        if name := self.table.name_in(self.rows[position]):
+            self.names[request, link.kind, link.value].add(name)
 
     def key(self, position: int) -> str:
         """The row's key as JSON."""
