@@ -68,10 +68,9 @@ def data_name(address: Address) -> str:
 def _read_me(answer: Answer) -> Page:
     dossier, controller = answer.dossier, answer.dossier.datamap.controller
     rows = sum(len(c.frame) for c in answer.tables)
-    held_back = sum(left.pending or left.rows is not None for chosen in answer.chosen for left in chosen.left_out)
     if rows:
         found = f"It holds {rows} record{'s' if rows != 1 else ''}."
-    elif held_back or answer.part_one:
+    elif answer.chosen or answer.part_one:
         found = "It holds no record: see the sheet What is not included."
     else:
         found = "In the systems we searched we found nothing about you."
