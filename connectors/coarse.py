@@ -63,6 +63,11 @@ def _key(column: sa.Column[Any], forms: Sequence[str], dialect: str) -> Conditio
     return sa.func.trim(column).in_(plain_keys(forms)) | _holds(column, "[^ -~]", dialect)
 
 
+def _ip(column: sa.Column[Any], forms: Sequence[str], dialect: str) -> Condition:
+    # An IPv6 address has many spellings: what holds a colon, or something odd, is compared in any case.
+    return sa.func.trim(column).in_(forms) | _holds(column, "[^0-9. ]", dialect)
+
+
 def _number(column: sa.Column[Any], forms: Sequence[str], dialect: str) -> Condition:
     numbers = [Decimal(f) for f in forms if (_FLOAT if dialect == "sqlite" else _NUMBER).fullmatch(f)]
     if dialect == "sqlite":
@@ -84,4 +89,4 @@ def _holds(text: sa.ColumnElement[Any], characters: str, dialect: str) -> Condit
     return text.regexp_match(characters)
 
 
-_TEXT: dict[str, Callable[[sa.Column[Any], Sequence[str], str], Condition]] = {"email": _email, "phone": _phone}
+_TEXT: dict[str, Callable[[sa.Column[Any], Sequence[str], str], Condition]] = {"email": _email, "phone": _phone, "ip": _ip}

@@ -89,7 +89,8 @@ class Wanted:
     asked: Mapping[tuple[str, str], tuple[str, ...]]  # kind, normal form → ask ids
     region: str | None
     part: range  # of `asked`, by position: which forms this part of the question is about
-    unclear: Counter[str] = field(default_factory=Counter)  # column → cells that hold more than a wanted form; counted by `rows`
+    # (column, asks) → cells that hold a wanted form among other things; counted by `rows`
+    unclear: Counter[tuple[str, tuple[str, ...]]] = field(default_factory=Counter)
 
     def forms(self, kind: str) -> list[str]:
         """Return the wanted normal forms of one kind in this part."""
@@ -110,7 +111,8 @@ class Wanted:
                 if value is not None and possible(value):
                     form = kinds.normal(kind, value, self.region)
                     if form is None:
-                        self.unclear[column] += among(value)
+                        if held := among(value):
+                            self.unclear[column, tuple(dict.fromkeys(ask for f in sorted(held) for ask in self.asked[kind, f]))] += 1
                     elif (kind, form) in self.asked:
                         hits.setdefault(row, {})[column, kind, form] = None
         order = {want: n for n, want in enumerate(self.asked)}
@@ -157,8 +159,8 @@ def wanted(ask: Match, table: Table, settings: Settings) -> Wanted:
 
 def unclear(wanted: Wanted) -> Iterator[Malformed]:
     """Yield, once all rows were compared, how many cells hold a wanted identifier among other things: nobody's for certain."""
-    if cells := +wanted.unclear:
-        yield Malformed(cells.total(), "; ".join(f"{n} in column {column} with more than one identifier" for column, n in cells.items()))
+    for (column, asks), cells in wanted.unclear.items():
+        yield Malformed(cells, f"column {column}, with more than one identifier", asks)
 
 
 def key_set(columns: tuple[str, ...], keys: Iterable[tuple[object, ...]]) -> KeySet:
@@ -166,13 +168,23 @@ def key_set(columns: tuple[str, ...], keys: Iterable[tuple[object, ...]]) -> Key
     return KeySet(columns, frozenset(tuple(_bare(v) for v in key) for key in keys))
 
 
-def tally(ask: Others, counts: Iterable[tuple[object, int]]) -> Rows:
-    """Return, for each value asked about, the rows that refer to it: a frame of `value` and `rows`."""
-    found: Counter[str | None] = Counter()
-    for value, rows in counts:
-        found[kinds.normal("key", value)] += rows
-    known = {v: n for v in dict.fromkeys(ask.values) if (form := kinds.normal("key", v)) is not None and (n := found[form])}
-    return Rows(values.frame({"value": list(known), "rows": list(known.values())}, {"rows": "integer"}))
+def tally(ask: Others, counts: Iterable[tuple[object, object, int]]) -> Rows:
+    """Return, for each value asked about, the rows that refer to it: a frame of `value`, `at` where asked for, and `rows`.
+
+    `counts` are a value, the moment (None where not asked for) and a number of rows.
+    """
+    asked = {form: v for v in dict.fromkeys(ask.values) if (form := kinds.normal(ask.kind, v)) is not None}
+    found: dict[tuple[object, object], int] = {}
+    for value, moment, rows in counts:
+        form = kinds.normal(ask.kind, value)
+        if form is not None and form in asked:
+            found[asked[form], moment] = found.get((asked[form], moment), 0) + rows
+    order = {v: n for n, v in enumerate(ask.values)}
+    known = sorted(found, key=lambda counted: (order[counted[0]], str(counted[1])))
+    columns: dict[str, list[object]] = {"value": [v for v, _ in known], "rows": [found[counted] for counted in known]}
+    if ask.at:
+        columns["at"] = [moment for _, moment in known]
+    return Rows(values.frame(columns, {"rows": "integer"}))
 
 
 def limited(found: Iterable[Rows], ask: Match, settings: Settings, columns: Iterable[str]) -> Iterator[Rows]:
@@ -259,25 +271,26 @@ def _possible(kind: str, forms: set[str]) -> Callable[[object], bool]:
     return phone
 
 
-def _among(kind: str, forms: set[str]) -> Callable[[object], bool]:
-    """Return a test whether one of the forms stands in a value that is no identifier as a whole."""
+def _among(kind: str, forms: set[str]) -> Callable[[object], set[str]]:
+    """Return what tells which of the forms may stand in a value that is no identifier as a whole."""
     if kind == "email":
 
-        def email(value: object) -> bool:
+        def email(value: object) -> set[str]:
             pieces = {piece for between in _BETWEEN_EMAILS for piece in between.split(str(value)) if "@" in piece}
-            return any(kinds.normal(kind, piece.strip(".'")) in forms for piece in pieces)
+            return forms & {form for piece in pieces if (form := kinds.normal(kind, piece.strip(".'")))}
 
         return email
     if kind != "phone":
-        return lambda _: False
-    tails: dict[int, set[str]] = defaultdict(set)
+        return lambda _: set()
+    tails: dict[str, set[str]] = defaultdict(set)
     for form in forms:
-        tail = phonenumbers.normalize_digits_only(form.partition(";")[0])[-PHONE_TAIL:]
-        tails[len(tail)].add(tail)
+        tails[phonenumbers.normalize_digits_only(form.partition(";")[0])[-PHONE_TAIL:]].add(form)
+    sizes = {len(tail) for tail in tails}
 
-    def phone(value: object) -> bool:
+    def phone(value: object) -> set[str]:
         digits = phonenumbers.normalize_digits_only(str(value))
-        return any(digits[n : n + size] in known for size, known in tails.items() for n in range(len(digits) - size + 1))
+        pieces = (digits[n : n + size] for size in sizes for n in range(len(digits) - size + 1))
+        return {form for piece in pieces for form in tails.get(piece, ())}
 
     return phone
 

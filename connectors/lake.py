@@ -14,6 +14,7 @@ map declares its `type`, and an empty cell is NULL.
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
@@ -94,8 +95,9 @@ class Lake:
             yield table.done()
 
     def _others(self, ask: Others) -> Iterator[Part]:
-        with self._table(ask.table, [ask.column]) as table:
-            counts = exact.tally(ask, table.counts(ask.column, [f for v in ask.values if (f := kinds.normal("key", v))]))
+        with self._table(ask.table, [ask.column, *([ask.at] if ask.at else [])]) as table:
+            forms = [f for v in ask.values if (f := kinds.normal(ask.kind, v))]
+            counts = exact.tally(ask, table.counts(Look(ask.column, ask.kind, forms), ask.at))
             if len(counts.frame):
                 yield counts
             yield Done(table.read, len(counts.frame))
@@ -199,9 +201,10 @@ class _Grid:
                 self.handed += len(found.frame)
                 yield found
 
-    def counts(self, column: str, _: Sequence[str]) -> Iterator[tuple[object, int]]:
+    def counts(self, look: Look, at: str | None) -> Iterator[tuple[object, object, int]]:
         for chunk in self._chunks():
-            yield from ((value, 1) for value in chunk.values(column))
+            moments = chunk.values(at) if at else repeat(None)
+            yield from ((value, moment, 1) for value, moment in zip(chunk.values(look.column), moments, strict=False))
 
     def _chunks(self) -> Iterator[exact.Raw]:
         for rows in exact.batches(self.cells, exact.CHUNK):
@@ -242,9 +245,10 @@ class _Parquet:
                 self.handed += len(found.frame)
                 yield found
 
-    def counts(self, column: str, forms: Sequence[str]) -> Iterator[tuple[object, int]]:
-        found = self.engine.counts(self.path, self.mapped, Look(column, "key", forms))
-        return zip(self._typed(column, found["value"]).to_pylist(), found["rows"].to_pylist(), strict=True)
+    def counts(self, look: Look, at: str | None) -> Iterator[tuple[object, object, int]]:
+        found = self.engine.counts(self.path, self.mapped, look, at)
+        moments = self._typed(at, found["at"]).to_pylist() if at else [None] * len(found)
+        return zip(self._typed(look.column, found["value"]).to_pylist(), moments, found["rows"].to_pylist(), strict=True)
 
     def _typed(self, column: str, found: pa.ChunkedArray) -> pa.Array:
         declared = exact.declared_type(self.mapped, column)

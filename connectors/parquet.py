@@ -65,12 +65,13 @@ def rows(path: Path, table: Table, looks: Sequence[Look], *, every: bool) -> Ite
     yield from _at(path, positions)
 
 
-def counts(path: Path, table: Table, look: Look) -> pa.Table:
-    """Return a column's values that may have one of the forms, as `value`, each with its number of `rows`."""
+def counts(path: Path, table: Table, look: Look, at: str | None = None) -> pa.Table:
+    """Return a column's values that may have one of the forms, as `value`, each with its number of `rows`, per moment `at` where named."""
     with _engine() as engine:
         seen = _open(engine, path)
         some = seen.filter(_condition(seen[look.column], look, table))
-        return some.group_by(value=some[look.column]).aggregate(rows=some.count()).to_pyarrow()
+        by = {"value": some[look.column], **({"at": some[at]} if at else {})}
+        return some.group_by(**by).aggregate(rows=some.count()).to_pyarrow()
 
 
 @contextmanager
@@ -119,11 +120,15 @@ def _phone(column: Any, forms: Sequence[str]) -> Any:
     return digits.right(PHONE_TAIL).isin(tails) | digits.re_search("[^0-9]") | (digits.length() > PHONE_DIGITS)
 
 
+def _ip(column: Any, forms: Sequence[str]) -> Any:
+    return column.strip().isin(list(forms)) | column.re_search("[^0-9. ]")
+
+
 def _key(column: Any, forms: Sequence[str]) -> Any:
     return column.strip().isin(plain_keys(forms)) | column.re_search("[^ -~]")
 
 
-_TEXT: dict[str, Callable[[Any, Sequence[str]], Any]] = {"email": _email, "phone": _phone}
+_TEXT: dict[str, Callable[[Any, Sequence[str]], Any]] = {"email": _email, "phone": _phone, "ip": _ip}
 
 
 def _at(path: Path, positions: Any) -> Iterator[pa.Table]:

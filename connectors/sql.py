@@ -8,7 +8,7 @@ schema are named `schema.table`.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from dsar import datamap, kinds
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Ask, Can, Done, Keys, Match, Others, Part, Rows, Schema, Settings, Text
 
+Parts = Generator[Part, None, None]
 IN_LIST = 1_000  # values per statement: databases bound the number of parameters
 
 _READ_ONLY = {
@@ -45,7 +46,7 @@ class Sql:
         with self._connection("the schema") as connection:
             return reflect.tables(connection)
 
-    def read(self, ask: Ask) -> Iterator[Part]:
+    def read(self, ask: Ask) -> Parts:
         """Answer one question as a stream of parts that ends with `Done`.
 
         A read sees one state of the database. Raises `NotOffered` for `Text`.
@@ -60,7 +61,7 @@ class Sql:
             case Text():
                 raise NotOffered("text inside columns cannot be searched", where=f"{self.settings.name}.{ask.table}")
 
-    def _match(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
+    def _match(self, ask: Match, wanted: exact.Wanted) -> Parts:
         with self._connection(ask.table) as connection:
             table = self._reflect(connection, ask.table, [c for c, _ in wanted.columns])
             answer = _Answer(self, connection, ask.table, table)
@@ -68,16 +69,16 @@ class Sql:
             yield from exact.unclear(wanted)
             yield answer.done()
 
-    def _keys(self, ask: Keys, mapped: datamap.Table) -> Iterator[Part]:
+    def _keys(self, ask: Keys, mapped: datamap.Table) -> Parts:
         with self._connection(ask.table) as connection:
             table = self._reflect(connection, ask.table, mapped.key)
             answer = _Answer(self, connection, ask.table, table)
             yield from answer.bearing(mapped.key, ask.keys)
             yield answer.done()
 
-    def _others(self, ask: Others) -> Iterator[Part]:
+    def _others(self, ask: Others) -> Parts:
         with self._connection(ask.table) as connection:
-            table = self._reflect(connection, ask.table, [ask.column])
+            table = self._reflect(connection, ask.table, [ask.column, *([ask.at] if ask.at else [])])
             answer = _Answer(self, connection, ask.table, table)
             counts = exact.tally(ask, answer.counting(ask))
             if len(counts.frame):
@@ -177,26 +178,31 @@ class _Answer:
             possible = (self._one_of(column, [key[n] for key in some]) for n, column in enumerate(columns))
             yield from self._rows(sa.and_(*possible), exact.key_set(columns, some))
 
-    def counting(self, ask: Others) -> Iterator[tuple[object, int]]:
-        column = self.table.c[ask.column]
+    def counting(self, ask: Others) -> Iterator[tuple[object, object, int]]:
+        counted = [self.table.c[name] for name in (ask.column, ask.at) if name]
+        shown = [self._exactly(column) for column in counted]
         for some in exact.batches(dict.fromkeys(ask.values), IN_LIST):
-            forms = {kinds.normal("key", v) for v in some}
-            possible = self._one_of(ask.column, some)
-            if isinstance(column.type, sa.String | sa.types.NullType):
+            forms = {kinds.normal(ask.kind, v) for v in some}
+            possible = self._one_of(ask.column, some, ask.kind)
+            if isinstance(counted[0].type, sa.String | sa.types.NullType):
                 # A database may group 'a' with 'A', or 'a' with 'a ': text is counted here.
-                statement: sa.Select[Any] = sa.select(self._exactly(column), sa.literal(1)).where(possible)
+                statement: sa.Select[Any] = sa.select(*shown, sa.literal(1)).where(possible)
             else:
-                statement = sa.select(self._exactly(column), sa.func.count()).where(possible).group_by(column)
+                statement = sa.select(*shown, sa.func.count()).where(possible).group_by(*counted)
             for chunk in self._chunks(statement):
-                found = exact.Raw({ask.column: [value for value, _ in chunk]}, self._typed, self.mapped).values(ask.column)
+                found = self._counted(ask.column, [row[0] for row in chunk])
+                moments = self._typed(ask.at, [row[1] for row in chunk]).to_pylist() if ask.at else [None] * len(chunk)
                 # What another statement counts too is left to it.
-                yield from ((v, int(n)) for v, (_, n) in zip(found, chunk, strict=True) if kinds.normal("key", v) in forms)
+                yield from ((v, at, int(row[-1])) for v, at, row in zip(found, moments, chunk, strict=True) if kinds.normal(ask.kind, v) in forms)
 
-    def _one_of(self, column: str, wanted: Sequence[object]) -> sa.ColumnElement[bool]:
-        forms = [kinds.normal("key", v) for v in wanted]
+    def _counted(self, column: str, found: Sequence[object]) -> Sequence[object]:
+        return exact.Raw({column: found}, self._typed, self.mapped).values(column)
+
+    def _one_of(self, column: str, wanted: Sequence[object], kind: str = "key") -> sa.ColumnElement[bool]:
+        forms = [kinds.normal(kind, v) for v in wanted]
         if None in forms:
             return sa.true()  # NULL and blank keys have no form to look for
-        return self._possible(column, "key", [f for f in forms if f is not None])
+        return self._possible(column, kind, [f for f in forms if f is not None])
 
     def _possible(self, column: str, kind: str, forms: Sequence[str]) -> sa.ColumnElement[bool]:
         declared = exact.declared_type(self.mapped, column)

@@ -18,6 +18,7 @@ import dsar
 from dsar import datamap as maps
 from dsar.errors import BadMap, DsarError
 from dsar.find.survey import survey
+from dsar.law.gaps import gaps
 from dsar.request.register import HEADER, Request
 from dsar.workspace import MAP, REQUESTS, Workspace
 
@@ -44,15 +45,15 @@ def _open(context: typer.Context) -> Workspace:
 
 @app.command()
 def demo(folder: Annotated[Path, typer.Argument(help="Where the demo workspace goes; made anew.")] = Path("demo")) -> None:
-    """Invent a small company, answer its requests, and say where the spreadsheets lie."""
-    from fixtures import shop
+    """Invent the reference company, answer twenty of its requests, and say where the spreadsheets lie."""
+    from fixtures import generate
 
     if folder.exists() and not (folder / _DEMO).exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadMap("this is no demo workspace, so it is left alone", where=str(folder), remedy="name another folder")
     shutil.rmtree(folder, ignore_errors=True)
-    shop.build(folder)
+    generate.build(folder, subjects=120, log_lines=40_000, requests=20)
     (folder / _DEMO).touch()
-    out.print(f"An invented company with its systems lies in [bold]{folder}[/]. Answering its requests:\n")
+    out.print(f"The reference company with its systems lies in [bold]{folder}[/]. Answering its requests:\n")
     workspace = dsar.open(folder)
     status = _batch(workspace, list(workspace.requests.values()), workers=2, timeout=600)
     made = sorted(p for p in folder.glob("cases/*/*/*.xlsx") if p.parent.name in {"outbox", "worklists"})
@@ -102,7 +103,7 @@ def skeleton_of(
 
 @app.command()
 def check(context: typer.Context) -> None:
-    """Compare the map with the sources as they are; exit status 1 if something must be mended."""
+    """Compare the map with the sources as they are, and list the gaps in the privacy policy; exit status 1 if map and sources differ."""
     workspace = _open(context)
     found = survey(workspace.datamap, workspace.sources())
     requests = len(workspace.requests)
@@ -111,6 +112,11 @@ def check(context: typer.Context) -> None:
     tables = sum(1 for _ in workspace.datamap.tables())
     verdict = f"{len(found)} to mend" if found else "all as the map says"
     out.print(f"{len(workspace.datamap.sources)} sources, {tables} tables, {requests} requests: {verdict}")
+    missing = gaps(workspace.datamap)
+    if missing:
+        out.print(f"\n{len(missing)} gaps in the privacy policy and in what the map says of it; none of this is ever sent:")
+    for gap in missing:
+        out.print(f"  {gap.what} — {gap.owner}: {gap.remedy}", markup=False)
     raise typer.Exit(1 if found else 0)
 
 

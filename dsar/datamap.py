@@ -9,11 +9,12 @@ import hashlib
 import os
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import phonenumbers
@@ -24,6 +25,13 @@ from dsar.errors import BadMap
 
 Basis = Literal["6(1)(a)", "6(1)(b)", "6(1)(c)", "6(1)(d)", "6(1)(e)", "6(1)(ea)", "6(1)(f)", "9(2)(a)", "undetermined"]
 Origin = Literal["provided", "observed", "derived", "third party", "agent"]
+BASES: tuple[Basis, ...] = get_args(Basis)
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
+_Word = TypeVar("_Word", bound=str)
+
+
+def _known(word: str, allowed: tuple[_Word, ...], otherwise: _Word) -> _Word:
+    return next((a for a in allowed if a == word), otherwise)
 
 
 @cache
@@ -86,12 +94,52 @@ class Controller(_Model):
     region: Annotated[str, AfterValidator(_region)]  # whose rules read a phone number without country code
     policy_version: str
     supervisory_authority: str
+    registration: str = ""  # company register and number, as printed in the policy
+    dpo: str = ""  # data protection officer, Art. 37
+    eu_representative: str = ""  # Art. 27
+    complaints: str = ""  # the electronic form for complaints to the controller, DPA 2018 s.164A
     automated_decisions: AutomatedDecisions
 
     @property
     def zone(self) -> ZoneInfo:
         """The controller's time zone."""
         return ZoneInfo(self.timezone)
+
+
+class PolicyVersion(_Model):
+    """A privacy policy that was in force from a day on."""
+
+    version: str
+    from_: date = Field(alias="from")
+
+
+class Clause(_Model):
+    """A promise of the privacy policy, in our own words, and the places of this map that keep it."""
+
+    heading: str  # where in the policy it stands
+    promise: str
+    kept_by: tuple[str, ...] = Field(min_length=1)  # key paths, such as activities.orders
+
+
+class Gap(_Model):
+    """What the policy contradicts or leaves out, and who mends it how; nothing here is ever sent to a requester."""
+
+    what: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
+    remedy: str = Field(min_length=1)
+
+
+class Policy(_Model):
+    """The privacy policy: its versions, its promises clause by clause, and what is wrong with it."""
+
+    versions: tuple[PolicyVersion, ...] = ()
+    clauses: dict[str, Clause] = {}
+    gaps: dict[str, Gap] = {}
+
+    def at(self, day: date) -> str | None:
+        """Return the version in force on a day, or None where none is on record."""
+        known = sorted((v.from_, v.version) for v in self.versions if v.from_ <= day)
+        return known[-1][1] if known else None
 
 
 class Recipient(_Model):
@@ -102,6 +150,7 @@ class Recipient(_Model):
     country: str
     safeguard: str = ""
     tell: bool = True
+    confidential: bool = False  # a disclosure to it may not be told to the data subject, so it is named nowhere outside
 
 
 class Retention(_Model):
@@ -138,6 +187,7 @@ class Activity(_Model):
     origin: Origin
     automated: bool = True
     retention: Retention | None = None
+    until: str = ""  # how long data are kept, or by which criterion that is decided, Art. 15(1)(d)
     recipients: tuple[str, ...] = ()
     without: str = ""  # consequence of not providing the data, Art. 13(2)(e)
 
@@ -157,15 +207,29 @@ class Column(_Model):
     free_text: bool = False
     other_person: bool = False  # about somebody else: masked by rule
     total: bool | str = False  # its sum is shown in the summary; a name is the column that holds the currency
+    not_card: str = ""  # why its long numbers are no card numbers, although they look like it
     erase: Literal["blank"] | None = None  # blanked although the row is kept
     basis: Basis | None = None
     origin: Origin | None = None
 
 
 class Reveal(_Model):
-    """A column whose value is an identifier of the person the row belongs to."""
+    """A column whose value is an identifier of the person the row belongs to.
+
+    `at` and `browser` are the columns that say when and with what it was used: an address is theirs only then.
+    """
 
     column: str
+    at: str | None = None
+    browser: str | None = None
+
+
+class Attribution(_Model):
+    """When a row found by address is somebody's: same browser, within hours of an event of theirs on that address."""
+
+    at: str
+    browser: str
+    hours: int = Field(default=12, gt=0)
 
 
 class OpenWhile(_Model):
@@ -176,8 +240,16 @@ class OpenWhile(_Model):
     until: str = "it is closed"
 
 
+class Subset(_Model):
+    """The rows of a system's table that serve one purpose: `column` says which."""
+
+    of: str
+    column: str
+    values: tuple[str | int, ...] = Field(min_length=1)
+
+
 class File(_Model):
-    """Where and how a table that is a file is read."""
+    """Where and how a table that is a file is read; for logs, `path` is a pattern."""
 
     path: str
     encoding: str | None = None  # found out when left out: UTF-8 with or without BOM, else cp1252
@@ -197,6 +269,14 @@ class Table(_Model):
     owner: Literal["person", "organisation"] = "person"
     open_while: OpenWhile | None = None
     basis_column: str | None = None
+    bases: dict[str, Basis] = {}  # what the words in `basis_column` mean
+    origin_column: str | None = None
+    origins: dict[str, Origin] = {}  # what the words in `origin_column` mean
+    recipient_from: str | None = None  # the column that names the recipient of a row, by its key in [recipients]
+    given_on: str | None = None  # the column that says when the data were given, and so under which policy
+    client: str | None = None  # the column that names the client a processor holds the row for
+    attribute: Attribution | None = None  # required where rows are matched by IP address
+    part: Subset | None = None
     find: str = ""  # how the system owner finds a row: "Customers > search by number {key}"
     file: File | None = None
     columns: dict[str, Column] = Field(min_length=1)
@@ -210,14 +290,32 @@ class Table(_Model):
         """Return the scoped kinds this table can be searched by."""
         return tuple(kinds.scoped(k, source) for k in self.match)
 
+    def reveals_of(self, source: str) -> dict[str, Reveal]:
+        """Return scoped kind → where a row reveals an identifier of that kind."""
+        return {kinds.scoped(k, source): (Reveal(column=c) if isinstance(c, str) else c) for k, c in self.reveals.items()}
+
     def revealed(self, source: str) -> dict[str, str]:
         """Return scoped kind → column for every identifier a row reveals."""
-        return {kinds.scoped(k, source): (c if isinstance(c, str) else c.column) for k, c in self.reveals.items()}
+        return {kind: reveal.column for kind, reveal in self.reveals_of(source).items()}
+
+    def bases_of(self, row: Mapping[str, object], activity: Activity) -> tuple[Basis, ...]:
+        """Return the legal bases of a row: the activity's, or what its own cell says; a word the map does not know is undetermined."""
+        if self.basis_column is None:
+            return activity.bases
+        word = str(row.get(self.basis_column))
+        return (self.bases.get(word) or _known(word, BASES, "undetermined"),)
+
+    def origin_of(self, row: Mapping[str, object], activity: Activity) -> Origin:
+        """Return where a row came from: the activity's origin, or what its own cell says; a word the map does not know is the activity's."""
+        if self.origin_column is None:
+            return activity.origin
+        word = str(row.get(self.origin_column))
+        return self.origins.get(word) or _known(word, ORIGINS, activity.origin)
 
     def name_in(self, row: Mapping[str, object]) -> str:
-        """Return the person's name in a row, to be compared: case and spaces set aside; '' where it holds none."""
+        """Return the person's name in a row, from all its columns that hold one; '' where none does."""
         columns = (c for c, column in self.columns.items() if column.category.startswith("user.name") and not column.other_person)
-        return " ".join(" ".join(str(row[c]) for c in columns if row.get(c) is not None).casefold().split())
+        return " ".join(str(row[c]) for c in columns if row.get(c) is not None)
 
     def label_of(self, column: str) -> str:
         """Return the plain-words label of a column."""
@@ -231,7 +329,8 @@ class Source(_Model):
     connector: Annotated[str, _form(r"[\w.]+(:\w+)?", "must be a registered name, such as sql, or module:Class")]
     label: str = Field(min_length=1)
     owner: str = Field(min_length=1)
-    role: Literal["controller", "joint"] = "controller"
+    role: Literal["controller", "joint", "processor"] = "controller"
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None  # of times stored without one; the controller's unless said
     url: str = ""
     write_url: str = ""
     ignored: dict[str, str] = {}
@@ -252,6 +351,7 @@ class DataMap(_Model):
     """The whole map, with the folder it was read from."""
 
     controller: Controller
+    policy: Policy = Policy()
     recipients: dict[str, Recipient] = {}
     activities: dict[str, Activity] = Field(min_length=1)
     sources: dict[
@@ -273,6 +373,23 @@ class DataMap(_Model):
     def activity(self, table: Table) -> Activity:
         """Return the activity a table belongs to."""
         return self.activities[table.activity]
+
+    @cached_property
+    def revealing(self) -> Mapping[str, tuple[tuple[Address, str], ...]]:
+        """Return scoped kind → each table and column that reveals identifiers of it."""
+        found: dict[str, list[tuple[Address, str]]] = defaultdict(list)
+        for address, table in self.tables():
+            for kind, column in table.revealed(address.source).items():
+                found[kind].append((address, column))
+        return {kind: tuple(places) for kind, places in found.items()}
+
+    def zone(self, source: str) -> ZoneInfo:
+        """Return the zone of the times a source stores without one."""
+        return ZoneInfo(self.sources[source].timezone or self.controller.timezone)
+
+    def is_processor(self, address: Address) -> bool:
+        """Whether the table is held for clients: its rows are not ours to hand out."""
+        return self.sources[address.source].role == "processor"
 
     def identifier_kinds(self) -> tuple[str, ...]:
         """Return every scoped kind some table can be searched by, sorted."""

@@ -1,9 +1,10 @@
 """Normal forms of identifiers: two spellings are the same identifier when their normal forms are equal.
 
-Global kinds (`email`, `phone`) mean the same in every source. Any other kind is a key that one
+Global kinds (`email`, `phone`, `ip`) mean the same in every source. Any other kind is a key that one
 source issues, and is written `source.kind`, for example `shop.customer`.
 """
 
+import ipaddress
 import re
 import unicodedata
 from decimal import Decimal
@@ -13,7 +14,8 @@ import phonenumbers
 
 from dsar.errors import BadIdentifier
 
-GLOBAL = ("email", "phone")
+GIVEN = ("email", "phone")  # what a requester is asked for
+GLOBAL = (*GIVEN, "ip")
 
 _NAMED = re.compile(r'(?:"[^"<>@]*"\s*|[^"<>@,;:|]*)<([^<>]*)>')  # Dora <dora@example.org>
 _LOCAL = re.compile(r'[^\s@,;:<>|]+|"[^\s@<>"]+"')  # what may stand between two addresses stands in none, unless quoted
@@ -39,6 +41,8 @@ def normal(kind: str, value: object, region: str | None = None) -> str | None:
         return _email(_visible(str(value)))
     if kind == "phone":
         return _phone(_visible(str(value)), region)
+    if kind == "ip":
+        return _ip(str(value))
     return _key(value)
 
 
@@ -49,6 +53,7 @@ def require(kind: str, value: str, region: str | None = None) -> str:
         hint = {
             "email": "an e-mail address looks like name@example.org",
             "phone": "write a phone number with its country code, like +44 20 7946 0018",
+            "ip": "an IP address looks like 192.0.2.7 or 2001:db8::7",
         }
         raise BadIdentifier(f"an identifier of kind '{kind}' does not parse", remedy=hint.get(kind, "it must not be empty"))
     return found
@@ -92,6 +97,15 @@ def _phone(text: str, region: str | None) -> str | None:
     line = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     # Behind one switchboard number sit many people.
     return f"{line};ext={number.extension}" if number.extension else line
+
+
+def _ip(text: str) -> str | None:
+    try:
+        address = ipaddress.ip_address(text.strip().removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)  # a server that listens on IPv6 writes 192.0.2.7 as ::ffff:192.0.2.7
+    return str(mapped or address)
 
 
 def _key(value: object) -> str | None:

@@ -1,6 +1,6 @@
 """What can be wrong in a data map beyond the form of each key, and every fault in plain words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ def of(datamap: "DataMap") -> Iterator[str]:
             if recipient not in datamap.recipients:
                 known = ", ".join(datamap.recipients) or "none declared"
                 yield f"activities.{name}.recipients: '{recipient}' is not one of [recipients]: {known}"
+    yield from _policy(datamap)
     for name, source in datamap.sources.items():
         for table_name in source.ignored:
             if table_name in source.tables:
@@ -34,13 +35,28 @@ def _table(datamap: "DataMap", address: "Address", table: "Table") -> Iterator[s
     used |= {f"match.{k}: '{n}'": n for k, c in table.match.items() for n in ((c,) if isinstance(c, str) else c)}
     used |= {f"reveals.{k}: '{c}'": c for k, c in ((k, r if isinstance(r, str) else r.column) for k, r in table.reveals.items())}
     used |= {f"open_while.column: '{table.open_while.column}'": table.open_while.column} if table.open_while else {}
-    used |= {f"basis_column: '{table.basis_column}'": table.basis_column} if table.basis_column else {}
+    for name in ("basis_column", "origin_column", "recipient_from", "given_on", "client"):
+        used |= {f"{name}: '{column}'": column} if (column := getattr(table, name)) else {}
+    used |= {
+        f"reveals.{k}.{part}: '{c}'": c
+        for k, r in table.reveals.items()
+        if not isinstance(r, str)
+        for part, c in (("at", r.at), ("browser", r.browser))
+        if c
+    }
+    rule = table.attribute
+    used |= {f"attribute.{part}: '{c}'": c for part, c in (("at", rule.at), ("browser", rule.browser))} if rule else {}
+    used |= {f"part.column: '{table.part.column}'": table.part.column} if table.part else {}
     used |= {f"columns.{name}.total: '{column.total}'": column.total for name, column in table.columns.items() if isinstance(column.total, str)}
     for what, column in used.items():
         if column not in table.columns:
             yield f"{at}.{what} is not one of its columns: {', '.join(table.columns)}"
     if retention and retention.from_ not in table.columns and not _follows(datamap, address, table, retention.from_):
         yield f"{at}.activity: '{table.activity}' counts retention from '{retention.from_}', a column of neither this table nor one that leads to it"
+    if "ip" in table.match and not rule:
+        yield f"{at}.match.ip: an address is many people's: say under `attribute` which columns hold the time and the browser"
+    if datamap.is_processor(address) and table.reveals:
+        yield f"{at}.reveals: what is held for a client leads to nothing of ours"
     for column, declared in table.columns.items():
         if declared.basis and table.basis_column:
             yield f"{at}.columns.{column}.basis: the table takes its basis from '{table.basis_column}', so no column has one of its own"
@@ -55,6 +71,31 @@ def _follows(datamap: "DataMap", address: "Address", table: "Table", start: str)
         for a, other in datamap.tables()
         if a != address
     )
+
+
+def _policy(datamap: "DataMap") -> Iterator[str]:
+    policy = datamap.policy
+    versions = [v.version for v in policy.versions]
+    if versions and datamap.controller.policy_version not in versions:
+        yield f"controller.policy_version: '{datamap.controller.policy_version}' is not one of policy.versions: {', '.join(versions)}"
+    for name, clause in policy.clauses.items():
+        for place in clause.kept_by:
+            if not _exists(datamap, place.split(".")):
+                yield f"policy.clauses.{name}.kept_by: there is no {place} in this map"
+
+
+def _exists(place: Any, path: Sequence[str]) -> bool:
+    for n, part in enumerate(path):
+        if isinstance(place, Mapping):
+            # A table's own name may hold dots.
+            rest = ".".join(path[n:])
+            return rest in place or any(
+                key == ".".join(path[n:end]) and _exists(value, path[end:]) for end in range(n + 1, len(path)) for key, value in place.items()
+            )
+        place = getattr(place, part, None)
+        if not place:
+            return False
+    return True
 
 
 _ALLOWED = {

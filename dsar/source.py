@@ -85,13 +85,16 @@ class Keys:
 class Others:
     """How many rows refer to each value in a column; counts, never a stranger's row.
 
-    `values` are keys in normal form. The answer is a frame with columns `value` and `rows`; values nobody refers to may be absent.
-    The framework subtracts the rows that are the subject's own.
+    `values` are in the normal form of `kind`. The answer is a frame with columns `value` and `rows`, and `at` where a column `at` is
+    named: then rows are counted per moment. Values nobody refers to may be absent. The framework subtracts the rows that are
+    the subject's own.
     """
 
     table: str
     column: str
     values: tuple[object, ...]
+    kind: str = "key"
+    at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,10 +127,14 @@ class Rows:
 
 @dataclass(frozen=True)
 class Malformed:
-    """Input that could not be read; `sample` says where, never what."""
+    """Input that could not be read; `sample` says where, never what.
+
+    `asks` are the wants it may concern: all of them where it is None, none where it bears no identifier at all.
+    """
 
     count: int
     sample: str
+    asks: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -91,11 +91,13 @@ def pylist(column: "pd.Series[Any]") -> list[object]:
 
 def concat(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return the frames one below the other; columns that disagree on a type are widened, else text."""
-    tables = [to_arrow(f) for f in frames]
-    if len(tables) == 1:
-        return frames[0]
+    return frames[0] if len(frames) == 1 else to_frame(stack([to_arrow(f) for f in frames]))
+
+
+def stack(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the tables one below the other; columns that disagree on a type are widened, else text."""
     names = list(dict.fromkeys(name for t in tables for name in t.column_names))
-    return to_frame(pa.table({name: _stack([t[name] if name in t.column_names else pa.nulls(len(t)) for t in tables]) for name in names}))
+    return pa.table({name: _stack([t[name] if name in t.column_names else pa.nulls(len(t)) for t in tables]) for name in names})
 
 
 def beside(left: pd.DataFrame, right: pd.DataFrame) -> pd.DataFrame:

@@ -113,9 +113,10 @@ class Memory:
         return [Rows(values.frame({c: [row[c] for row in hits] for c in columns}, types), tuple(asks)), Done(None, len(hits))]
 
     def _others(self, ask):
-        counts = Counter(kinds.normal("key", row[ask.column]) for row in self.tables[ask.table])
-        found = {value: counts[value] for value in ask.values if counts[value]}
-        return [Rows(values.frame({"value": list(found), "rows": list(found.values())})), Done(None, len(found))]
+        counts = Counter((kinds.normal(ask.kind, row[ask.column]), row[ask.at] if ask.at else None) for row in self.tables[ask.table])
+        found = {counted: n for counted, n in counts.items() if counted[0] in ask.values}
+        columns = {"value": [v for v, _ in found], "rows": list(found.values())} | ({"at": [at for _, at in found]} if ask.at else {})
+        return [Rows(values.frame(columns)), Done(None, len(found))]
 
 
 def sources(datamap, data, **options):

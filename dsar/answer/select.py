@@ -1,19 +1,18 @@
 """Which rows and columns of a dossier a right gives, and what is left out for which reason."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import get_args
 
 import pandas as pd
 
 from dsar import values
-from dsar.datamap import Activity, Address, Basis, Column, Table
+from dsar.datamap import Address, Column, Table
 from dsar.find.dossier import Dossier
 from dsar.find.hold import HOLDS
 from dsar.law import rights
 
-_BASES = frozenset(get_args(Basis))
+Term = tuple[tuple[str, ...], str]  # legal bases, origin
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,9 @@ def _choose(dossier: Dossier, address: Address, right: str, *, free_text: bool) 
     given = {c for g in found if g.outcome.answer == "yes" for c in g.columns}
     stays = {c for c, column in table.columns.items() if column.other_person or (column.free_text and not free_text)}
     columns = [c for c in frame.columns if c in given and c not in stays]
-    rows = [
-        n
-        for n, bases in enumerate(_row_bases(dossier, table, frame))
-        if any(_decide(dossier, table, c, bases, right).answer == "yes" for c in columns)
-    ]
+    terms = _row_terms(dossier, table, frame)
+    going = {term for term in set(terms) if any(_decide(dossier, table, c, term, right).answer == "yes" for c in columns)}
+    rows = [n for n, term in enumerate(terms) if term in going]
     left_out = (*_refused(dossier, address, found, stays), *_staying(dossier, address, frame, given, free_text=free_text), *_held(dossier, address))
     return Chosen(address, values.take(frame[columns], rows), found, left_out)
 
@@ -89,9 +86,9 @@ def _groups(dossier: Dossier, address: Address, right: str) -> tuple[Group, ...]
     table = dossier.datamap.table(address)
     frame = dossier[str(address)]
     counted: dict[tuple[tuple[str, ...], str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for bases in _row_bases(dossier, table, frame):
+    for term, rows in Counter(_row_terms(dossier, table, frame)).items():
         for name, column in table.columns.items():
-            counted[_bases(column, bases), _origin(dossier.datamap.activity(table), column)][name] += 1
+            counted[_terms(column, term)][name] += rows
     activity = dossier.datamap.activity(table)
     return tuple(
         Group(address, tuple(names), max(names.values()), bases, origin, rights.decide(bases, origin, activity.automated, right))
@@ -99,24 +96,21 @@ def _groups(dossier: Dossier, address: Address, right: str) -> tuple[Group, ...]
     )
 
 
-def _decide(dossier: Dossier, table: Table, name: str, bases: tuple[str, ...], right: str) -> rights.Outcome:
-    activity, column = dossier.datamap.activity(table), table.columns[name]
-    return rights.decide(_bases(column, bases), _origin(activity, column), activity.automated, right)
+def _decide(dossier: Dossier, table: Table, name: str, term: Term, right: str) -> rights.Outcome:
+    return rights.decide(*_terms(table.columns[name], term), dossier.datamap.activity(table).automated, right)
 
 
-def _row_bases(dossier: Dossier, table: Table, frame: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Return the legal bases of each row: the activity's, or what the row's own column says."""
-    if table.basis_column is None:
-        return [tuple(dossier.datamap.activity(table).bases)] * len(frame)
-    return [(str(v) if v in _BASES else "undetermined",) for v in values.pylist(frame[table.basis_column])]
+def _row_terms(dossier: Dossier, table: Table, frame: pd.DataFrame) -> list[Term]:
+    """Return the legal bases and the origin of each row: the activity's, or what the row's own columns say."""
+    activity = dossier.datamap.activity(table)
+    said = [c for c in (table.basis_column, table.origin_column) if c]
+    rows = values.rows(frame[said]) if said else [{}] * len(frame)
+    return [(table.bases_of(row, activity), table.origin_of(row, activity)) for row in rows]
 
 
-def _bases(column: Column, row: tuple[str, ...]) -> tuple[str, ...]:
-    return (column.basis,) if column.basis else row
-
-
-def _origin(activity: Activity, column: Column) -> str:
-    return column.origin or activity.origin
+def _terms(column: Column, row: Term) -> Term:
+    """Return what holds for one column of a row: its own legal basis and origin, where it has one."""
+    return ((column.basis,) if column.basis else row[0]), column.origin or row[1]
 
 
 def _refused(dossier: Dossier, address: Address, found: tuple[Group, ...], stays: set[str]) -> Iterator[LeftOut]:

@@ -181,28 +181,49 @@ def _records(answer: Answer, chosen: Chosen) -> Table:
 def _use(answer: Answer) -> Page:
     datamap = answer.dossier.datamap
     uses: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for chosen in answer.chosen:
+    for chosen in (c for c in answer.chosen if c.groups):
         table = datamap.table(chosen.address)
         bases = "; ".join(dict.fromkeys(words.bases(g.bases) for g in chosen.groups))
-        origins = "; ".join(dict.fromkeys(words.ORIGINS[g.origin] for g in chosen.groups))
+        origins = "; ".join(dict.fromkeys(words.ORIGINS[g.origin] for g in chosen.groups)) + _policy(answer, chosen)
         uses[datamap.activity(table).purpose, bases, origins, _recipients(answer, chosen), _kept(answer, chosen)].append(table.label)
     header = ("What", "Purpose", "Legal basis", "Where it comes from", "Who received it", "Kept until")
     lines = tuple((", ".join(labels), *use) for use, labels in uses.items())
     return Page("How we use it", (Grid(header, lines) if lines else Paragraph("We hold nothing of yours in the systems we searched."),))
 
 
+def _policy(answer: Answer, chosen: Chosen) -> str:
+    """Return under which versions of the privacy policy the rows were given, where the map says when."""
+    datamap = answer.dossier.datamap
+    column = datamap.table(chosen.address).given_on
+    days = [v for v in values.pylist(answer.dossier[str(chosen.address)][column]) if isinstance(v, date)] if column else []
+    versions = dict.fromkeys(datamap.policy.at(d) or "one we have no copy of" for d in sorted(map(_day, days)))
+    return f"; under our privacy policy of {', '.join(versions)}" if versions else ""
+
+
+def _day(moment: date) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
+
+
 def _recipients(answer: Answer, chosen: Chosen) -> str:
     datamap = answer.dossier.datamap
-    named = [datamap.recipients[r] for r in datamap.activity(datamap.table(chosen.address)).recipients]
-    shown = [f"{r.name} ({r.role}, {r.country}{', ' + r.safeguard if r.safeguard else ''})" for r in named if r.tell]
-    return "; ".join(shown) or "no recipient is recorded"
+    table = datamap.table(chosen.address)
+    by_row = values.pylist(answer.dossier[str(chosen.address)][table.recipient_from]) if table.recipient_from else []
+    names = dict.fromkeys([*datamap.activity(table).recipients, *(str(v) for v in by_row if v in datamap.recipients)])
+    shown = [
+        f"{r.name} ({r.role}, {r.country}{', ' + r.safeguard if r.safeguard else ''})"
+        for r in (datamap.recipients[name] for name in names)
+        if not r.confidential
+    ]
+    # Said whether or not there is one that may not be told of, so that it tells nothing.
+    return "; ".join(shown) or "nobody is recorded by name; the kinds of recipients stand in our privacy policy"
 
 
 def _kept(answer: Answer, chosen: Chosen) -> str:
     dossier, address = answer.dossier, chosen.address
-    rule = dossier.datamap.activity(dossier.datamap.table(address)).retention
+    activity = dossier.datamap.activity(dossier.datamap.table(address))
+    rule = activity.retention
     if rule is None:
-        return "until it is no longer needed for the purpose"
+        return activity.until or "until it is no longer needed for the purpose"
     ends = [keep_until(rule, dossier.retention_start(address, row)) for row in values.rows(dossier.rows(address))]
     known = sorted(e for e in ends if e)
     last = f", the last until {known[-1]}" if known else ""
@@ -218,7 +239,7 @@ def _not_included(answer: Answer) -> Page:
     lines += [
         (answer.dossier.datamap.table(a).label, "", "We could not search this yet.", "Art. 12(3)", _YOU_WILL_HEAR)
         for a, found in answer.dossier.tables.items()
-        if not found.outcome.complete
+        if not found.outcome.complete and not answer.dossier.datamap.is_processor(a)
     ]
     if not lines:
         return Page("What is not included", (Paragraph("Nothing that we found was left out."),))
@@ -233,12 +254,15 @@ def _where(answer: Answer) -> Page:
     dossier = answer.dossier
     lines = []
     for address, found in dossier.tables.items():
+        if dossier.datamap.is_processor(address):
+            continue  # whose data it is answers for it: the request is redirected
         outcome = found.outcome
         kinds = ", ".join(words.kind(k) for k in outcome.searched_by) or "no record of yours leads here"
         moment = _local(dossier, outcome.collected_at) if outcome.collected_at else ""
         result = {"found": f"found {outcome.rows}", "nothing": "nothing"}.get(outcome.state, outcome.state)
-        checking = ", more being checked" if outcome.held else ""
-        lines.append((dossier.datamap.sources[address.source].label, dossier.datamap.table(address).label, kinds, moment, result + checking))
+        if outcome.held:
+            result = f"{result}, more being checked" if outcome.rows else "being checked"
+        lines.append((dossier.datamap.sources[address.source].label, dossier.datamap.table(address).label, kinds, moment, result))
     grid = Grid(("System", "What", "Searched by", "On", "Result"), tuple(lines))
     return Page(
         "Where we looked",

@@ -144,9 +144,7 @@ def _while_needed(step: Step, below: Sequence[Step], *, held: bool, unsearched: 
 
 
 def _ground(dossier: Dossier, table: Table, row: Mapping[str, Any]) -> Ground:
-    bases = dossier.datamap.activity(table).bases
-    basis = str(row.get(table.basis_column)) if table.basis_column else bases[0]
-    return GROUNDS.get(basis, GROUNDS["undetermined"])
+    return GROUNDS[table.bases_of(row, dossier.datamap.activity(table))[0]]
 
 
 def _unsearched(dossier: Dossier, address: Address) -> list[Address]:

@@ -14,7 +14,7 @@ class Answer:
     """One complete answer: its rows, lines that could not be read, and whom it waits for."""
 
     parts: tuple[Rows, ...]
-    malformed: int = 0
+    malformed: tuple[Malformed, ...] = ()
     waiting: str = ""
 
 
@@ -43,7 +43,8 @@ def checked(address: Address, table: Table, parts: Iterable[object], wanted: Seq
     """Return a source's answer to a match; raises `SourceBroken` where it breaks a promise."""
     at = str(address)
     found: list[Rows] = []
-    malformed, waiting, done = 0, "", None
+    malformed: list[Malformed] = []
+    waiting, done = "", None
     for part in parts:
         if done is not None:
             raise SourceBroken("the source went on after it said it was done", where=at)
@@ -51,7 +52,7 @@ def checked(address: Address, table: Table, parts: Iterable[object], wanted: Seq
             case Rows():
                 found.append(part)
             case Malformed():
-                malformed += part.count
+                malformed.append(part)
             case Waiting():
                 waiting = f"{part.owner} until {part.until}" if part.until else part.owner
             case Done():
@@ -64,7 +65,7 @@ def checked(address: Address, table: Table, parts: Iterable[object], wanted: Seq
     wants = {w.ask_id: w for w in wanted}
     for part in found:
         _check_asks(address, table, part, wants, region)
-    return Answer(tuple(found), malformed, waiting)
+    return Answer(tuple(found), tuple(malformed), waiting)
 
 
 def _check_keys(at: str, table: Table, found: Sequence[Rows]) -> None:
@@ -115,15 +116,16 @@ def require_unique(address: Address, table: Table, source: Source, answer: Answe
         raise SourceBroken("two rows have the same key", where=str(address), remedy="choose key columns that tell rows apart in dsar.toml")
 
 
-def counted(source: Source, ask: Others) -> dict[str, int]:
-    """Return how many rows refer to each value, by the value's normal form; raises `SourceBroken`."""
+def counted(source: Source, ask: Others) -> dict[str, dict[object, int]]:
+    """Return how many rows refer to each value, by the value's normal form and the moment (None unless asked for); raises `SourceBroken`."""
     parts = list(source.read(ask))
     done = parts.pop() if parts else None
     rows = [row for part in parts if isinstance(part, Rows) for row in values.rows(part.frame)]
     if not isinstance(done, Done) or done.rows != len(rows) or not all(isinstance(part, Rows) for part in parts):
         raise SourceBroken("the count is not complete", where=ask.table)
-    counts: dict[str, int] = {}
+    counts: dict[str, dict[object, int]] = {}
     for row in rows:
-        value = kinds.normal("key", row["value"]) or ""
-        counts[value] = counts.get(value, 0) + int(str(row["rows"]))
+        of = counts.setdefault(kinds.normal(ask.kind, row["value"]) or "", {})
+        moment = row["at"] if ask.at else None
+        of[moment] = of.get(moment, 0) + int(str(row["rows"]))
     return counts

@@ -4,22 +4,24 @@ Identifiers the requester gave, and keys the sources issue for rows already thei
 What could be somebody else's is held (`dsar.find.hold`) and, but for claims, leads no further.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-import pandas as pd
+import pyarrow as pa
 
 from dsar import kinds, values
-from dsar.datamap import Address, DataMap
+from dsar.datamap import Address, Attribution, DataMap, Reveal
 from dsar.errors import DsarError
 from dsar.find.check import Answer, checked, counted, drift, in_words, require_unique
 from dsar.find.dossier import PROVENANCE, Dossier, Found
 from dsar.find.hold import HOLDS, Hold
-from dsar.find.judge import hold_of
+from dsar.find.judge import hold_of, line_hold
 from dsar.find.order import reading_order, referrers
 from dsar.find.outcome import outcomes
-from dsar.find.trail import Link, Pending, State, Trace
+from dsar.find.sighting import Sighting, instant, judge, moments
+from dsar.find.trail import Link, Names, Pending, State, Trace
 from dsar.request.register import Request
 from dsar.source import Match, Others, Rows, Source, Want
 
@@ -53,7 +55,8 @@ class _Collection:
         self.datamap, self.sources, self.clock = datamap, sources, clock
         self.region = datamap.controller.region
         self.order = reading_order(datamap)
-        self.states = {a: State(a, t) for a, t in datamap.tables()}
+        names: Names = defaultdict(set)
+        self.states = {a: State(a, t, zone=datamap.zone(a.source), names=names) for a, t in datamap.tables()}
         self.unlisted: dict[str, tuple[str, ...]] = {}
         self.known = {
             r.id: {(i.kind, i.value): Trace(HOLDS["claimed"] if i.standing == "claimed" else None) for i in r.identifiers} for r in requests
@@ -112,10 +115,18 @@ class _Collection:
         fresh = [hit for answer in answers for part in answer.parts for hit in self._take_in(state, part, pending)]
         came = (str(column) for answer in answers for part in answer.parts for column in part.frame)
         state.undeclared = tuple(dict.fromkeys((*state.undeclared, *(c for c in came if c not in state.table.columns))))
-        state.malformed += sum(a.malformed for a in answers)
+        self._note_malformed(state, answers, pending)
         state.waiting = next((a.waiting for a in answers if a.waiting), state.waiting)
         for request, position in dict.fromkeys(fresh):
             self._reveal(state, request, position)
+
+    def _note_malformed(self, state: State, answers: Sequence[Answer], pending: Sequence[Pending]) -> None:
+        for part in (part for answer in answers for part in answer.malformed):
+            if part.asks == ():
+                state.unreadable += part.count
+            else:
+                concerned = self.requests if part.asks is None else {pending[int(ask)].request for ask in part.asks}
+                state.malformed.update(dict.fromkeys(concerned, part.count))
 
     def _answers(self, state: State, wanted: list[Want]) -> Iterator[Answer]:
         source = self._source(state.address.source)
@@ -136,7 +147,7 @@ class _Collection:
                 new.append(n)
             positions.append(state.index[key])
         if new:
-            state.frames.append(values.take(part.frame, new))
+            state.frames.append(values.to_arrow(part.frame).take(pa.array(new, pa.int64())))
         for asked in part.asks:
             request, kind, value = pending[int(asked.ask_id)]
             state.link(request, positions[asked.row], Link(kind, value, asked.matched_on))
@@ -152,9 +163,13 @@ class _Collection:
         if hold is not None and not hold.widens:
             return
         via = f"{state.address} {state.key(position)}"
-        for kind, column in state.table.revealed(state.address.source).items():
+        for kind, reveal in state.table.reveals_of(state.address.source).items():
+            column = reveal.column
             value = kinds.normal(kind, state.rows[position].get(column), self.region)
             if value is None:
+                continue
+            if kind == "ip":
+                self._see(state, request, position, value, reveal)
                 continue
             proved = kind not in kinds.GLOBAL  # a source issues its keys; an e-mail address in a record may be anybody's
             own = proved and (column,) == state.table.key
@@ -163,6 +178,14 @@ class _Collection:
             if before.hold is not None and trace.hold is None and own:
                 before.hold, before.issued = None, True
                 self._reveal_again(request, kind, value)
+
+    def _see(self, state: State, request: str, position: int, value: str, reveal: Reveal) -> None:
+        """Note that a row shows them using an address; it is theirs at that time only."""
+        row, name = state.rows[position], f"{state.address} {state.key(position)}"
+        at = instant(row.get(reveal.at), self.datamap.zone(state.address.source)) if reveal.at else None
+        browser = None if reveal.browser is None or row.get(reveal.browser) is None else str(row[reveal.browser])
+        trace = self.known[request].setdefault(("ip", value), Trace(HOLDS["unattributed"], name, state.address, issued=False))
+        trace.seen[state.address, position] = Sighting(name, at, browser, HOLDS["unchecked"])
 
     def _reveal_again(self, request: str, kind: str, value: str) -> None:
         """Let the rows that an identifier led to while it was held lead on."""
@@ -201,12 +224,51 @@ class _Collection:
         source = self._source(state.address.source)
         if not source.can.others or state.failed:
             return None
-        return counted(source, Others(state.address.table, column, tuple(sorted({p.value for p in asked}))))
+        found = counted(source, Others(state.address.table, column, tuple(sorted({p.value for p in asked}))))
+        return {value: sum(rows.values()) for value, rows in found.items()}
+
+    def _judge_sightings(self) -> None:
+        """Find out, once all is read, who else used the addresses that lines were found on."""
+        rules = [s.table.attribute for s in self.states.values() if s.table.attribute]
+        traces = [(r, v, t) for r, known in self.known.items() for (kind, v), t in known.items() if kind == "ip" and t.seen]
+        if not rules or not traces:
+            return
+        rule = max(rules, key=lambda r: r.hours)
+        for request, _, trace in traces:
+            for (address, position), sighting in trace.seen.items():
+                sighting.hold = self._hold(self.states[address], request, position)
+        for address, table in self.datamap.tables():
+            if reveal := table.reveals_of(address.source).get("ip"):
+                self._judge_sightings_in(self.states[address], reveal, rule, traces)
+
+    def _judge_sightings_in(self, state: State, reveal: Reveal, rule: Attribution, traces: Sequence[tuple[str, str, Trace]]) -> None:
+        zone = self.datamap.zone(state.address.source)
+        try:
+            counts = self._moments(state, reveal, sorted({value for _, value, _ in traces}))
+        except Exception:  # noqa: BLE001 - without a count we do not know, and what we do not know is held
+            counts = None
+        bearers: dict[tuple[str, str], list[tuple[object, int]]] = defaultdict(list)
+        for request, links in state.links.items():
+            for position in links:
+                value = kinds.normal("ip", state.rows[position].get(reveal.column))
+                if value is not None and self._hold(state, request, position) is None:
+                    bearers[request, value].append((state.rows[position].get(reveal.at) if reveal.at else None, 1))
+        for request, value, trace in traces:
+            everybody = None if counts is None else moments(counts.get(value, {}).items(), zone)
+            for sighting in trace.seen.values():
+                judge(sighting, rule, everybody, moments(bearers[request, value], zone))
+
+    def _moments(self, state: State, reveal: Reveal, addresses: Sequence[str]) -> dict[str, dict[object, int]] | None:
+        source = self._source(state.address.source)
+        if not source.can.others or state.failed:
+            return None
+        return counted(source, Others(state.address.table, reveal.column, tuple(addresses), "ip", reveal.at))
 
     # -- the result ------------------------------------------------------------------------------
 
     def dossiers(self) -> dict[str, Dossier]:
         """Return what was found, held and not answered, per request."""
+        self._judge_sightings()
         shared = {address: self._two_requests(state) for address, state in self.states.items()}
         now = self.clock()
         return {
@@ -229,16 +291,24 @@ class _Collection:
         return held
 
     def _found(self, request: str, shared: Mapping[Address, set[int]]) -> dict[Address, Found]:
-        frames = {a: self._frame(self.states[a], request, shared[a]) for a in self.states}
+        tables = {a: self._table(self.states[a], request, shared[a]) for a in self.states}
         facts = {a: self.states[a].facts(request) for a in self.order}
-        decided = outcomes(self.datamap, facts, {a: f["dsar_standing"] for a, f in frames.items()})
-        return {a: Found(decided[a], frames[a]) for a in self.states}
+        decided = outcomes(self.datamap, facts, {a: t["dsar_standing"].to_pylist() for a, t in tables.items()})
+        clients = {a: self._clients(self.states[a], request) for a in self.states if self.datamap.is_processor(a)}
+        decided |= {a: replace(decided[a], state="a client's", clients=found) for a, found in clients.items() if decided[a].complete}
+        return {a: Found(decided[a], tables[a]) for a in self.states}
 
-    def _frame(self, state: State, request: str, shared: set[int]) -> pd.DataFrame:
-        links = state.links.get(request, {})
+    def _clients(self, state: State, request: str) -> tuple[str, ...]:
+        """Return for whom we hold rows of theirs, as a processor, and how many."""
+        column = state.table.client
+        counted = Counter(str(state.rows[p].get(column) or "client not recorded") if column else "client" for p in state.links.get(request, {}))
+        return tuple(f"{client} ({rows})" for client, rows in sorted(counted.items()))
+
+    def _table(self, state: State, request: str, shared: set[int]) -> pa.Table:
+        """Return the rows of a request with their provenance; a processor's rows are nobody's to receive from us."""
+        links = {} if self.datamap.is_processor(state.address) else state.links.get(request, {})
         positions = sorted(links, key=state.order_key)
         holds = [self._row_hold(state, request, p, shared) for p in positions]
-        table = state.whole() if positions else values.frame({c: [] for c in state.table.columns})
         first = [min(links[p], key=lambda link: self.known[request][link.kind, link.value].hold is not None) for p in positions]
         provenance: dict[str, list[str | None]] = {
             "dsar_key": [state.key(p) for p in positions],
@@ -246,9 +316,16 @@ class _Collection:
             "dsar_standing": ["held" if h else "found" for h in holds],
             "dsar_hold": [h.code if h else None for h in holds],
             "dsar_kind": [link.kind for link in first],
-            "dsar_via": [self.known[request][link.kind, link.value].via for link in first],
+            "dsar_via": [self._via(state, request, p, link) for p, link in zip(positions, first, strict=True)],
         }
-        return values.beside(values.take(table, positions), values.frame(provenance, dict.fromkeys(PROVENANCE, "text")))
+        found = state.whole().take(pa.array(positions, pa.int64()))
+        for name in PROVENANCE:
+            found = found.append_column(name, pa.array(provenance[name], pa.string()))
+        return found
+
+    def _via(self, state: State, request: str, position: int, link: Link) -> str:
+        trace = self.known[request][link.kind, link.value]
+        return (line_hold(state, position, trace)[1] if state.table.attribute else "") or trace.via
 
     def _row_hold(self, state: State, request: str, position: int, shared: set[int]) -> Hold | None:
         if state.undeclared:

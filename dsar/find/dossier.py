@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dsar import files, values
@@ -39,7 +40,12 @@ class Found:
     """What one table gave: its outcome, and its rows with their provenance."""
 
     outcome: Outcome
-    frame: pd.DataFrame
+    table: pa.Table
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The rows with their provenance, found and held."""
+        return values.to_frame(self.table)
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,7 @@ class Dossier:
         listed = {}
         for address, found in self.tables.items():
             name = f"{quote(str(address), safe='. ')}.parquet"
-            pq.write_table(values.to_arrow(found.frame), fresh / name)
+            pq.write_table(found.table, fresh / name)
             (fresh / name).chmod(0o600)
             listed[str(address)] = {"file": name, "sha256": files.sha256(fresh / name), **asdict(found.outcome)}
         manifest = {
@@ -213,9 +219,9 @@ def _read(folder: Path, request: Request, entry: dict[str, Any]) -> Found:
     if not path.is_file() or files.sha256(path) != entry.pop("sha256"):
         raise DossierMissing("a file of the snapshot is missing or was changed", where=request.id, remedy="run `dsar collect`")
     moment = entry.pop("collected_at")
-    entry |= {k: tuple(entry[k]) for k in ("searched_by", "undeclared")}
+    entry |= {k: tuple(entry[k]) for k in ("searched_by", "undeclared", "clients")}
     outcome = Outcome(**entry, collected_at=datetime.fromisoformat(moment) if moment else None)
-    return Found(outcome, values.to_frame(pq.read_table(path)))
+    return Found(outcome, pq.read_table(path))
 
 
 def _seal(text: str) -> str:

@@ -34,6 +34,12 @@ HOLDS = {
         Hold("two owners", "it bears keys of two records, and only one is known to be theirs", _BEING_CHECKED),
         Hold("unchecked", "reached through a record whose source cannot say who else refers to it", _BEING_CHECKED),
         Hold("unproven", "found by an address or number that stands in their record; nobody has proved it is theirs", _BEING_CHECKED),
+        Hold(
+            "unattributed",
+            "on an address they used, but not with their browser within hours of an order or sign-in of theirs: it may be anybody's",
+            "We cannot tell whether this was you.",
+        ),
+        Hold("address in use", "somebody else used the address around that time as well", "We cannot tell whether this was you."),
         Hold("two requests", "found for another request as well; if both are one person's, give both the same identifiers", _BEING_CHECKED),
         Hold("organisation", "the table belongs to company accounts; what in it is about this person has to be decided", _BEING_CHECKED),
         Hold("undeclared", "the table holds columns the data map does not know; classify them", "We are still classifying part of this record."),

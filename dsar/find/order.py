@@ -5,12 +5,9 @@ from collections.abc import Iterator
 from dsar.datamap import Address, DataMap
 
 
-def revealers(datamap: DataMap, kind: str) -> Iterator[tuple[Address, str]]:
-    """Yield each table and column that reveals identifiers of this scoped kind."""
-    for address, table in datamap.tables():
-        column = table.revealed(address.source).get(kind)
-        if column is not None:
-            yield address, column
+def revealers(datamap: DataMap, kind: str) -> tuple[tuple[Address, str], ...]:
+    """Return each table and column that reveals identifiers of this scoped kind."""
+    return datamap.revealing.get(kind, ())
 
 
 def referrers(datamap: DataMap, kind: str) -> Iterator[tuple[Address, str]]:

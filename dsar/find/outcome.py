@@ -1,18 +1,16 @@
 """One outcome per table, and what is open before an answer is complete."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-import pandas as pd
-
-from dsar import kinds, values
+from dsar import kinds
 from dsar.datamap import Address, DataMap
 from dsar.find.order import all_upstream, reading_order, revealers
 
-State = Literal["found", "nothing", "failed", "waiting", "not searched"]
-COMPLETE = ("found", "nothing")
+State = Literal["found", "nothing", "failed", "waiting", "not searched", "a client's"]
+COMPLETE = ("found", "nothing", "a client's")
 
 
 @dataclass(frozen=True)
@@ -25,8 +23,10 @@ class Outcome:
     why: str = ""
     searched_by: tuple[str, ...] = ()  # kinds of identifiers
     undeclared: tuple[str, ...] = ()  # columns the map does not know
-    malformed: int = 0
+    malformed: int = 0  # lines and cells that may be theirs and cannot be read
+    unreadable: int = 0  # lines that bear nobody's identifier
     collected_at: datetime | None = None
+    clients: tuple[str, ...] = ()  # whom we hold rows for as a processor, with their number: never handed out, redirected
 
     @property
     def complete(self) -> bool:
@@ -35,6 +35,8 @@ class Outcome:
 
     def words(self) -> str:
         """The result in plain words, as OUTPUTS' *Where we looked* prints it."""
+        if self.state == "a client's":
+            return f"held for clients, who are to be told: {'; '.join(self.clients)}" if self.clients else "nothing held for a client"
         if self.state == "found":
             held = f", {self.held} being checked" if self.held else ""
             return f"found {self.rows}{held}"
@@ -62,9 +64,10 @@ class TableFacts(NamedTuple):
     malformed: int
     collected_at: datetime | None
     searched_by: tuple[str, ...]
+    unreadable: int = 0
 
 
-def outcomes(datamap: DataMap, facts: Mapping[Address, TableFacts], standings: "Mapping[Address, pd.Series[str]]") -> dict[Address, Outcome]:
+def outcomes(datamap: DataMap, facts: Mapping[Address, TableFacts], standings: Mapping[Address, Sequence[str]]) -> dict[Address, Outcome]:
     """Return the outcome of each table of one request; `standings` holds "found" or "held" per row.
 
     A table behind one that did not answer is not complete either: rows reached through it may be missing.
@@ -73,11 +76,12 @@ def outcomes(datamap: DataMap, facts: Mapping[Address, TableFacts], standings: "
     return {a: _behind(datamap, a, alone) if outcome.complete else outcome for a, outcome in alone.items()}
 
 
-def _alone(fact: TableFacts, standing: "pd.Series[str]") -> Outcome:
+def _alone(fact: TableFacts, standing: Sequence[str]) -> Outcome:
     """Return what a table's own answer makes of it."""
-    held = values.pylist(standing).count("held")
+    held = standing.count("held")
     rows = len(standing)
-    base = Outcome("found" if rows else "nothing", rows - held, held, "", fact.searched_by, fact.undeclared, fact.malformed, fact.collected_at)
+    state: State = "found" if rows else "nothing"
+    base = Outcome(state, rows - held, held, "", fact.searched_by, fact.undeclared, fact.malformed, fact.unreadable, fact.collected_at)
     if fact.failed:
         return replace(base, state="failed", why=fact.failed)
     if fact.waiting:
@@ -105,4 +109,4 @@ def _behind(datamap: DataMap, address: Address, alone: Mapping[Address, Outcome]
 def _only_given(datamap: DataMap, address: Address) -> list[str]:
     """Return the kinds a table is searched by that a requester gives, or that no other table reveals."""
     found = datamap.table(address).match_kinds(address.source)
-    return [k for k in found if k in kinds.GLOBAL or not any(a != address for a, _ in revealers(datamap, k))]
+    return [k for k in found if k in kinds.GIVEN or not any(a != address for a, _ in revealers(datamap, k))]

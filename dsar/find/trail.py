@@ -1,17 +1,21 @@
 """What is known while collecting: identifiers and how they were learned, tables and what they gave."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
-import pandas as pd
+import pyarrow as pa
 
 from dsar import values
 from dsar.datamap import Address, Table
 from dsar.find.hold import Hold
+from dsar.find.names import parts
 from dsar.find.outcome import TableFacts
+from dsar.find.sighting import Sighting
+
+Names = dict[tuple[str, str, str], set[tuple[str, ...]]]  # request, kind, value → names that the identifier leads to
 
 
 class Link(NamedTuple):
@@ -38,6 +42,7 @@ class Trace:
     via: str = ""  # the row that revealed it, as "source.table key"; empty where the requester gave it
     home: Address | None = None  # the table whose row revealed it
     issued: bool = True  # given, or read off the row that it is the key of: nobody else can have it
+    seen: dict[tuple[Address, int], Sighting] = field(default_factory=dict)  # rows that show them using an address
 
 
 @dataclass
@@ -49,35 +54,40 @@ class State:
     failed: str = ""
     waiting: str = ""
     undeclared: tuple[str, ...] = ()
+    zone: tzinfo = UTC  # of times stored without one
     unique: bool = False  # the source itself keeps the key unique
-    malformed: int = 0
+    malformed: Counter[str] = field(default_factory=Counter)  # request → lines and cells that may be theirs and cannot be read
+    unreadable: int = 0  # lines that bear nobody's identifier
     collected_at: datetime | None = None
-    frames: list[pd.DataFrame] = field(default_factory=list)
+    frames: list[pa.Table] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
     index: dict[tuple[object, ...], int] = field(default_factory=dict)
     links: dict[str, dict[int, list[Link]]] = field(default_factory=lambda: defaultdict(dict))  # request → row → why
-    names: dict[tuple[str, str, str], set[str]] = field(default_factory=lambda: defaultdict(set))  # request, kind, value → names found
+    names: Names = field(default_factory=lambda: defaultdict(set))  # of all tables
     asked: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))  # request → (kind, value)
 
     def link(self, request: str, position: int, link: Link) -> None:
         """Note why a row is a request's, and whose name an identifier led to."""
         self.links[request].setdefault(position, []).append(link)
-        if name := self.table.name_in(self.rows[position]):
+        if name := parts(self.table.name_in(self.rows[position])):
             self.names[request, link.kind, link.value].add(name)
 
     def key(self, position: int) -> str:
         """The row's key as JSON."""
         return json.dumps([self.rows[position][c] for c in self.table.key], default=values.as_text)
 
-    def whole(self) -> pd.DataFrame:
-        """All rows as one frame, put together once however many requests ask."""
-        self.frames = [values.concat(self.frames)]
+    def whole(self) -> pa.Table:
+        """All rows as one table, put together once however many requests ask."""
+        if not self.frames:
+            return values.to_arrow(values.frame({c: [] for c in self.table.columns}))
+        if len(self.frames) > 1:
+            self.frames = [values.stack(self.frames).combine_chunks()]
         return self.frames[0]
 
     def facts(self, request: str) -> TableFacts:
         """What decides this table's outcome for one request."""
         searched_by = tuple(sorted({kind for kind, _ in self.asked.get(request, ())}))
-        return TableFacts(self.failed, self.waiting, self.undeclared, self.malformed, self.collected_at, searched_by)
+        return TableFacts(self.failed, self.waiting, self.undeclared, self.malformed[request], self.collected_at, searched_by, self.unreadable)
 
     def order_key(self, position: int) -> list[tuple[bool, object]]:
         """What rows are sorted by: their key, numbers before text."""

@@ -28,5 +28,5 @@ def bases(articles: tuple[str, ...]) -> str:
 
 def kind(name: str) -> str:
     """Return a kind of identifier in words."""
-    known = {"email": "e-mail address", "phone": "phone number"}
+    known = {"email": "e-mail address", "phone": "phone number", "ip": "IP address, with time and browser"}
     return known.get(name) or f"our reference number ({name.rsplit('.', 1)[-1].replace('_', ' ')})"

@@ -147,7 +147,7 @@ def _rights(text: str) -> tuple[str, ...]:
 
 
 def _identifiers(text: str, datamap: DataMap, *, settled: bool) -> tuple[Identifier, ...]:
-    allowed = {*datamap.identifier_kinds(), *kinds.GLOBAL}
+    allowed = {*datamap.identifier_kinds(), *kinds.GIVEN}
     found: dict[Identifier, None] = {}
     for part in text.split(";"):
         if not part.strip():

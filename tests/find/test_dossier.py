@@ -229,6 +229,6 @@ columns = ["id", "a"]
     [row] = values.rows(dossier.rows(Address("s", "b")))
     assert dossier.retention_start(Address("s", "b"), row) == date(2020, 1, 1)
     itself = row | {"dsar_via": "s.b [2]"}
-    circle = Found(dossier.tables[Address("s", "b")].outcome, values.frame({k: [v] for k, v in itself.items()}))
+    circle = Found(dossier.tables[Address("s", "b")].outcome, values.to_arrow(values.frame({k: [v] for k, v in itself.items()})))
     turning = replace(dossier, tables={**dossier.tables, Address("s", "b"): circle})
     assert turning.retention_start(Address("s", "b"), itself) is None

@@ -1,0 +1,186 @@
+"""Web-server logs: exact on the client field, every line once, and a file that is not whole fails its table."""
+
+import gzip
+import hashlib
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors import logs
+from connectors.logs import Logs
+from dsar import datamap, values
+from dsar.errors import NotOffered, SourceBroken, SourceUnreachable
+from dsar.source import Done, Keys, Malformed, Match, Others, Rows, Settings, Text, Want
+
+UA = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+
+
+def line(
+    client="192.0.2.7", *, user="-", at="12/Nov/2026:10:20:30 +0000", request="GET / HTTP/1.1", status=200, size="512", referrer="-", browser=UA
+):
+    return f'{client} - {user} [{at}] "{request}" {status} {size} "{referrer}" "{browser}"'
+
+
+def source(folder, pattern="access*", url=""):
+    columns = {c: {"category": "user"} for c in logs.COLUMNS}
+    table = {
+        "label": "Visit", "activity": "x", "key": logs.KEY, "match": {"ip": "client"}, "columns": columns,
+        "attribute": {"at": "at", "browser": "browser"}, "file": {"path": pattern},
+    }  # fmt: skip
+    declared = {"connector": "logs", "label": "Web", "owner": "o", "url": url, "tables": {"visits": table}}
+    return Logs(Settings("web", datamap.Source.model_validate(declared), folder))
+
+
+def write(folder, name, *lines, ending="\n"):
+    text = "".join(one + ending for one in lines).encode() if all(isinstance(one, str) for one in lines) else b"".join(one + b"\n" for one in lines)
+    (folder / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+
+
+def ask(*addresses, limit=None):
+    return Match("visits", tuple(Want(str(n), "ip", a) for n, a in enumerate(addresses)), limit)
+
+
+def answer(found):
+    parts = list(found)
+    assert [type(p) for p in parts].count(Done) == 1
+    assert isinstance(parts[-1], Done)
+    rows = [row for p in parts if isinstance(p, Rows) for row in values.rows(p.frame)]
+    assert parts[-1].rows == len(rows)
+    asks = [(a.ask_id, row["client"]) for p in parts if isinstance(p, Rows) for a in p.asks for row in [values.rows(p.frame)[a.row]]]
+    return rows, asks, [p for p in parts if isinstance(p, Malformed)], parts[-1].read
+
+
+def test_a_line_is_read_whole_and_can_be_found_again(tmp_path):
+    text = line(user="ann", at="25/Oct/2026:01:30:00 +0100", request=r"GET /a\x22b HTTP/1.1", status=404, referrer="https://x.example/?q=1")
+    write(tmp_path, "access.log", text)
+    rows = answer(source(tmp_path).read(ask("192.0.2.7")))[0]
+    key = ("access.log", hashlib.sha256(text.encode()).hexdigest()[:32], 1)
+    assert rows == [
+        {
+            "file": key[0], "line": key[1], "copy": 1, "client": "192.0.2.7", "user": "ann", "at": datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+            "request": r"GET /a\x22b HTTP/1.1", "status": 404, "bytes": 512, "referrer": "https://x.example/?q=1", "browser": UA,
+        }
+    ]  # fmt: skip
+    assert answer(source(tmp_path).read(Keys("visits", (key,))))[0] == rows
+    assert answer(source(tmp_path).read(Keys("visits", ((key[0], key[1], 2), ("other.log", key[1], 1)))))[0] == []
+
+
+def test_only_the_client_field_counts_and_the_whole_of_it(tmp_path):
+    strangers = [
+        line("192.0.2.70"),
+        line("1192.0.2.7"),
+        line("198.51.100.1", referrer="http://192.0.2.7/"),
+        line("198.51.100.1", request="GET /192.0.2.7 HTTP/1.1"),
+        line("198.51.100.1", user="192.0.2.7"),
+        line("198.51.100.1", browser="192.0.2.7"),
+        "192.0.2.77 " + line()[10:],
+        line("192x0.2.7"),
+    ]
+    write(tmp_path, "access.log", *strangers, line())
+    rows, asks, _, read = answer(source(tmp_path).read(ask("192.0.2.7")))
+    assert [(r["client"], r["browser"]) for r in rows] == [("192.0.2.7", UA)]
+    assert asks == [("0", "192.0.2.7")]
+    assert read == 9
+
+
+def test_every_spelling_of_an_address_is_one_address(tmp_path):
+    same = ["2001:db8::7", "2001:DB8:0:0:0:0:0:7", "2001:0db8::0007"]
+    write(tmp_path, "access.log", *map(line, [*same, "2001:db8::70", "::ffff:192.0.2.7", "192.0.2.7"]))
+    rows, asks, _, _ = answer(source(tmp_path).read(ask("2001:db8::7", "192.0.2.7")))
+    assert [r["client"] for r in rows] == [*same, "::ffff:192.0.2.7", "192.0.2.7"]
+    assert [a for a, _ in asks] == ["0", "0", "0", "1", "1"]
+
+
+def test_plain_and_gzipped_files_are_read_and_equal_lines_are_told_apart(tmp_path):
+    write(tmp_path, "access.log", line(), line("198.51.100.1"), line())
+    write(tmp_path, "access.log.1.gz", line())
+    write(tmp_path, "error.log", line())
+    rows = answer(source(tmp_path).read(ask("192.0.2.7")))[0]
+    assert [(r["file"], r["copy"]) for r in rows] == [("access.log", 1), ("access.log", 2), ("access.log.1.gz", 1)]
+    assert len({(r["file"], r["line"], r["copy"]) for r in rows}) == 3
+    assert answer(source(tmp_path).read(Keys("visits", (("access.log", rows[0]["line"], 2),))))[0] == [rows[1]]
+
+
+def test_what_is_no_log_line_is_counted_where_it_stands_and_a_wanted_one_is_kept(tmp_path):
+    broken = ["192.0.2.7 is down", line()[:40], line(at="99/Nov/2026:10:20:30 +0000"), line(at="12/Abc/2026:10:20:30 +0000")]
+    strange = ["", "garbage", "\x16\x03\x01", "198.51.100.1 - - [12/Nov", '- - - [x] "" 400 0 "-" "-"']
+    write(tmp_path, "access.log", *broken, *strange, line(size="-", referrer="-", browser="-"))
+    rows, _, malformed, read = answer(source(tmp_path).read(ask("192.0.2.7")))
+    assert [(r["client"], r["request"], r["at"]) for r in rows[:2]] == [("192.0.2.7", "is down", None), ("192.0.2.7", line()[10:40].strip(), None)]
+    assert [r["at"] for r in rows[2:4]] == [None, None]
+    assert (rows[4]["bytes"], rows[4]["referrer"], rows[4]["browser"]) == (None, None, None)
+    assert [(m.count, m.asks) for m in malformed] == [(5, ())]
+    assert malformed[0].sample == "access.log line 5; access.log line 6; access.log line 7"
+    assert read == 10
+
+
+def test_bytes_that_are_no_text_do_not_stop_the_reading(tmp_path):
+    write(tmp_path, "access.log", b"\xff\xfe\x00", line(request="GET /\xe9 HTTP/1.1").encode("latin-1"), line(request="GET /é HTTP/1.1").encode())
+    rows = answer(source(tmp_path).read(ask("192.0.2.7")))[0]
+    assert [r["request"] for r in rows] == [r"GET /\xe9 HTTP/1.1", "GET /é HTTP/1.1"]
+
+
+def test_lines_that_end_as_on_windows_are_the_same_lines(tmp_path):
+    write(tmp_path, "access.log", line(), ending="\r\n")
+    assert answer(source(tmp_path).read(ask("192.0.2.7")))[0][0]["line"] == hashlib.sha256(line().encode()).hexdigest()[:32]
+
+
+@pytest.mark.parametrize("damage", [lambda d: d[:-12], lambda d: d[: len(d) // 2], lambda d: d[:-4] + b"\0\0\0\0", lambda _: b"no gzip"])
+def test_a_file_that_is_not_whole_fails_the_table(tmp_path, damage):
+    write(tmp_path, "access.log.gz", *[line(f"192.0.2.{n}") for n in range(50)])
+    (tmp_path / "access.log.gz").write_bytes(damage((tmp_path / "access.log.gz").read_bytes()))
+    with pytest.raises(SourceBroken, match=r"web\.visits: access\.log\.gz is damaged or not whole"):
+        list(source(tmp_path).read(ask("192.0.2.7")))
+
+
+def test_no_file_and_no_folder_are_no_empty_answer(tmp_path):
+    with pytest.raises(SourceUnreachable, match=r"web\.visits: no log file is there"):
+        list(source(tmp_path).read(ask("192.0.2.7")))
+    with pytest.raises(SourceUnreachable, match="no log file is there"):
+        source(tmp_path).schema()
+    write(tmp_path, "access.log", line())
+    with pytest.raises(SourceUnreachable, match="there is no such folder"):
+        source(tmp_path, url="elsewhere").schema()
+
+
+def test_files_beside_the_mapped_ones_are_listed(tmp_path):
+    for name in ("access.log", "access.log.1.gz", "error.log"):
+        write(tmp_path, name, line())
+    found = source(tmp_path, url=".").schema()
+    assert found.keys() == {"visits", "error.log"}
+    assert found["visits"].key == logs.KEY
+    assert list(found["visits"].columns) == list(logs.COLUMNS)
+
+
+def test_a_match_of_too_many_lines_is_an_error_before_any_is_handed_on(tmp_path):
+    write(tmp_path, "access.log", *[line()] * 30)
+    parts = []
+    with pytest.raises(SourceBroken, match=r"web\.visits: more than 29 rows match by client"):
+        parts.extend(source(tmp_path).read(ask("192.0.2.7", limit=29)))
+    assert parts == []
+
+
+def test_what_logs_cannot_answer_is_not_offered(tmp_path):
+    write(tmp_path, "access.log", line())
+    for other in (Others("visits", "client", ("x",)), Text("visits", ("request",), ("x",))):
+        with pytest.raises(NotOffered):
+            source(tmp_path).read(other)
+    with pytest.raises(SourceBroken, match="logs are searched by address only"):
+        list(by_user(tmp_path))
+
+
+def by_user(folder):
+    made = source(folder)
+    tables = made.settings.declared.tables
+    tables["visits"] = tables["visits"].model_copy(update={"match": {"ip": "client", "name": "user"}})
+    return made.read(Match("visits", (Want("b", "web.name", "ann"),)))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["192.0.2.7", "192.0.2.8", "198.51.100.77"]), st.integers(0, 99)), max_size=40))
+def test_every_request_of_an_address_is_found_exactly_once(tmp_path_factory, visits):
+    folder = tmp_path_factory.mktemp("logs")
+    write(folder, "access.log.gz", *[line(client, request=f"GET /{n} HTTP/1.1") for client, n in visits])
+    rows = answer(source(folder).read(ask("192.0.2.7")))[0]
+    assert [r["request"] for r in rows] == [f"GET /{n} HTTP/1.1" for client, n in visits if client == "192.0.2.7"]
