@@ -48,6 +48,16 @@ def _email(column: sa.Column[Any], forms: Sequence[str], dialect: str) -> Condit
     return sa.func.lower(bare).in_(plain(forms)) | _holds(trimmed, EMAIL_UNUSUAL, dialect) | trimmed.like("%@%@%") | trimmed.like("%.")
 
 
+def _mailbox(column: sa.Column[Any], forms: Sequence[str], dialect: str) -> Condition:
+    bare = sa.func.replace(sa.func.lower(sa.func.trim(column)), ".", "")
+    return bare.in_([form.replace(".", "") for form in plain(forms)]) | column.like("%+%@%") | _email(column, (), dialect)
+
+
+def _any(column: sa.Column[Any], _forms: Sequence[str], _dialect: str) -> Condition:
+    # Order, accents and punctuation are set aside: no database compares so.
+    return column.is_not(None)
+
+
 def _phone(column: sa.Column[Any], forms: Sequence[str], dialect: str) -> Condition:
     tails = phone_tails(forms)
     if tails is None:
@@ -89,4 +99,10 @@ def _holds(text: sa.ColumnElement[Any], characters: str, dialect: str) -> Condit
     return text.regexp_match(characters)
 
 
-_TEXT: dict[str, Callable[[sa.Column[Any], Sequence[str], str], Condition]] = {"email": _email, "phone": _phone, "ip": _ip}
+_TEXT: dict[str, Callable[[sa.Column[Any], Sequence[str], str], Condition]] = {
+    "email": _email,
+    "mailbox": _mailbox,
+    "phone": _phone,
+    "ip": _ip,
+    **dict.fromkeys(("name", "postal", "born", "handle"), _any),
+}

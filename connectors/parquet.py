@@ -112,6 +112,15 @@ def _email(column: Any, forms: Sequence[str]) -> Any:
     return trimmed.lower().isin(plain(forms)) | trimmed.re_search(rf"{EMAIL_UNUSUAL}|@.*@|\.$")
 
 
+def _mailbox(column: Any, forms: Sequence[str]) -> Any:
+    bare = column.strip().lower().replace(".", "")
+    return bare.isin([form.replace(".", "") for form in plain(forms)]) | column.re_search(r"\+.*@") | _email(column, ())
+
+
+def _any(column: Any, _forms: Sequence[str]) -> Any:
+    return _known(column)
+
+
 def _phone(column: Any, forms: Sequence[str]) -> Any:
     tails = phone_tails(forms)
     if tails is None:
@@ -128,7 +137,13 @@ def _key(column: Any, forms: Sequence[str]) -> Any:
     return column.strip().isin(plain_keys(forms)) | column.re_search("[^ -~]")
 
 
-_TEXT: dict[str, Callable[[Any, Sequence[str]], Any]] = {"email": _email, "phone": _phone, "ip": _ip}
+_TEXT: dict[str, Callable[[Any, Sequence[str]], Any]] = {
+    "email": _email,
+    "mailbox": _mailbox,
+    "phone": _phone,
+    "ip": _ip,
+    **dict.fromkeys(("name", "postal", "born", "handle"), _any),
+}
 
 
 def _at(path: Path, positions: Any) -> Iterator[pa.Table]:

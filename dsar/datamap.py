@@ -97,6 +97,7 @@ class Controller(_Model):
     registration: str = ""  # company register and number, as printed in the policy
     dpo: str = ""  # data protection officer, Art. 37
     eu_representative: str = ""  # Art. 27
+    one_mailbox: bool = False  # ann+news@ and a.nn@ are taken for ann@: true only where every host in use folds them
     complaints: str = ""  # the electronic form for complaints to the controller, DPA 2018 s.164A
     automated_decisions: AutomatedDecisions
 
@@ -209,6 +210,7 @@ class Column(_Model):
     total: bool | str = False  # its sum is shown in the summary; a name is the column that holds the currency
     not_card: str = ""  # why its long numbers are no card numbers, although they look like it
     erase: Literal["blank"] | None = None  # blanked although the row is kept
+    about: Literal["person"] | None = None  # in a table that belongs to an organisation: about the person the row names, not the organisation
     basis: Basis | None = None
     origin: Origin | None = None
 
@@ -283,12 +285,15 @@ class Table(_Model):
 
     def match_columns(self, kind: str, source: str) -> tuple[str, ...]:
         """Return the columns that hold identifiers of this scoped kind."""
+        if kind == kinds.MAILBOX:
+            kind = "email"
         found = (c for k, c in self.match.items() if kinds.scoped(k, source) == kind)
         return tuple(name for c in found for name in ((c,) if isinstance(c, str) else c))
 
     def match_kinds(self, source: str) -> tuple[str, ...]:
         """Return the scoped kinds this table can be searched by."""
-        return tuple(kinds.scoped(k, source) for k in self.match)
+        found = tuple(kinds.scoped(k, source) for k in self.match)
+        return (*found, kinds.MAILBOX) if "email" in found else found
 
     def reveals_of(self, source: str) -> dict[str, Reveal]:
         """Return scoped kind → where a row reveals an identifier of that kind."""
@@ -393,7 +398,7 @@ class DataMap(_Model):
 
     def identifier_kinds(self) -> tuple[str, ...]:
         """Return every scoped kind some table can be searched by, sorted."""
-        return tuple(sorted({k for a, t in self.tables() for k in t.match_kinds(a.source)}))
+        return tuple(sorted({k for a, t in self.tables() for k in t.match_kinds(a.source)} - {kinds.MAILBOX}))
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:

@@ -1,12 +1,16 @@
 """Normal forms of identifiers: two spellings are the same identifier when their normal forms are equal.
 
-Global kinds (`email`, `phone`, `ip`) mean the same in every source. Any other kind is a key that one
-source issues, and is written `source.kind`, for example `shop.customer`.
+Global kinds mean the same in every source: `email`, `phone`, `ip`, `cookie`, `handle` (of a social network), `name`,
+`born` (date of birth), `postal` (a postal address). Any other kind is a key that one source issues, and is written `source.kind`, for
+example `shop.customer`; the map may add a kind that several sources share by a dotted name that is no source's, such as
+`house.loyalty_card`.
 """
 
 import ipaddress
 import re
 import unicodedata
+from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 
 import idna
@@ -14,8 +18,19 @@ import phonenumbers
 
 from dsar.errors import BadIdentifier
 
-GIVEN = ("email", "phone")  # what a requester is asked for
-GLOBAL = (*GIVEN, "ip")
+GIVEN = ("email", "phone")  # what every requester may be asked for, whatever the map says
+MAILBOX = "mailbox"  # an e-mail address with its tag and dots folded: whether that is the same mailbox, its host decides
+SHARED = ("name", "born", "postal")  # several people may have the same: alone they prove nothing
+ADDRESSES = (*GIVEN, "ip", "handle", MAILBOX, *SHARED)  # chosen by or for a person; a record that bears one need not be theirs
+GLOBAL = (*ADDRESSES, "cookie")
+
+# Mailboxes that several people read: RFC 2142, and what is in common use.
+_OF_MANY = frozenset({
+    "abuse", "accounting", "accounts", "admin", "billing", "booking", "bookings", "careers", "contact", "dpo", "enquiries", "finance", "hello",
+    "help", "helpdesk", "hostmaster", "hr", "info", "information", "invoices", "it", "jobs", "kontakt", "mail", "marketing", "noc", "no-reply",
+    "noreply", "office", "orders", "postmaster", "press", "privacy", "purchasing", "reception", "root", "sales", "security", "service", "shop",
+    "support", "team", "webmaster",
+})  # fmt: skip
 
 _NAMED = re.compile(r'(?:"[^"<>@]*"\s*|[^"<>@,;:|]*)<([^<>]*)>')  # Dora <dora@example.org>
 _LOCAL = re.compile(r'[^\s@,;:<>|]+|"[^\s@<>"]+"')  # what may stand between two addresses stands in none, unless quoted
@@ -43,7 +58,7 @@ def normal(kind: str, value: object, region: str | None = None) -> str | None:
         return _phone(_visible(str(value)), region)
     if kind == "ip":
         return _ip(str(value))
-    return _key(value)
+    return _OTHERS.get(kind, _key)(value)
 
 
 def require(kind: str, value: str, region: str | None = None) -> str:
@@ -54,9 +69,27 @@ def require(kind: str, value: str, region: str | None = None) -> str:
             "email": "an e-mail address looks like name@example.org",
             "phone": "write a phone number with its country code, like +44 20 7946 0018",
             "ip": "an IP address looks like 192.0.2.7 or 2001:db8::7",
+            "born": "write a date of birth like 1980-02-29",
         }
         raise BadIdentifier(f"an identifier of kind '{kind}' does not parse", remedy=hint.get(kind, "it must not be empty"))
     return found
+
+
+def mailbox(address: str) -> str:
+    """Return an e-mail address in normal form with its tag (`+news`) and the dots before the @ folded away."""
+    local, _, domain = address.rpartition("@")
+    return f"{local.split('+')[0].replace('.', '') or local}@{domain}"
+
+
+def is_of_many(address: str) -> bool:
+    """Whether an e-mail address is, by its name, read by several people: info@ or sales@."""
+    return address.partition("@")[0].split("+")[0] in _OF_MANY
+
+
+def name_parts(name: str) -> tuple[str, ...]:
+    """Return the words of a name without case, accents and punctuation, sorted."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
+    return tuple(sorted(re.findall(r"\w+", plain)))
 
 
 def _visible(text: str) -> str:
@@ -108,6 +141,29 @@ def _ip(text: str) -> str | None:
     return str(mapped or address)
 
 
+def _mailbox(value: object) -> str | None:
+    address = normal("email", value)
+    return mailbox(address) if address else None
+
+
+def _words(value: object) -> str | None:
+    return " ".join(name_parts(_visible(str(value)))) or None
+
+
+def _handle(value: object) -> str | None:
+    text = unicodedata.normalize("NFC", _visible(str(value)).strip()).rstrip("/")
+    return text.rpartition("/")[2].removeprefix("@").casefold() or None
+
+
+def _born(value: object) -> str | None:
+    if isinstance(value, date):
+        return date(value.year, value.month, value.day).isoformat()
+    try:
+        return date.fromisoformat(str(value).strip()[:10]).isoformat()
+    except ValueError:
+        return None
+
+
 def _key(value: object) -> str | None:
     # One engine hands a key over as 5, another as 5.0 or Decimal("5"): the same key.
     if isinstance(value, float) and value.is_integer():
@@ -119,3 +175,12 @@ def _key(value: object) -> str | None:
     # pandas writes 4.0 for the 4 of an integer column with gaps.
     whole = _WHOLE.fullmatch(text)
     return whole[1] if whole else text or None
+
+
+_OTHERS: dict[str, Callable[[object], str | None]] = {
+    MAILBOX: _mailbox,
+    "name": _words,
+    "postal": _words,
+    "handle": _handle,
+    "born": _born,
+}

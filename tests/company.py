@@ -28,6 +28,7 @@ def standings(dossiers):
         for request, dossier in dossiers.items()
         for address, found in dossier.tables.items()
         for key, standing in zip(found.table["dsar_key"].to_pylist(), found.table["dsar_standing"].to_pylist(), strict=True)
+        if standing != "company"
     }
 
 

@@ -58,9 +58,7 @@ def choose(dossier: Dossier, right: str, *, free_text: bool) -> tuple[Chosen, ..
     Columns about another person stay here by rule; columns of free text unless `free_text`,
     since nobody has read yet whom they speak of.
     """
-    return tuple(
-        _choose(dossier, address, right, free_text=free_text) for address, found in dossier.tables.items() if found.outcome.rows or found.outcome.held
-    )
+    return tuple(_choose(dossier, address, right, free_text=free_text) for address, found in dossier.tables.items() if found.table.num_rows)
 
 
 def groups(dossier: Dossier, right: str) -> tuple[Group, ...]:
@@ -72,7 +70,7 @@ def _choose(dossier: Dossier, address: Address, right: str, *, free_text: bool) 
     table = dossier.datamap.table(address)
     frame = dossier[str(address)]
     found = _groups(dossier, address, right)
-    given = {c for g in found if g.outcome.answer == "yes" for c in g.columns}
+    given = {c for g in found if g.outcome.answer == "yes" for c in g.columns if c in about(table)}
     stays = {c for c, column in table.columns.items() if column.other_person or (column.free_text and not free_text)}
     columns = [c for c in frame.columns if c in given and c not in stays]
     terms = _row_terms(dossier, table, frame)
@@ -80,6 +78,13 @@ def _choose(dossier: Dossier, address: Address, right: str, *, free_text: bool) 
     rows = [n for n, term in enumerate(terms) if term in going]
     left_out = (*_refused(dossier, address, found, stays), *_staying(dossier, address, frame, given, free_text=free_text), *_held(dossier, address))
     return Chosen(address, values.take(frame[columns], rows), found, left_out)
+
+
+def about(table: Table) -> set[str]:
+    """Return the columns that are about the person: all of a person's table; of a company's, those said to be and its key."""
+    if table.owner == "person":
+        return set(table.columns)
+    return {c for c, column in table.columns.items() if column.about == "person"} | set(table.key)
 
 
 def _groups(dossier: Dossier, address: Address, right: str) -> tuple[Group, ...]:
@@ -116,15 +121,19 @@ def _terms(column: Column, row: Term) -> Term:
 def _refused(dossier: Dossier, address: Address, found: tuple[Group, ...], stays: set[str]) -> Iterator[LeftOut]:
     table = dossier.datamap.table(address)
     for group in found:
-        columns = [table.label_of(c) for c in group.columns if c not in stays]
+        columns = [table.label_of(c) for c in group.columns if c not in stays and c in about(table)]
         if group.outcome.answer != "yes" and columns:
-            whole = len(columns) + len(stays) >= len(table.columns)
+            whole = len(columns) + len(stays) >= len(about(table))
             yield LeftOut(table.label if whole else f"{table.label}: {', '.join(columns)}", group.rows, group.outcome.sentence, group.outcome.article)
 
 
 def _staying(dossier: Dossier, address: Address, frame: pd.DataFrame, given: set[str], *, free_text: bool) -> Iterator[LeftOut]:
     table = dossier.datamap.table(address)
+    if len(about(table)) < len(table.columns):
+        yield LeftOut(f"{table.label}: the company's own affairs", None, NOT_ABOUT_YOU, "Art. 15(4), 20(4)")
     for name, column in table.columns.items():
+        if name not in about(table):
+            continue
         filled = sum(v is not None for v in values.pylist(frame[name])) if name in frame else 0
         if filled and column.other_person:
             yield LeftOut(f"{table.label}: {table.label_of(name)}", None, NOT_ABOUT_YOU, "Art. 15(4), 20(4)")
@@ -133,9 +142,13 @@ def _staying(dossier: Dossier, address: Address, frame: pd.DataFrame, given: set
 
 
 def _held(dossier: Dossier, address: Address) -> Iterator[LeftOut]:
-    reasons: dict[str, int] = defaultdict(int)
-    for row in values.rows(dossier.tables[address].frame[["dsar_hold"]]):
-        if row["dsar_hold"]:
-            reasons[HOLDS[str(row["dsar_hold"])].for_requester] += 1
-    for reason, rows in reasons.items():
-        yield LeftOut(dossier.datamap.table(address).label, rows, reason, "Art. 15(4), 20(4)", pending=True)
+    label = dossier.datamap.table(address).label
+    holds = Counter(HOLDS[str(code)] for code in values.pylist(dossier.tables[address].frame["dsar_hold"]) if code)
+    reasons: dict[tuple[str, str], int] = defaultdict(int)
+    for hold, rows in holds.items():
+        reasons[hold.standing, hold.for_requester] += rows
+    for (standing, reason), rows in reasons.items():
+        if standing != "company":  # a number would tell how large the company's account is
+            yield LeftOut(label, rows, reason, "Art. 15(4), 20(4)", pending=standing == "held")
+        elif not dossier.tables[address].outcome.rows:
+            yield LeftOut(label, None, reason, "Art. 15(4), 20(4)")

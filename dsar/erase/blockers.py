@@ -50,6 +50,6 @@ def _revealed(dossier: Dossier, address: Address, row: dict[str, Any]) -> Iterat
 
 def _identifier(kind: str, value: object, *, is_key: bool) -> Iterator[tuple[tuple[str, str], bool]]:
     # Two records with the same e-mail address do not refer to each other; only keys that sources issue do.
-    normal = None if kind in kinds.GLOBAL else kinds.normal(kind, value)
+    normal = None if kind in kinds.ADDRESSES else kinds.normal(kind, value)
     if normal is not None:
         yield (kind, normal), is_key

@@ -102,6 +102,10 @@ def _step(dossier: Dossier, address: Address, row: Mapping[str, Any], today: dat
     table = dossier.datamap.table(address)
     retention = dossier.datamap.activity(table).retention
     ground = _ground(dossier, table, row)
+    if table.owner == "organisation":
+        theirs = tuple(c for c, column in table.columns.items() if column.about == "person" and row.get(c) is not None)
+        why = "The record belongs to a company's account; only what is about the person goes."
+        return Step(_id(dossier, address, row, "about"), address, row["dsar_key"], "blank", theirs, why, ground.article)
     step = Step(_id(dossier, address, row, "row"), address, row["dsar_key"], "erase", (), ground.sentence, ground.article)
     if table.open_while and row.get(table.open_while.column) in table.open_while.values:
         return replace(step, action="not due", why="It is still open, so it is still needed.", article="17(1)(a)", until=table.open_while.until)

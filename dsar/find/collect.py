@@ -17,7 +17,7 @@ from dsar.errors import DsarError
 from dsar.find.check import Answer, checked, counted, drift, in_words, require_unique
 from dsar.find.dossier import PROVENANCE, Dossier, Found
 from dsar.find.hold import HOLDS, Hold
-from dsar.find.judge import hold_of, line_hold
+from dsar.find.judge import given, hold_of, line_hold
 from dsar.find.order import reading_order, referrers
 from dsar.find.outcome import outcomes
 from dsar.find.sighting import Sighting, instant, judge, moments
@@ -58,9 +58,7 @@ class _Collection:
         names: Names = defaultdict(set)
         self.states = {a: State(a, t, zone=datamap.zone(a.source), names=names) for a, t in datamap.tables()}
         self.unlisted: dict[str, tuple[str, ...]] = {}
-        self.known = {
-            r.id: {(i.kind, i.value): Trace(HOLDS["claimed"] if i.standing == "claimed" else None) for i in r.identifiers} for r in requests
-        }
+        self.known = {r.id: given(r, one_mailbox=datamap.controller.one_mailbox) for r in requests}
         for name in datamap.sources:
             self._compare_schema(name)
 
@@ -93,12 +91,18 @@ class _Collection:
     def _pending(self, address: Address) -> Iterator[Pending]:
         state = self.states[address]
         search = set(state.table.match_kinds(address.source))
+        if not self._answers_many(address.source):
+            search.discard(kinds.MAILBOX)  # a look-up finds what is spelled alike, or nothing
         for request, known in self.known.items():
             for (kind, value), trace in known.items():
                 # The row that issued a key is the one row that bears it: no need to ask its table again.
                 at_home = trace.issued and trace.home == address and state.table.match_columns(kind, address.source) == state.table.key
                 if kind in search and not at_home and (kind, value) not in state.asked[request]:
                     yield Pending(request, kind, value)
+
+    def _answers_many(self, name: str) -> bool:
+        source = self.sources[name]
+        return not isinstance(source, DsarError) and source.can.many
 
     def read(self, address: Address) -> None:
         """Ask one table everything that is pending, for all requests in one pass."""
@@ -162,6 +166,8 @@ class _Collection:
         hold = self._hold(state, request, position)
         if hold is not None and not hold.widens:
             return
+        if state.table.owner == "organisation":
+            hold = hold or HOLDS["through company"]
         via = f"{state.address} {state.key(position)}"
         for kind, reveal in state.table.reveals_of(state.address.source).items():
             column = reveal.column
@@ -171,7 +177,7 @@ class _Collection:
             if kind == "ip":
                 self._see(state, request, position, value, reveal)
                 continue
-            proved = kind not in kinds.GLOBAL  # a source issues its keys; an e-mail address in a record may be anybody's
+            proved = kind not in kinds.ADDRESSES  # a source issues its keys; an e-mail address in a record may be anybody's
             own = proved and (column,) == state.table.key
             trace = Trace(hold if proved else hold or HOLDS["unproven"], via, state.address, issued=own)
             before = self.known[request].setdefault((kind, value), trace)
@@ -313,7 +319,7 @@ class _Collection:
         provenance: dict[str, list[str | None]] = {
             "dsar_key": [state.key(p) for p in positions],
             "dsar_matched_on": [link.matched_on for link in first],
-            "dsar_standing": ["held" if h else "found" for h in holds],
+            "dsar_standing": [h.standing if h else "found" for h in holds],
             "dsar_hold": [h.code if h else None for h in holds],
             "dsar_kind": [link.kind for link in first],
             "dsar_via": [self._via(state, request, p, link) for p, link in zip(positions, first, strict=True)],

@@ -16,6 +16,11 @@ class Hold:
     for_requester: str
     widens: bool = False
 
+    @property
+    def standing(self) -> str:
+        """What becomes of a row: it waits, or it is settled that it does not go out."""
+        return self.code if self.code in {"company", "withheld"} else "held"
+
 
 _BEING_CHECKED = "We are still checking whether this is yours to receive."
 
@@ -41,7 +46,13 @@ HOLDS = {
         ),
         Hold("address in use", "somebody else used the address around that time as well", "We cannot tell whether this was you."),
         Hold("two requests", "found for another request as well; if both are one person's, give both the same identifiers", _BEING_CHECKED),
-        Hold("organisation", "the table belongs to company accounts; what in it is about this person has to be decided", _BEING_CHECKED),
+        Hold("shared mailbox", "found by an address that several people read by its name (info@, sales@): it proves nobody", _BEING_CHECKED),
+        Hold("similar address", "their address but for a tag or dots: whether that is the same mailbox, its host decides", _BEING_CHECKED),
+        Hold("weak", "found by a name, a date of birth or a postal address, which others may share", _BEING_CHECKED),
+        Hold("organisation", "a company account nobody else belongs to: a sole trader's company data are their own", _BEING_CHECKED),
+        Hold("through company", "reached through a record of a company account; whether it is about them has to be decided", _BEING_CHECKED),
+        Hold("company", "the company's own affairs: they belong to its account, but it is not about them", "Not about you."),
+        Hold("withheld", "a person decided to leave it out", "We may not give you this: it is also about somebody else."),
         Hold("undeclared", "the table holds columns the data map does not know; classify them", "We are still classifying part of this record."),
     )
 }

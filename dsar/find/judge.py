@@ -1,22 +1,48 @@
 """Whose a row is: what led to it, and what else it bears. In doubt it is held."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from dsar import kinds
 from dsar.find.hold import HOLDS, Hold
 from dsar.find.names import one_person
 from dsar.find.sighting import of_line
 from dsar.find.trail import Link, State, Trace
+from dsar.request.identity import Identifier
+from dsar.request.register import Request
 
 Known = Mapping[tuple[str, str], Trace]  # (kind, value) → how one request came to know it
 
 
+def given(request: Request, *, one_mailbox: bool) -> dict[tuple[str, str], Trace]:
+    """Return what a request knows from the beginning, and what each identifier proves.
+
+    Verified ones pull rows in, but for what several people share; an address that differs by a tag or dots only is
+    looked for as well, and held unless the map says that all hosts fold them (`one_mailbox`).
+    """
+    known: dict[tuple[str, str], Trace] = {}
+    for identifier in request.identifiers:
+        hold = _standing(identifier)
+        known[identifier.kind, identifier.value] = Trace(hold)
+        if identifier.kind == "email":
+            folded = (kinds.MAILBOX, kinds.mailbox(identifier.value))
+            known.setdefault(folded, Trace(hold or (None if one_mailbox else HOLDS["similar address"])))
+    return known
+
+
+def _standing(identifier: Identifier) -> Hold | None:
+    if identifier.standing == "claimed":
+        return HOLDS["claimed"]
+    if identifier.kind in kinds.SHARED:
+        return HOLDS["weak"]
+    return HOLDS["shared mailbox"] if identifier.kind == "email" and kinds.is_of_many(identifier.value) else None
+
+
 def hold_of(state: State, request: str, position: int, known: Known) -> Hold | None:
     """Return the reason a row is held, or None where one clean identifier leads to it and nothing speaks against it."""
-    if state.table.owner == "organisation":
-        return HOLDS["organisation"]
-    links = state.links[request][position]
+    links = sorted(state.links[request][position], key=lambda link: link.kind == kinds.MAILBOX)
     traces = [known[link.kind, link.value] for link in links]
+    if state.table.owner == "organisation":
+        return _of_company(state, traces)
     if state.table.attribute and all(link.kind == "ip" for link in links):
         holds = [line_hold(state, position, trace)[0] for trace in traces]
         return next((hold for hold in holds if hold), None)
@@ -26,9 +52,9 @@ def hold_of(state: State, request: str, position: int, known: Known) -> Hold | N
     if any(len(borne) > 1 and not all(_theirs(kind, value, known) for value in borne) for kind, borne in _keys(state, position, _own(state))):
         return HOLDS["two owners"]
     # A key that a source issued for them leads to their rows; an e-mail address may also stand in somebody else's.
-    if any(trace.issued and link.kind not in kinds.GLOBAL for link, trace in clean):
+    if any(trace.issued and link.kind not in kinds.ADDRESSES for link, trace in clean):
         return None
-    by_address = any(link.kind in kinds.GLOBAL for link, _ in clean)
+    by_address = any(link.kind in kinds.ADDRESSES for link, _ in clean)
     # Found by their address, the record itself is theirs, whatever its number.
     no_sign = {link.matched_on for link in links} | (set(state.table.key) if by_address else set())
     if any(not any(_theirs(kind, value, known) for value in borne) for kind, borne in _keys(state, position, no_sign)):
@@ -38,9 +64,18 @@ def hold_of(state: State, request: str, position: int, known: Known) -> Hold | N
     return HOLDS["household"] if all(_household(state, request, link, known) for link, _ in clean) else None
 
 
+def _of_company(state: State, traces: Sequence[Trace]) -> Hold | None:
+    """Return why a row of a company's table is not theirs: it is where it bears their own key (ordered by, signed by) or address."""
+    own = [trace for trace in traces if trace.issued and trace.home != state.address]
+    if own:
+        return min((trace.hold for trace in own), key=lambda hold: hold is not None)
+    claimed = next((trace.hold for trace in traces if trace.hold and trace.hold.widens), None)
+    return claimed or HOLDS["organisation" if any(trace.hold is None for trace in traces) else "company"]
+
+
 def _household(state: State, request: str, link: Link, known: Known) -> bool:
     """Whether an address or number is a family's or an office's: it leads to different names, or a number to other names than their address."""
-    if link.kind not in kinds.GLOBAL:
+    if link.kind not in kinds.ADDRESSES:
         return False
     names = state.names[request, link.kind, link.value]
     if not one_person(names):
@@ -77,7 +112,7 @@ def _keys(state: State, position: int, without: set[str]) -> Iterator[tuple[str,
     for kind in state.table.match_kinds(source):
         found = (kinds.normal(kind, row.get(c)) for c in state.table.match_columns(kind, source) if c not in without)
         borne = {value for value in found if value is not None}
-        if borne and kind not in kinds.GLOBAL:
+        if borne and kind not in kinds.ADDRESSES:
             yield kind, borne
 
 

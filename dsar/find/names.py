@@ -1,19 +1,11 @@
 """Whether two written names may be one person's: initials, order, accents and a second surname aside."""
 
-import re
-import unicodedata
 from collections.abc import Collection
 from itertools import combinations
 
 
-def parts(name: str) -> tuple[str, ...]:
-    """Return the words of a name without case, accents and punctuation, sorted."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
-    return tuple(sorted(re.findall(r"\w+", plain)))
-
-
 def one_person(names: Collection[tuple[str, ...]]) -> bool:
-    """Whether all the names, as `parts`, may be the same person's."""
+    """Whether all the names, as `kinds.name_parts`, may be the same person's."""
     return all(_alike(*sorted(pair, key=len)) for pair in combinations(set(names), 2))
 
 

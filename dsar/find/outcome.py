@@ -1,5 +1,6 @@
 """One outcome per table, and what is open before an answer is complete."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,8 @@ class Outcome:
     state: State
     rows: int = 0
     held: int = 0
+    company: int = 0  # rows of a company account they belong to that are not about them
+    withheld: int = 0  # rows a person decided to leave out
     why: str = ""
     searched_by: tuple[str, ...] = ()  # kinds of identifiers
     undeclared: tuple[str, ...] = ()  # columns the map does not know
@@ -38,8 +41,8 @@ class Outcome:
         if self.state == "a client's":
             return f"held for clients, who are to be told: {'; '.join(self.clients)}" if self.clients else "nothing held for a client"
         if self.state == "found":
-            held = f", {self.held} being checked" if self.held else ""
-            return f"found {self.rows}{held}"
+            more = [f"{n} {what}" for n, what in ((self.held, "being checked"), (self.company, "their company's"), (self.withheld, "withheld")) if n]
+            return ", ".join([f"found {self.rows}", *more])
         return f"{self.state}: {self.why}" if self.why else self.state
 
 
@@ -78,10 +81,19 @@ def outcomes(datamap: DataMap, facts: Mapping[Address, TableFacts], standings: M
 
 def _alone(fact: TableFacts, standing: Sequence[str]) -> Outcome:
     """Return what a table's own answer makes of it."""
-    held = standing.count("held")
-    rows = len(standing)
-    state: State = "found" if rows else "nothing"
-    base = Outcome(state, rows - held, held, "", fact.searched_by, fact.undeclared, fact.malformed, fact.unreadable, fact.collected_at)
+    counted = Counter(standing)
+    base = Outcome(
+        "found" if standing else "nothing",
+        counted["found"],
+        counted["held"],
+        counted["company"],
+        counted["withheld"],
+        searched_by=fact.searched_by,
+        undeclared=fact.undeclared,
+        malformed=fact.malformed,
+        unreadable=fact.unreadable,
+        collected_at=fact.collected_at,
+    )
     if fact.failed:
         return replace(base, state="failed", why=fact.failed)
     if fact.waiting:
@@ -109,4 +121,4 @@ def _behind(datamap: DataMap, address: Address, alone: Mapping[Address, Outcome]
 def _only_given(datamap: DataMap, address: Address) -> list[str]:
     """Return the kinds a table is searched by that a requester gives, or that no other table reveals."""
     found = datamap.table(address).match_kinds(address.source)
-    return [k for k in found if k in kinds.GIVEN or not any(a != address for a, _ in revealers(datamap, k))]
+    return [k for k in found if k != kinds.MAILBOX and (k in kinds.GIVEN or not any(a != address for a, _ in revealers(datamap, k)))]

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from dsar import values
+from dsar import kinds, values
 from dsar.datamap import Address, Table
 from dsar.find.hold import Hold
-from dsar.find.names import parts
 from dsar.find.outcome import TableFacts
 from dsar.find.sighting import Sighting
 
@@ -69,7 +68,7 @@ class State:
     def link(self, request: str, position: int, link: Link) -> None:
         """Note why a row is a request's, and whose name an identifier led to."""
         self.links[request].setdefault(position, []).append(link)
-        if name := parts(self.table.name_in(self.rows[position])):
+        if name := kinds.name_parts(self.table.name_in(self.rows[position])):
             self.names[request, link.kind, link.value].add(name)
 
     def key(self, position: int) -> str:
@@ -86,7 +85,7 @@ class State:
 
     def facts(self, request: str) -> TableFacts:
         """What decides this table's outcome for one request."""
-        searched_by = tuple(sorted({kind for kind, _ in self.asked.get(request, ())}))
+        searched_by = tuple(sorted({kind for kind, _ in self.asked.get(request, ())} - {kinds.MAILBOX}))
         return TableFacts(self.failed, self.waiting, self.undeclared, self.malformed[request], self.collected_at, searched_by, self.unreadable)
 
     def order_key(self, position: int) -> list[tuple[bool, object]]:

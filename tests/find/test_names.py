@@ -2,7 +2,8 @@
 
 import pytest
 
-from dsar.find.names import one_person, parts
+from dsar.find.names import one_person
+from dsar.kinds import name_parts as parts
 
 
 @pytest.mark.parametrize(

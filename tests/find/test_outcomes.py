@@ -44,7 +44,9 @@ def test_found_and_nothing():
 def test_an_outcome_carries_all_that_is_known_of_the_table():
     standings = {a: ["held", "found", "found"] if a == ORDERS else [] for a in ASKED}
     known = facts(orders={"undeclared": ("new",), "malformed": 2, "unreadable": 3})
-    assert outcomes(MAP, known, standings)[ORDERS] == Outcome("found", 2, 1, "", ("email",), ("new",), 2, 3, NOW)
+    assert outcomes(MAP, known, standings)[ORDERS] == Outcome(
+        "found", 2, 1, searched_by=("email",), undeclared=("new",), malformed=2, unreadable=3, collected_at=NOW
+    )
 
 
 @pytest.mark.parametrize(("fact", "state"), [({"failed": "it is down"}, "failed: it is down"), ({"waiting": "hr@x"}, "waiting: hr@x")])
