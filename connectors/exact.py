@@ -187,6 +187,13 @@ def tally(ask: Others, counts: Iterable[tuple[object, object, int]]) -> Rows:
     return Rows(values.frame(columns, {"rows": "integer"}))
 
 
+def together(columns: Sequence[Sequence[object]]) -> Sequence[object]:
+    """Return what stands in several columns of each row as one text; a single column as it is."""
+    if len(columns) == 1:
+        return columns[0]
+    return [" ".join(str(v) for v in row if v is not None) for row in zip(*columns, strict=True)]
+
+
 def limited(found: Iterable[Rows], ask: Match, settings: Settings, columns: Iterable[str]) -> Iterator[Rows]:
     """Yield the rows; raises `SourceBroken` before the first where there are more than `ask.limit`."""
     held: list[Rows] = []

@@ -95,9 +95,9 @@ class Lake:
             yield table.done()
 
     def _others(self, ask: Others) -> Iterator[Part]:
-        with self._table(ask.table, [ask.column, *([ask.at] if ask.at else [])]) as table:
+        with self._table(ask.table, [ask.column, *ask.also, *([ask.at] if ask.at else [])]) as table:
             forms = [f for v in ask.values if (f := kinds.normal(ask.kind, v))]
-            counts = exact.tally(ask, table.counts(Look(ask.column, ask.kind, forms), ask.at))
+            counts = exact.tally(ask, table.counts(Look(ask.column, ask.kind, forms), ask.at, ask.also))
             if len(counts.frame):
                 yield counts
             yield Done(table.read, len(counts.frame))
@@ -201,10 +201,11 @@ class _Grid:
                 self.handed += len(found.frame)
                 yield found
 
-    def counts(self, look: Look, at: str | None) -> Iterator[tuple[object, object, int]]:
+    def counts(self, look: Look, at: str | None, also: Sequence[str]) -> Iterator[tuple[object, object, int]]:
         for chunk in self._chunks():
             moments = chunk.values(at) if at else repeat(None)
-            yield from ((value, moment, 1) for value, moment in zip(chunk.values(look.column), moments, strict=False))
+            found = exact.together([chunk.values(name) for name in (look.column, *also)])
+            yield from ((value, moment, 1) for value, moment in zip(found, moments, strict=False))
 
     def _chunks(self) -> Iterator[exact.Raw]:
         for rows in exact.batches(self.cells, exact.CHUNK):
@@ -245,10 +246,11 @@ class _Parquet:
                 self.handed += len(found.frame)
                 yield found
 
-    def counts(self, look: Look, at: str | None) -> Iterator[tuple[object, object, int]]:
-        found = self.engine.counts(self.path, self.mapped, look, at)
-        moments = self._typed(at, found["at"]).to_pylist() if at else [None] * len(found)
-        return zip(self._typed(look.column, found["value"]).to_pylist(), moments, found["rows"].to_pylist(), strict=True)
+    def counts(self, look: Look, at: str | None, also: Sequence[str]) -> Iterator[tuple[object, object, int]]:
+        found = self.engine.counts(self.path, self.mapped, look, (*also, *([at] if at else [])))
+        read = exact.together([self._typed(look.column, found["value"]).to_pylist(), *(self._typed(c, found[c]).to_pylist() for c in also)])
+        moments = self._typed(at, found[at]).to_pylist() if at else [None] * len(found)
+        return zip(read, moments, found["rows"].to_pylist(), strict=True)
 
     def _typed(self, column: str, found: pa.ChunkedArray) -> pa.Array:
         declared = exact.declared_type(self.mapped, column)

@@ -65,12 +65,12 @@ def rows(path: Path, table: Table, looks: Sequence[Look], *, every: bool) -> Ite
     yield from _at(path, positions)
 
 
-def counts(path: Path, table: Table, look: Look, at: str | None = None) -> pa.Table:
-    """Return a column's values that may have one of the forms, as `value`, each with its number of `rows`, per moment `at` where named."""
+def counts(path: Path, table: Table, look: Look, beside: Sequence[str] = ()) -> pa.Table:
+    """Return a column's values that may have one of the forms, as `value`, each with its number of `rows`, apart by the columns `beside`."""
     with _engine() as engine:
         seen = _open(engine, path)
         some = seen.filter(_condition(seen[look.column], look, table))
-        by = {"value": some[look.column], **({"at": some[at]} if at else {})}
+        by = {"value": some[look.column], **{name: some[name] for name in beside}}
         return some.group_by(**by).aggregate(rows=some.count()).to_pyarrow()
 
 

@@ -78,7 +78,7 @@ class Sql:
 
     def _others(self, ask: Others) -> Parts:
         with self._connection(ask.table) as connection:
-            table = self._reflect(connection, ask.table, [ask.column, *([ask.at] if ask.at else [])])
+            table = self._reflect(connection, ask.table, [ask.column, *ask.also, *([ask.at] if ask.at else [])])
             answer = _Answer(self, connection, ask.table, table)
             counts = exact.tally(ask, answer.counting(ask))
             if len(counts.frame):
@@ -179,19 +179,20 @@ class _Answer:
             yield from self._rows(sa.and_(*possible), exact.key_set(columns, some))
 
     def counting(self, ask: Others) -> Iterator[tuple[object, object, int]]:
-        counted = [self.table.c[name] for name in (ask.column, ask.at) if name]
+        counted = [self.table.c[name] for name in (ask.column, *ask.also, ask.at) if name]
         shown = [self._exactly(column) for column in counted]
         for some in exact.batches(dict.fromkeys(ask.values), IN_LIST):
             forms = {kinds.normal(ask.kind, v) for v in some}
-            possible = self._one_of(ask.column, some, ask.kind)
+            possible = sa.true() if ask.also else self._one_of(ask.column, some, ask.kind)
             if isinstance(counted[0].type, sa.String | sa.types.NullType):
                 # A database may group 'a' with 'A', or 'a' with 'a ': text is counted here.
                 statement: sa.Select[Any] = sa.select(*shown, sa.literal(1)).where(possible)
             else:
                 statement = sa.select(*shown, sa.func.count()).where(possible).group_by(*counted)
             for chunk in self._chunks(statement):
-                found = self._counted(ask.column, [row[0] for row in chunk])
-                moments = self._typed(ask.at, [row[1] for row in chunk]).to_pylist() if ask.at else [None] * len(chunk)
+                read = [self._counted(name, [row[n] for row in chunk]) for n, name in enumerate((ask.column, *ask.also))]
+                found = exact.together(read)
+                moments = self._typed(ask.at, [row[-2] for row in chunk]).to_pylist() if ask.at else [None] * len(chunk)
                 # What another statement counts too is left to it.
                 yield from ((v, at, int(row[-1])) for v, at, row in zip(found, moments, chunk, strict=True) if kinds.normal(ask.kind, v) in forms)
 

@@ -97,6 +97,7 @@ class Controller(_Model):
     registration: str = ""  # company register and number, as printed in the policy
     dpo: str = ""  # data protection officer, Art. 37
     eu_representative: str = ""  # Art. 27
+    two_readers: bool = False  # a ruling on what is held counts once a second person agreed
     one_mailbox: bool = False  # ann+news@ and a.nn@ are taken for ann@: true only where every host in use folds them
     complaints: str = ""  # the electronic form for complaints to the controller, DPA 2018 s.164A
     automated_decisions: AutomatedDecisions
@@ -319,8 +320,12 @@ class Table(_Model):
 
     def name_in(self, row: Mapping[str, object]) -> str:
         """Return the person's name in a row, from all its columns that hold one; '' where none does."""
-        columns = (c for c, column in self.columns.items() if column.category.startswith("user.name") and not column.other_person)
-        return " ".join(str(row[c]) for c in columns if row.get(c) is not None)
+        return " ".join(str(row[c]) for c in self.name_columns if row.get(c) is not None)
+
+    @property
+    def name_columns(self) -> tuple[str, ...]:
+        """The columns that together hold the name of the person a row is about."""
+        return tuple(c for c, column in self.columns.items() if column.category.startswith("user.name") and not column.other_person)
 
     def label_of(self, column: str) -> str:
         """Return the plain-words label of a column."""

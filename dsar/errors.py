@@ -68,6 +68,10 @@ class NotAsked(DsarError):
     """The request does not ask for this; correct its rights if the person did."""
 
 
+class BadRuling(DsarError):
+    """Rule again: the choice is none of those offered, or lacks a name or a reason."""
+
+
 class AnswerIncomplete(DsarError):
     """Mend or decide the open points, or record a decision to send part 1."""
 

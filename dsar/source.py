@@ -86,7 +86,8 @@ class Others:
     """How many rows refer to each value in a column; counts, never a stranger's row.
 
     `values` are in the normal form of `kind`. The answer is a frame with columns `value` and `rows`, and `at` where a column `at` is
-    named: then rows are counted per moment. Values nobody refers to may be absent. The framework subtracts the rows that are
+    named: then rows are counted per moment. A name that stands in several columns is read from `column` and `also` together.
+    Values nobody refers to may be absent. The framework subtracts the rows that are
     the subject's own.
     """
 
@@ -95,6 +96,7 @@ class Others:
     values: tuple[object, ...]
     kind: str = "key"
     at: str | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

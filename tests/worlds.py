@@ -113,7 +113,11 @@ class Memory:
         return [Rows(values.frame({c: [row[c] for row in hits] for c in columns}, types), tuple(asks)), Done(None, len(hits))]
 
     def _others(self, ask):
-        counts = Counter((kinds.normal(ask.kind, row[ask.column]), row[ask.at] if ask.at else None) for row in self.tables[ask.table])
+        def asked(row):
+            values_ = [row[c] for c in (ask.column, *ask.also)]
+            return kinds.normal(ask.kind, " ".join(str(v) for v in values_ if v is not None) if ask.also else values_[0])
+
+        counts = Counter((asked(row), row[ask.at] if ask.at else None) for row in self.tables[ask.table])
         found = {counted: n for counted, n in counts.items() if counted[0] in ask.values}
         columns = {"value": [v for v, _ in found], "rows": list(found.values())} | ({"at": [at for _, at in found]} if ask.at else {})
         return [Rows(values.frame(columns)), Done(None, len(found))]

@@ -8,18 +8,22 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 import pyarrow as pa
 
 from dsar import kinds, values
 from dsar.datamap import Address, Attribution, DataMap, Reveal
 from dsar.errors import DsarError
+from dsar.find import bystanders
 from dsar.find.check import Answer, checked, counted, drift, in_words, require_unique
 from dsar.find.dossier import PROVENANCE, Dossier, Found
 from dsar.find.hold import HOLDS, Hold
 from dsar.find.judge import given, hold_of, line_hold
+from dsar.find.mentions import cells_of
 from dsar.find.order import reading_order, referrers
 from dsar.find.outcome import outcomes
+from dsar.find.review import RELEASE, Rulings, row_hash
 from dsar.find.sighting import Sighting, instant, judge, moments
 from dsar.find.trail import Link, Names, Pending, State, Trace
 from dsar.request.register import Request
@@ -36,13 +40,14 @@ def collect(
     sources: Mapping[str, Source | DsarError],
     clock: Clock,
     progress: Progress = lambda _: None,
+    rulings: Mapping[str, Rulings] = MappingProxyType({}),
 ) -> dict[str, Dossier]:
-    """Return one dossier per request id.
+    """Return one dossier per request id; `rulings` are what people ruled on what was held, by request.
 
     `sources` holds, per source of the map, the source or the error that kept it from being opened.
     A source that fails makes its tables failed; the others are collected all the same.
     """
-    collection = _Collection(requests, datamap, sources, clock)
+    collection = _Collection(requests, datamap, sources, clock, rulings)
     while (address := collection.next_table()) is not None:
         progress(str(address))
         collection.read(address)
@@ -50,8 +55,10 @@ def collect(
 
 
 class _Collection:
-    def __init__(self, requests: Sequence[Request], datamap: DataMap, sources: Mapping[str, Source | DsarError], clock: Clock) -> None:
-        self.requests = {r.id: r for r in requests}
+    def __init__(
+        self, requests: Sequence[Request], datamap: DataMap, sources: Mapping[str, Source | DsarError], clock: Clock, rulings: Mapping[str, Rulings]
+    ) -> None:
+        self.requests, self.rulings = {r.id: r for r in requests}, rulings
         self.datamap, self.sources, self.clock = datamap, sources, clock
         self.region = datamap.controller.region
         self.order = reading_order(datamap)
@@ -160,7 +167,15 @@ class _Collection:
     # -- widening, and what is held --------------------------------------------------------------
 
     def _hold(self, state: State, request: str, position: int) -> Hold | None:
-        return hold_of(state, request, position, self.known[request])
+        return self._ruled(state, request, position, hold_of(state, request, position, self.known[request]))
+
+    def _ruled(self, state: State, request: str, position: int, hold: Hold | None) -> Hold | None:
+        """Return the hold, or what a person ruled on the row as it is now."""
+        if hold is None or not (rulings := self.rulings.get(request)):
+            return hold
+        row = state.rows[position]
+        choice = rulings.choice(str(state.address), state.key(position), "", row_hash(row), two_readers=self.datamap.controller.two_readers)
+        return hold if choice is None else None if choice == RELEASE else HOLDS[choice]
 
     def _reveal(self, state: State, request: str, position: int) -> None:
         hold = self._hold(state, request, position)
@@ -213,10 +228,8 @@ class _Collection:
                     self._judge_in(self.states[address], column, asked)
 
     def _judge_in(self, state: State, column: str, asked: Sequence[Pending]) -> None:
-        try:
-            counts = self._counts(state, column, asked)
-        except Exception:  # noqa: BLE001 - without a count we do not know, and what we do not know is held
-            counts = None
+        found = self._count(Others(state.address.table, column, tuple(sorted({p.value for p in asked}))), state.address)
+        counts = None if found is None else {value: sum(rows.values()) for value, rows in found.items()}
         for request, kind, value in asked:
             bearing = [p for p in state.links[request] if kinds.normal(kind, state.rows[p].get(column)) == value]
             ours = sum(self._hold(state, request, position) is None for position in bearing)
@@ -226,12 +239,15 @@ class _Collection:
             elif counts.get(value, 0) > ours:
                 trace.hold = HOLDS["shared"]
 
-    def _counts(self, state: State, column: str, asked: Sequence[Pending]) -> dict[str, int] | None:
-        source = self._source(state.address.source)
-        if not source.can.others or state.failed:
+    def _count(self, ask: Others, address: Address) -> dict[str, dict[object, int]] | None:
+        """Return how many rows refer to each value, or None where nobody can say."""
+        source = self.sources[address.source]
+        if isinstance(source, DsarError) or not source.can.others or self.states[address].failed:
             return None
-        found = counted(source, Others(state.address.table, column, tuple(sorted({p.value for p in asked}))))
-        return {value: sum(rows.values()) for value, rows in found.items()}
+        try:
+            return counted(source, ask)
+        except Exception:  # noqa: BLE001 - without a count we do not know, and what we do not know is held
+            return None
 
     def _judge_sightings(self) -> None:
         """Find out, once all is read, who else used the addresses that lines were found on."""
@@ -249,10 +265,8 @@ class _Collection:
 
     def _judge_sightings_in(self, state: State, reveal: Reveal, rule: Attribution, traces: Sequence[tuple[str, str, Trace]]) -> None:
         zone = self.datamap.zone(state.address.source)
-        try:
-            counts = self._moments(state, reveal, sorted({value for _, value, _ in traces}))
-        except Exception:  # noqa: BLE001 - without a count we do not know, and what we do not know is held
-            counts = None
+        addresses = tuple(sorted({value for _, value, _ in traces}))
+        counts = self._count(Others(state.address.table, reveal.column, addresses, "ip", reveal.at), state.address)
         bearers: dict[tuple[str, str], list[tuple[object, int]]] = defaultdict(list)
         for request, links in state.links.items():
             for position in links:
@@ -264,17 +278,12 @@ class _Collection:
             for sighting in trace.seen.values():
                 judge(sighting, rule, everybody, moments(bearers[request, value], zone))
 
-    def _moments(self, state: State, reveal: Reveal, addresses: Sequence[str]) -> dict[str, dict[object, int]] | None:
-        source = self._source(state.address.source)
-        if not source.can.others or state.failed:
-            return None
-        return counted(source, Others(state.address.table, reveal.column, tuple(addresses), "ip", reveal.at))
-
     # -- the result ------------------------------------------------------------------------------
 
     def dossiers(self) -> dict[str, Dossier]:
         """Return what was found, held and not answered, per request."""
         self._judge_sightings()
+        self.cells = bystanders.cells(self.states, self.known, self.datamap, self._hold, self._count, self.rulings)
         shared = {address: self._two_requests(state) for address, state in self.states.items()}
         now = self.clock()
         return {
@@ -302,6 +311,8 @@ class _Collection:
         decided = outcomes(self.datamap, facts, {a: t["dsar_standing"].to_pylist() for a, t in tables.items()})
         clients = {a: self._clients(self.states[a], request) for a in self.states if self.datamap.is_processor(a)}
         decided |= {a: replace(decided[a], state="a client's", clients=found) for a, found in clients.items() if decided[a].complete}
+        waiting = {a: sum(not cell.choice for cell in cells_of(values.to_frame(tables[a]))) for a in self.cells.get(request, ())}
+        decided |= {a: replace(decided[a], cells=cells) for a, cells in waiting.items()}
         return {a: Found(decided[a], tables[a]) for a in self.states}
 
     def _clients(self, state: State, request: str) -> tuple[str, ...]:
@@ -323,6 +334,7 @@ class _Collection:
             "dsar_hold": [h.code if h else None for h in holds],
             "dsar_kind": [link.kind for link in first],
             "dsar_via": [self._via(state, request, p, link) for p, link in zip(positions, first, strict=True)],
+            "dsar_cells": [self.cells.get(request, {}).get(state.address, {}).get(p) for p in positions],
         }
         found = state.whole().take(pa.array(positions, pa.int64()))
         for name in PROVENANCE:
@@ -336,7 +348,7 @@ class _Collection:
     def _row_hold(self, state: State, request: str, position: int, shared: set[int]) -> Hold | None:
         if state.undeclared:
             return HOLDS["undeclared"]
-        return HOLDS["two requests"] if position in shared else self._hold(state, request, position)
+        return self._ruled(state, request, position, HOLDS["two requests"]) if position in shared else self._hold(state, request, position)
 
 
 def _same_subject(one: Request, other: Request) -> bool:

@@ -30,9 +30,10 @@ from dsar.request.register import Request
 if TYPE_CHECKING:
     from IPython.display import Image
 
-PROVENANCE = ("dsar_key", "dsar_matched_on", "dsar_standing", "dsar_hold", "dsar_kind", "dsar_via")
+PROVENANCE = ("dsar_key", "dsar_matched_on", "dsar_standing", "dsar_hold", "dsar_kind", "dsar_via", "dsar_cells")
 _MANIFEST = "manifest.json"
-_HELD_REMEDY = "look at dossier.held; a row is found once its key, proved to be theirs, stands among the identifiers in requests.csv"
+_HELD_REMEDY = "rule on them: `dsar review`, or the notebook review"
+_CELLS_REMEDY = "mask, keep or leave out what they say: `dsar review`, or the notebook review"
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,8 @@ class Dossier:
                         _HELD_REMEDY,
                     )
                 )
+            if outcome.cells:
+                points.append(OpenPoint(str(address), f"{outcome.cells} cells speak of somebody else", _CELLS_REMEDY))
         return tuple(points)
 
     def records(self) -> dict[str, dict[str, Any]]:

@@ -19,7 +19,7 @@ class Hold:
     @property
     def standing(self) -> str:
         """What becomes of a row: it waits, or it is settled that it does not go out."""
-        return self.code if self.code in {"company", "withheld"} else "held"
+        return {"company": "company", "withheld": "withheld", "not theirs": "withheld", "cannot tell": "withheld"}.get(self.code, "held")
 
 
 _BEING_CHECKED = "We are still checking whether this is yours to receive."
@@ -52,7 +52,14 @@ HOLDS = {
         Hold("organisation", "a company account nobody else belongs to: a sole trader's company data are their own", _BEING_CHECKED),
         Hold("through company", "reached through a record of a company account; whether it is about them has to be decided", _BEING_CHECKED),
         Hold("company", "the company's own affairs: they belong to its account, but it is not about them", "Not about you."),
-        Hold("withheld", "a person decided to leave it out", "We may not give you this: it is also about somebody else."),
+        Hold("third party", "the text names somebody else, or gives their address or number", _BEING_CHECKED),
+        Hold(
+            "withheld",
+            "a person ruled that it is left out: it is also about somebody else",
+            "We may not give you this: it is also about somebody else.",
+        ),
+        Hold("not theirs", "a person ruled that it is not theirs", "Not about you."),
+        Hold("cannot tell", "a person ruled that nobody can tell whose it is", "We cannot tell whether this was you."),
         Hold("undeclared", "the table holds columns the data map does not know; classify them", "We are still classifying part of this record."),
     )
 }

@@ -23,6 +23,7 @@ class Outcome:
     held: int = 0
     company: int = 0  # rows of a company account they belong to that are not about them
     withheld: int = 0  # rows a person decided to leave out
+    cells: int = 0  # cells of rows found that speak of somebody else and wait for a ruling
     why: str = ""
     searched_by: tuple[str, ...] = ()  # kinds of identifiers
     undeclared: tuple[str, ...] = ()  # columns the map does not know

@@ -174,8 +174,8 @@ def test_what_logs_cannot_answer_is_not_offered(tmp_path):
 def by_user(folder):
     made = source(folder)
     tables = made.settings.declared.tables
-    tables["visits"] = tables["visits"].model_copy(update={"match": {"ip": "client", "name": "user"}})
-    return made.read(Match("visits", (Want("b", "web.name", "ann"),)))
+    tables["visits"] = tables["visits"].model_copy(update={"match": {"ip": "client", "login": "user"}})
+    return made.read(Match("visits", (Want("b", "web.login", "ann"),)))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["192.0.2.7", "192.0.2.8", "198.51.100.77"]), st.integers(0, 99)), max_size=40))

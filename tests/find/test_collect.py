@@ -87,6 +87,7 @@ def test_identifiers_lead_through_every_table_and_what_another_shares_is_held():
         "id": 10, "customer_id": 1, "guest_email": None, "address_id": 70,
         "dsar_key": "[10]", "dsar_matched_on": "customer_id", "dsar_standing": "found", "dsar_hold": None, "dsar_kind": "shop.customer",
         "dsar_via": "shop.customers [1]",
+        "dsar_cells": None,
     }  # fmt: skip
     assert values.rows(dossier["shop.addresses"]) == [{"id": 70, "street": "Ann's"}]
     assert list(dossier) == ["shop.customers", "shop.orders", "shop.lines", "shop.addresses", "news.readers"]

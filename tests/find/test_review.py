@@ -1,0 +1,171 @@
+"""What waits for a person: one list over all requests, rulings that last while the row does, and what they let through."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from dsar.errors import BadRuling
+from dsar.find.collect import collect
+from dsar.find.mentions import cells_of
+from dsar.find.review import Rulings, grouped, items, overview, ruling
+from tests.worlds import NOW, datamap, found, held, request, rows, sources
+
+SHOP = datamap("""
+[sources.shop.tables.customers]
+match = { customer = "id", email = "email", phone = "phone" }
+reveals = { customer = "id", address = "home" }
+columns = { id = {}, email = {}, phone = {}, name = { category = "user.name" }, home = {} }
+[sources.shop.tables.addresses]
+match = { address = "id" }
+columns = ["id", "street"]
+[sources.shop.tables.notes]
+match = { customer = "customer_id" }
+columns = { id = {}, customer_id = {}, text = { free_text = true } }
+[sources.news.tables.readers]
+match = { email = "email" }
+columns = ["id", "email"]
+""")
+DATA = {
+    "shop.customers": [
+        {"id": 1, "email": "ann@x.org", "phone": "02079460001", "name": "Ann Lee", "home": 70},
+        {"id": 2, "email": "bob@x.org", "phone": "02079460002", "name": "Bob Roe", "home": 70},
+    ],
+    "shop.addresses": [{"id": 70, "street": "3 Mill Lane"}],
+    "shop.notes": [
+        {"id": 100, "customer_id": 1, "text": "Call Ann Lee at +44 20 7946 0001 or ann@x.org."},
+        {"id": 101, "customer_id": 1, "text": "Came with Bob Roe, bob@x.org; Mill Lane again."},
+    ],
+    "news.readers": [{"id": 5, "email": "ann+news@x.org"}],
+}
+ANN, BOB = request("A", "email=ann@x.org"), request("B", "email=bob@x.org")
+
+
+def gather(*requests, data=DATA, rulings=None, map_=SHOP):
+    return collect(requests, map_, sources(map_, data), lambda: NOW, rulings=rulings or {})
+
+
+def ruled(dossier, wanted, choice, *, by="I. Farr", reason="she lives there, says the contract", before=None):
+    rulings = before or Rulings(None)
+    for item in items(dossier):
+        if wanted(item):
+            rulings.add(ruling(item, choice, by=by, on=NOW, reason=reason))
+    return {dossier.request.id: rulings}
+
+
+def test_what_is_alike_is_one_line_over_all_requests():
+    dossiers = gather(ANN, BOB)
+    waiting = [item for d in dossiers.values() for item in items(d)]
+    shown = overview(grouped(waiting), {a: t.label for a, t in SHOP.tables()})
+    assert [tuple(line) for line in shown[["What", "Column", "Requests", "Rows", "Key of one"]].itertuples(index=False)] == [
+        ("addresses", "", "A, B", 2, "[70]"),
+        *sorted([("notes", "text", "A", 1, "[101]"), ("readers", "", "A", 1, "[5]")], key=lambda line: shown["What"].tolist().index(line[0])),
+    ]
+    assert set(shown["Choices"]) == {"theirs / not theirs / withheld / cannot tell", "mask / keep / leave out"}
+    assert all(not any(value in cell for value in ("ann", "bob", "Mill")) for cell in shown.astype(str).to_numpy().ravel())
+
+
+def test_a_row_ruled_theirs_is_found_and_leads_on():
+    data = {
+        **DATA,
+        "shop.customers": [{**DATA["shop.customers"][0], "email": "ann+shop@x.org", "home": 71}],
+        "shop.addresses": [{"id": 71, "street": "x"}],
+    }
+    before = gather(ANN, data=data)["A"]
+    assert rows(before)["shop.customers"] == held("similar address", 1)
+    assert "shop.addresses" not in rows(before)
+    after = gather(ANN, data=data, rulings=ruled(before, lambda i: i.address.table == "customers", "theirs"))["A"]
+    assert rows(after)["shop.customers"] == found(1)
+    assert rows(after)["shop.addresses"] == found(71)
+
+
+@pytest.mark.parametrize(("choice", "code"), [("not theirs", "not theirs"), ("withheld", "withheld"), ("cannot tell", "cannot tell")])
+def test_a_row_that_is_left_out_waits_no_more_and_says_so(choice, code):
+    before = gather(ANN)["A"]
+    after = gather(ANN, rulings=ruled(before, lambda i: i.address.table == "addresses", choice))["A"]
+    assert rows(after)["shop.addresses"] == [(70, "withheld", code)]
+    assert not any("addresses" in point.table for point in after.open_points)
+    assert after["shop.addresses"].empty
+
+
+def test_a_ruling_lasts_while_the_row_does():
+    rulings = ruled(gather(ANN)["A"], lambda i: i.address.table == "addresses", "theirs")
+    assert rows(gather(ANN, rulings=rulings)["A"])["shop.addresses"] == found(70)
+    changed = {**DATA, "shop.addresses": [{"id": 70, "street": "4 Mill Lane"}]}
+    assert rows(gather(ANN, data=changed, rulings=rulings)["A"])["shop.addresses"] == held("shared", 70)
+    assert rows(gather(BOB, rulings=rulings)["B"])["shop.addresses"] == held("shared", 70)  # what was ruled for Ann is not Bob's
+
+
+def test_two_requests_that_reach_one_row_can_be_told_apart_by_a_ruling():
+    both = (request("A", "phone=02079460001"), request("C", "email=ann@x.org"))
+    before = gather(*both)
+    assert rows(before["A"])["shop.customers"] == held("two requests", 1)
+    after = gather(*both, rulings=ruled(before["A"], lambda i: i.code == "two requests", "theirs"))
+    assert (1, "found", None) in rows(after["A"])["shop.customers"]
+    assert rows(after["C"])["shop.customers"] == held("two requests", 1)
+
+
+def test_with_two_readers_a_ruling_counts_once_another_person_agrees():
+    strict = SHOP.model_copy(update={"controller": SHOP.controller.model_copy(update={"two_readers": True})})
+    before = gather(ANN, map_=strict)["A"]
+    rulings = ruled(before, lambda i: i.address.table == "addresses", "theirs")
+    assert rows(gather(ANN, rulings=rulings, map_=strict)["A"])["shop.addresses"] == held("shared", 70)
+    again = ruled(before, lambda i: i.address.table == "addresses", "theirs", before=rulings["A"])  # the same person twice is one person
+    assert rows(gather(ANN, rulings=again, map_=strict)["A"])["shop.addresses"] == held("shared", 70)
+    other = ruled(before, lambda i: i.address.table == "addresses", "theirs", by="R. Lowe", before=rulings["A"])
+    assert rows(gather(ANN, rulings=other, map_=strict)["A"])["shop.addresses"] == found(70)
+
+
+def test_cells_that_speak_of_somebody_else_are_told_and_their_own_are_not():
+    dossier = gather(ANN)["A"]
+    cells = cells_of(dossier.tables[next(a for a in dossier.tables if a.table == "notes")].frame)
+    assert [(c.key, c.column, [(m.kind, m.value) for m in c.mentions]) for c in cells] == [
+        ("[101]", "text", [("email", "bob@x.org"), ("name", "Bob Roe")])
+    ]
+    assert any("1 cells speak of somebody else" in point.what for point in dossier.open_points)
+
+
+def test_words_that_look_like_a_name_and_stand_in_no_record_are_no_mention():
+    notes = [{"id": 100, "customer_id": 1, "text": "Mill Lane, Cat Moe, order 1123-77, ask 20261123"}]
+    dossier = gather(ANN, data={**DATA, "shop.notes": notes})["A"]
+    assert cells_of(dossier.tables[next(a for a in dossier.tables if a.table == "notes")].frame) == []
+
+
+@pytest.mark.parametrize("choice", ["mask", "keep", "leave out"])
+def test_a_cell_ruled_on_waits_no_more_until_its_text_changes(choice):
+    rulings = ruled(gather(ANN)["A"], lambda i: i.column, choice)
+    after = gather(ANN, rulings=rulings)["A"]
+    assert not any("speak of" in point.what for point in after.open_points)
+    assert [c.choice for c in cells_of(after.tables[next(a for a in after.tables if a.table == "notes")].frame)] == [choice]
+    changed = {**DATA, "shop.notes": [{"id": 101, "customer_id": 1, "text": "Came with Bob Roe."}]}
+    assert any("speak of" in point.what for point in gather(ANN, data=changed, rulings=rulings)["A"].open_points)
+
+
+@pytest.mark.parametrize(
+    ("choice", "by", "reason", "fault"),
+    [
+        ("mask", "I. Farr", "", "'mask' is not a choice here"),
+        ("theirs", " ", "it is in the contract", "a ruling needs the name of who makes it"),
+        ("theirs", "I. Farr", "yes", "'theirs' needs the reason, in a few words"),
+    ],
+)
+def test_a_ruling_that_lacks_something_is_refused(choice, by, reason, fault):
+    item = next(i for i in items(gather(ANN)["A"]) if not i.column)
+    with pytest.raises(BadRuling, match=fault):
+        ruling(item, choice, by=by, on=NOW, reason=reason)
+
+
+def test_rulings_are_kept_whole(tmp_path):
+    rulings = Rulings.read(tmp_path / "review.json")
+    item = items(gather(ANN)["A"])[0]
+    rulings.add(ruling(item, "withheld", by="I. Farr", on=NOW, reason=""))
+    rulings.save()
+    again = Rulings.read(tmp_path / "review.json")
+    assert again.found == rulings.found
+    assert again.latest == NOW
+    assert not any(value in (tmp_path / "review.json").read_text(encoding="utf-8") for value in ("ann@", "Mill"))
+    later = replace(next(iter(rulings.found.values())), on=NOW + timedelta(days=1), choice="not theirs")
+    again.add(later)
+    assert len(again.found) == 1
+    assert json.loads((tmp_path / "review.json").read_text(encoding="utf-8"))[0]["choice"] == "withheld"
