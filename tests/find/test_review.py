@@ -63,7 +63,7 @@ def test_what_is_alike_is_one_line_over_all_requests():
         *sorted([("notes", "text", "A", 1, "[101]"), ("readers", "", "A", 1, "[5]")], key=lambda line: shown["What"].tolist().index(line[0])),
     ]
     assert set(shown["Choices"]) == {"theirs / not theirs / withheld / cannot tell", "mask / keep / leave out"}
-    assert all(not any(value in cell for value in ("ann", "bob", "Mill")) for cell in shown.astype(str).to_numpy().ravel())
+    assert all(not any(value in cell for value in ("ann@", "bob@", "Mill")) for cell in shown.astype(str).to_numpy().ravel())
 
 
 def test_a_row_ruled_theirs_is_found_and_leads_on():
