@@ -23,6 +23,7 @@ NOT_RECORDED = "not recorded"
 LONGEST = 32_767  # UTF-16 units in a cell, as Excel counts
 DIGITS = 15  # significant digits that a spreadsheet keeps
 FIRST_DAY = date(1900, 3, 1)  # earlier days shift: spreadsheets disagree on 29 February 1900
+DAY, SECONDS, THOUSANDTHS = "yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd hh:mm:ss.000"
 
 _CONTROLS = (
     {n: 0x2400 + n for n in range(32) if n != ord("\n")}
@@ -54,11 +55,18 @@ class Shown(NamedTuple):
 
 
 class Column(NamedTuple):
-    """How the values of one column are shown, and what its header adds about time zones."""
+    """How the values of one column are shown, and what its header adds about time zones.
+
+    `plain` says that a value is shown by its type alone; a time then in `zone` (or as it is) and in
+    `format`, where every one of the column fits that.
+    """
 
     show: Callable[[object], Shown]
     suffix: str = ""
     number: bool = False
+    plain: bool = False
+    format: str | None = None
+    zone: str | None = None
 
 
 def visible(text: str) -> str:
@@ -66,6 +74,11 @@ def visible(text: str) -> str:
     if not _CONTROL.search(text):
         return text
     return text.replace("\r\n", "\n").translate(_CONTROLS)
+
+
+def decimals(scale: int) -> str:
+    """Return the number format with so many digits after the point."""
+    return "0." + "0" * scale if scale else "0"
 
 
 def stored(text: str) -> str:
@@ -98,9 +111,9 @@ def show(value: object, attach: Attach) -> Shown:
         case float() | Decimal():
             return _show_number(value)
         case datetime():
-            return show_moment(value, "yyyy-mm-dd hh:mm:ss" if not value.microsecond else None)
+            return show_moment(value, SECONDS if not value.microsecond else None)
         case date():
-            return Shown(value, "date", "yyyy-mm-dd") if value >= FIRST_DAY else Shown(value.isoformat())
+            return Shown(value, "date", DAY) if value >= FIRST_DAY else Shown(value.isoformat())
         case bytes():
             return Shown(f"see the file {attach(value)}", "note") if value else Shown("")
     return show_text(as_text(value) or "", attach)
@@ -122,7 +135,7 @@ def column(values: pa.ChunkedArray, *, zone: ZoneInfo, attach: Attach, codes: Ma
     number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
     if codes:
         return Column(lambda v: _show_code(v, codes, attach))
-    return Column(lambda v: show(v, attach), number=number)
+    return Column(lambda v: show(v, attach), number=number, plain=True)
 
 
 def samples(values: pa.ChunkedArray) -> list[object]:
@@ -160,7 +173,7 @@ def _show_number(value: float | Decimal) -> Shown:
     scale = len(text.partition(".")[2])
     if len(text.lstrip("-").replace(".", "").lstrip("0")) > DIGITS or scale > DIGITS:
         return Shown(text, "number", "@")
-    return Shown(value, "number", "0." + "0" * scale if scale else "0")
+    return Shown(value, "number", decimals(scale))
 
 
 def _show_code(value: object, codes: Mapping[str, str], attach: Attach) -> Shown:
@@ -173,15 +186,15 @@ def _show_code(value: object, codes: Mapping[str, str], attach: Attach) -> Shown
 def _moments(values: pa.ChunkedArray, zone: ZoneInfo) -> Column:
     second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[values.type.unit]
     ticks = values.cast(pa.int64())
-    number_format: str | None = "yyyy-mm-dd hh:mm:ss"
+    number_format: str | None = SECONDS
     if not _multiples(ticks, second):
         # A spreadsheet shows no more than thousandths; the whole column then is text, so that it sorts.
-        number_format = "yyyy-mm-dd hh:mm:ss.000" if _multiples(ticks, second // 1000) else None
+        number_format = THOUSANDTHS if _multiples(ticks, second // 1000) else None
     if values.type.tz:
-        return Column(lambda v: _show_zoned(v, zone, number_format), f" ({zone.key})")
+        return Column(lambda v: _show_zoned(v, zone, number_format), f" ({zone.key})", plain=True, format=number_format, zone=zone.key)
     if _multiples(ticks, 86_400 * second):
-        return Column(lambda v: _show_naive(v, "yyyy-mm-dd"))
-    return Column(lambda v: _show_naive(v, number_format), " (time zone not recorded)")
+        return Column(lambda v: _show_naive(v, DAY), plain=True, format=DAY)
+    return Column(lambda v: _show_naive(v, number_format), " (time zone not recorded)", plain=True, format=number_format)
 
 
 def _multiples(ticks: pa.ChunkedArray, unit: int) -> bool:
@@ -204,6 +217,6 @@ def _show_naive(value: object, number_format: str | None) -> Shown:
     if value is None:
         return Shown(NOT_RECORDED, "absent")
     assert isinstance(value, datetime)
-    if number_format == "yyyy-mm-dd" and value.date() < FIRST_DAY:
+    if number_format == DAY and value.date() < FIRST_DAY:
         return Shown(value.date().isoformat())
     return show_moment(value, number_format)

@@ -12,9 +12,10 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from dsar import values
 from dsar.answer import cells
+from dsar.answer.bulk import Bulk, Column
 from dsar.answer.cells import Attach, Shown
 from dsar.answer.layout import Facts, Grid, Heading, Page, Paragraph, Progress, Table, Value, Worklist
-from dsar.answer.look import Cell, Formula, Sheet, fit, width_wanted
+from dsar.answer.look import Formula, Sheet, fit, width_wanted
 
 _TO_WRITE = 16.0  # the least width of a cell somebody fills in
 _FILL_IN = "To fill in: the shaded, framed cells under {}. Leave the other columns as they are; rows may be sorted and filtered."
@@ -22,8 +23,8 @@ _LONG = "Some texts are longer than a row can show: click into the cell to read 
 WORKLIST_HEAD = 4  # the row of a worklist's header
 
 
-def table(book: Workbook, name: str, content: Table, rows: range, intro: Sequence[str], *, zone: ZoneInfo, attach: Attach) -> None:
-    """Draw these rows of a table: title, introduction, header, records."""
+def table(book: Workbook, name: str, content: Table, rows: range, intro: Sequence[str], *, zone: ZoneInfo, attach: Attach) -> Bulk:
+    """Draw a table's title, introduction and header; return these rows of it, still to be written."""
     data = values.to_arrow(content.frame)
     columns = {
         c: cells.column(data[c], zone=zone, attach=attach, codes=content.codes.get(c), masked=content.masked.get(c)) for c in data.column_names
@@ -42,16 +43,14 @@ def table(book: Workbook, name: str, content: Table, rows: range, intro: Sequenc
     sheet.append([])
     heads = [(Shown(label), "head number" if c.number else "head") for label, c in zip(labels, columns.values(), strict=True)]
     sheet.append([*([(Shown("No."), "head number")] if numbered else []), *heads])
-    number = rows.start
-    for batch in data.slice(rows.start, len(rows)).to_batches(max_chunksize=5_000):
-        for record in zip(*(batch.column(c).to_pylist() for c in columns), strict=True):
-            number += 1
-            shown = [_styled(column, column.show(value)) for column, value in zip(columns.values(), record, strict=True)]
-            sheet.append([*([(Shown(number, "number", "0"), "number")] if numbered else []), *shown])
+    lanes = [Column(data[c], columns[c], width) for c, width in zip(columns, widths, strict=True)]
+    bulk = Bulk(lanes, rows, head + 1, content.numbered, sheet.xf)
+    bulk.styles()
     if not rows:
         sheet.line("There are no rows.", "prose")
     else:
-        sheet.ws.auto_filter.ref = f"A{head}:{letter(len(numbered) + len(columns))}{sheet.row}"
+        sheet.ws.auto_filter.ref = f"A{head}:{letter(len(numbered) + len(columns))}{head + len(rows)}"
+    return bulk
 
 
 def page(book: Workbook, name: str, content: Page, formulas: Mapping[Progress, Sequence[str]], *, attach: Attach) -> None:
@@ -128,10 +127,6 @@ def _choice(sheet: Sheet, column: str, allowed: Sequence[str]) -> None:
 
 def _show(value: Value, attach: Attach) -> Shown:
     return Shown("–") if value is None else cells.show(value, attach)
-
-
-def _styled(column: cells.Column, shown: Shown) -> Cell:
-    return shown, "absent number" if column.number and shown.style == "absent" else shown.style
 
 
 def _unattached(_: str | bytes) -> str:

@@ -3,12 +3,15 @@
 import math
 import textwrap
 from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
 from openpyxl.utils import get_column_letter as letter
+from openpyxl.utils.datetime import to_excel
 
 from dsar.answer import cells
 from dsar.answer.cells import Shown
@@ -20,6 +23,7 @@ _LINE = 13.0  # points
 _ROW = 16.0
 _FIXED = {"title": 30.0, "heading": 32.0}
 _HIGHEST = 409.0  # points a row can have
+RAGGED = 1.12  # wrapped lines are not filled to the edge
 
 
 class Formula(NamedTuple):
@@ -124,6 +128,13 @@ class Sheet:
         if last > first:
             self.ws.merged_cells.append(f"{letter(first)}{self.row}:{letter(last)}{self.row}")
 
+    def xf(self, style: str, number_format: str, quoted: bool) -> int:
+        """Return the number under which the workbook keeps a style."""
+        model: Any = WriteOnlyCell(self.ws)
+        model._style = self._style(style, number_format, quoted)  # noqa: SLF001
+        number: int = model.style_id
+        return number
+
     def _cell(self, shown: Shown | Formula, style: str) -> Any:
         cell: Any = WriteOnlyCell(self.ws)
         if isinstance(shown, Formula):
@@ -133,12 +144,11 @@ class Sheet:
         elif shown.value:
             cell.value = cells.stored(shown.value)
             cell.data_type = "s"  # openpyxl takes a leading = for a formula, and #N/A for an error
-        cell._style = self._style(style, shown)  # noqa: SLF001 - the public way looks the style up anew for every cell, at half the speed
+        number_format = shown.format if isinstance(shown, Shown) else "General"
+        cell._style = self._style(style, number_format, isinstance(shown, Shown) and quoted(shown))  # noqa: SLF001 - the public way is half as fast
         return cell
 
-    def _style(self, style: str, shown: Shown | Formula) -> Any:
-        number_format = shown.format if isinstance(shown, Shown) else "General"
-        quoted = isinstance(shown, Shown) and isinstance(shown.value, str) and shown.value.startswith(("=", "+", "-", "@"))
+    def _style(self, style: str, number_format: str, quoted: bool) -> Any:
         key = (style, number_format, quoted)
         if key not in self.styles:
             model: Any = WriteOnlyCell(self.ws)
@@ -146,6 +156,18 @@ class Sheet:
             model.quotePrefix = quoted  # a text stays one when somebody edits the cell
             self.styles[key] = model._style  # noqa: SLF001
         return self.styles[key]
+
+
+def quoted(shown: Shown) -> bool:
+    """Whether a text begins as a formula does."""
+    return isinstance(shown.value, str) and shown.value.startswith(("=", "+", "-", "@"))
+
+
+def serial(value: float | Decimal | date) -> str:
+    """Return a number as a sheet spells it; a date or time is a number of days."""
+    if isinstance(value, date):
+        value = to_excel(value)  # type: ignore[no-untyped-call]
+    return format(value, "f") if isinstance(value, Decimal) else repr(value)
 
 
 def width_wanted(label: str, shown: Sequence[Shown]) -> tuple[float, float]:
@@ -173,13 +195,28 @@ def _pages(widths: Sequence[float]) -> int:
     return max(1, math.ceil(sum(widths) / (PAPER * _READABLE)))
 
 
-def _height(text: str, room: float) -> float:
-    if len(text) * 2 < room and "\n" not in text:
-        return _ROW
-    return min(_HIGHEST, sum(_lines(line, room - 1.5) for line in text.split("\n")) * _LINE + 3)
+def room(width: float) -> float:
+    """Return how much text a line of a column holds."""
+    return max(1.0, width - 1.5)
 
 
-def _lines(text: str, room: float) -> int:
+def lines(text: str, width: float) -> int:
+    """Return how many lines a text takes in a column."""
+    if len(text) * 2 < width and "\n" not in text:
+        return 1
+    return sum(_wrapped(line, room(width)) for line in text.split("\n"))
+
+
+def height(lines: int) -> float:
+    """Return the height of a row of so many lines, in points."""
+    return min(_HIGHEST, lines * _LINE + 3)
+
+
+def _height(text: str, width: float) -> float:
+    return height(lines(text, width))
+
+
+def _wrapped(text: str, room: float) -> int:
     needed = cells.width(text)
     if needed <= room:
         return 1

@@ -6,21 +6,21 @@ only then gets its name. The same content is the same bytes.
 
 import io
 import re
-import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 from zoneinfo import ZoneInfo
 
 from openpyxl import Workbook
 
 from dsar import files
 from dsar.answer import cells, draw, look
+from dsar.answer.bulk import Bulk
 from dsar.answer.check import check_workbook
 from dsar.answer.layout import Block, Content, Facts, Grid, Heading, Page, Paragraph, Progress, Table, Worklist, sheet_names
 
@@ -62,10 +62,10 @@ def write(path: Path, sheets: Sequence[Content], *, controller: str, zone: ZoneI
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as temporary:
         folder = Path(temporary)
         attachments = _Attachments(folder, attachments_prefix)
-        book, formulas = _draw(sheets, zone, attachments)
+        book, formulas, bulks = _draw(sheets, zone, attachments)
         book.save(folder / "drawn")
         finished = folder / "finished.xlsx"
-        _repack(folder / "drawn", finished, controller)
+        _repack(folder / "drawn", finished, controller, bulks)
         check_workbook(finished, formulas, controller=controller)
         beside = [path.parent / name for name in attachments.names]
         for name, target in zip(attachments.names, beside, strict=True):
@@ -117,7 +117,7 @@ def _parts(content: Content) -> Iterator[_Part]:
         yield _Part(content, title, range(start, min(count, start + capacity)))
 
 
-def _draw(sheets: Sequence[Content], zone: ZoneInfo, attach: _Attachments) -> tuple[Workbook, frozenset[str]]:
+def _draw(sheets: Sequence[Content], zone: ZoneInfo, attach: _Attachments) -> tuple[Workbook, frozenset[str], dict[str, Bulk]]:
     parts = [part for content in sheets for part in _parts(content)]
     names = sheet_names([part.title for part in parts])
     worklists = {p.content.title: (name, p.content) for p, name in zip(parts, names, strict=True) if isinstance(p.content, Worklist)}
@@ -125,12 +125,14 @@ def _draw(sheets: Sequence[Content], zone: ZoneInfo, attach: _Attachments) -> tu
     formulas = {block: draw.progress(block, *worklists[block.worklist]) for block in blocks}
     book = Workbook(write_only=True)
     look.styles(book)
+    bulks: dict[str, Bulk] = {}
     try:
-        for part, name in zip(parts, names, strict=True):
+        for number, (part, name) in enumerate(zip(parts, names, strict=True), start=1):
             match part.content:
                 case Table() as content:
                     siblings = [n for p, n in zip(parts, names, strict=True) if p.content is content]
-                    draw.table(book, name, content, part.rows, _intro(content, part.rows, name, siblings), zone=zone, attach=attach)
+                    intro = _intro(content, part.rows, name, siblings)
+                    bulks[f"xl/worksheets/sheet{number}.xml"] = draw.table(book, name, content, part.rows, intro, zone=zone, attach=attach)
                 case Page() as content:
                     draw.page(book, name, content, formulas, attach=attach)
                 case Worklist() as content:
@@ -139,7 +141,7 @@ def _draw(sheets: Sequence[Content], zone: ZoneInfo, attach: _Attachments) -> tu
         with suppress(Exception):
             book.save(io.BytesIO())  # openpyxl then lets go of the rows it keeps in temporary files
         raise
-    return book, frozenset(f for found in formulas.values() for f in found)
+    return book, frozenset(f for found in formulas.values() for f in found), bulks
 
 
 def _intro(content: Table, rows: range, name: str, siblings: Sequence[str]) -> list[str]:
@@ -149,15 +151,16 @@ def _intro(content: Table, rows: range, name: str, siblings: Sequence[str]) -> l
     return [*content.intro, f"Rows {rows.start + 1} to {rows.stop} of {len(content.frame)}; the others are on: {others}."]
 
 
-def _repack(drawn: Path, finished: Path, controller: str) -> None:
+def _repack(drawn: Path, finished: Path, controller: str, bulks: Mapping[str, Bulk]) -> None:
     # openpyxl writes the clock and its own idea of a program into the file, and the clock into every zip entry.
-    ours = {"docProps/core.xml": _CORE.format(escape(cells.visible(controller))), "docProps/app.xml": _APP}
-    with ZipFile(drawn) as source, ZipFile(finished, "w") as target:
-        for old in source.infolist():
-            entry = files.zip_entry(old.filename)
-            if old.filename in ours:
-                target.writestr(entry, ours[old.filename])
-                continue
-            entry.file_size = old.file_size
-            with source.open(old) as data, target.open(entry, "w") as out:
-                shutil.copyfileobj(data, out)
+    ours = {"docProps/core.xml": _CORE.format(escape(cells.visible(controller))).encode(), "docProps/app.xml": _APP.encode()}
+    # An entry named by a text, as here, tells no time; the lightest compression is three times as fast and a fifth larger.
+    with ZipFile(drawn) as source, ZipFile(finished, "w", ZIP_DEFLATED, compresslevel=1) as target:
+        for name in source.namelist():
+            bulk = bulks.get(name)
+            with target.open(name, "w", force_zip64=bulk is not None and bulk.large) as out:
+                head, end, tail = (ours.get(name) or source.read(name)).partition(b"</sheetData>")
+                out.write(head)
+                for chunk in bulk.chunks() if bulk else ():
+                    out.write(chunk)
+                out.write(end + tail)

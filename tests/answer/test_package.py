@@ -8,26 +8,12 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
 
 from dsar import datamap, values
 from dsar.answer import package
-from tests.answer.frames import NASTY, frames
+from tests.answer.frames import NASTY
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-def parse(data):
-    """Rows of the CSV: None where nothing stands, a text where it is quoted; by the grammar of RFC 4180."""
-    text = data.decode("utf-8")
-    field = r'(?:"(?:[^"]|"")*")?'
-    rows = re.findall(rf"({field}(?:,{field})*)\r\n", text)
-    assert "".join(f"{r}\r\n" for r in rows) == text
-    return [[f[1:-1].replace('""', '"') if f else None for f in re.findall(rf"({field})(?:,|$)", f"{row}")][: row_width(row, field)] for row in rows]
-
-
-def row_width(row, field):
-    return len(re.sub(field, "", row)) + 1
 
 
 def a_package(path, *tables, attached=()):
@@ -53,18 +39,6 @@ def validate(folder):
     done = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False)
     report = json.loads(done.stdout)
     return [e["message"] for e in report["errors"] + [e for task in report["tasks"] for e in task["errors"]]]
-
-
-@settings(max_examples=40, deadline=None)
-@given(frames())
-def test_csv_and_json_hold_the_frame(frame):
-    header, *rows = parse(package.to_csv(frame))
-    assert header == list(frame.columns)
-    assert rows == [[values.as_text(v) for v in row.values()] for row in values.rows(frame)]
-    read = json.loads(package.to_json(frame), parse_float=str)
-    assert [[None if v is None else v if isinstance(v, bool) else str(v) for v in row.values()] for row in read] == [
-        [v if isinstance(v, bool) else values.as_text(v) for v in row.values()] for row in values.rows(frame)
-    ]
 
 
 def test_csv_and_json_to_the_byte():
