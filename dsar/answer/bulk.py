@@ -25,7 +25,7 @@ _EPOCH = 25_569  # 1970-01-01, as spreadsheets count days
 _FIRST = 61  # 1900-03-01
 _DAY = 86_400
 _ZONES_KNOWN = 2037  # from here on Arrow and Python may read a zone's rules differently
-_ODD = r"[\x00-\x09\x0b-\x1f\x7f-\x{9f}\x{fffe}\x{ffff}]|_x[0-9A-Fa-f]{4}_|^\s|\s$|\n|^$"
+_ODD = rf"[{cells.RTL}\x00-\x09\x0b-\x1f\x7f-\x{{9f}}\x{{fffe}}\x{{ffff}}]|_x[0-9A-Fa-f]{{4}}_|^\s|\s$|\n|^$"
 _SURE = cells.LONGEST // 4  # bytes of a text that certainly fits a cell
 _WIDTHS = np.array(
     [0.0 if n < 32 or 0x80 <= n < 0xC0 else cells.width(chr(n)) if n < 0x80 else 1.3 if n < 0xE0 else 2.0 for n in range(256)], np.float32
@@ -85,9 +85,9 @@ class Bulk:
 
     def styles(self) -> None:
         """Make sure that every style a row may take is in the workbook, before its styles are written."""
-        for name in ("text", "number"):
+        for name, pattern in (("text", "General"), ("text rtl", "General"), ("number", "@")):
             for quoted in (False, True):
-                self.xf(name, "@" if name == "number" else "General", quoted)
+                self.xf(name, pattern, quoted)
         for scale in range(cells.DIGITS + 1):
             self.xf("number", cells.decimals(scale), False)
         for pattern in (cells.DAY, cells.SECONDS, cells.THOUSANDTHS):

@@ -23,6 +23,7 @@ _LINE = 13.0  # points
 _ROW = 16.0
 _FIXED = {"title": 30.0, "heading": 32.0}
 _HIGHEST = 409.0  # points a row can have
+FOOTER = "Page &P of &N"
 RAGGED = 1.12  # wrapped lines are not filled to the edge
 
 
@@ -45,6 +46,7 @@ def styles(book: Workbook) -> None:
     grey = Font("Arial", 10, i=True, color="5F6A72")
     row, box = Border(bottom=line), Border(frame, frame, frame, frame)
     top = Alignment(vertical="top", wrap_text=True)
+    leftward = Alignment(horizontal="right", vertical="top", wrap_text=True, readingOrder=2)
     left = Alignment(horizontal="left", vertical="top")
     right = Alignment(horizontal="right", vertical="top", indent=1)
     shade, fill_in = PatternFill("solid", "DFE8EE"), PatternFill("solid", "FFF6DD")
@@ -57,6 +59,7 @@ def styles(book: Workbook) -> None:
         ("head number", bold, Alignment(horizontal="right", vertical="top", wrap_text=True, indent=1), head, shade),
         ("label", bold, top, row, None),
         ("text", plain, top, row, None),
+        ("text rtl", plain, leftward, row, None),
         ("number", plain, right, row, None),
         ("date", plain, left, row, None),
         ("absent", grey, top, row, None),
@@ -73,7 +76,9 @@ Cell = tuple[Shown | Formula, str]  # what it shows, and its style
 class Sheet:
     """One sheet while it is written, row by row."""
 
-    def __init__(self, book: Workbook, name: str, widths: Sequence[float], *, freeze: str | None = None, head: int | None = None) -> None:
+    def __init__(
+        self, book: Workbook, name: str, widths: Sequence[float], *, freeze: str | None = None, head: int | None = None, footer: str = FOOTER
+    ) -> None:
         ws: Any = book.create_sheet(name)  # the stubs leave out most of a write-only sheet
         self.ws, self.row = ws, 0
         self.styles: dict[tuple[str, str, bool], Any] = {}
@@ -85,7 +90,7 @@ class Sheet:
         ws.page_setup.fitToWidth, ws.page_setup.fitToHeight = self.pages, 0
         ws.page_margins.left = ws.page_margins.right = 0.4
         ws.page_margins.top, ws.page_margins.bottom, ws.page_margins.header, ws.page_margins.footer = 0.5, 0.7, 0.3, 0.3
-        ws.oddFooter.left.text, ws.oddFooter.right.text = "&A", "Page &P of &N"
+        ws.oddFooter.left.text, ws.oddFooter.right.text = "&A", footer
         ws.oddFooter.left.size = ws.oddFooter.right.size = 8
         if freeze:
             ws.freeze_panes = freeze

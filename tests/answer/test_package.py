@@ -17,12 +17,19 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def a_package(path, *tables, attached=()):
-    details = {"readme": "Hello\nthere", "title": "Your data", "request_id": "R-001", "controller": "Northwind", "created": NOW}
+    details = {
+        "page": b"<!doctype html>",
+        "readme": "Hello\nthere",
+        "title": "Your data",
+        "request_id": "R-001",
+        "controller": "Northwind",
+        "created": NOW,
+    }
     return zipfile.ZipFile(package.write(path, tables, attached, **details))
 
 
 def a_table(name, frame, key=(), **columns):
-    return package.DataTable(name, "Orders", frame, columns, key, ("6(1)(b)",), "provided", {"article20": "yes"})
+    return package.DataTable(name, "Orders", frame, columns, key, ("6(1)(b)", "6(1)(ea)"), ("provided", "agent"), "To sell", "Order system")
 
 
 def validate(folder):
@@ -77,55 +84,68 @@ def test_frictionless_and_sha256sum_accept_a_package_of_nasty_cells(tmp_path):
     (tmp_path / "book.xlsx").write_bytes(b"PK not a workbook")
     (tmp_path / "out").mkdir()
     small = values.frame({"id": [], "x": []}, {"id": "integer", "x": "text"})
-    with a_package(
-        tmp_path / "p.zip", a_table("shop.Orders", frame, ("id",)), a_table("shop.empty", small), attached=[tmp_path / "book.xlsx"]
-    ) as archive:
+    with a_package(tmp_path / "p.zip", a_table("Orders", frame, ("id",)), a_table("Empty", small), attached=[tmp_path / "book.xlsx"]) as archive:
         archive.extractall(tmp_path / "out")
     assert validate(tmp_path / "out") == []
     subprocess.run(["sha256sum", "--check", "--strict", "checksums.sha256"], cwd=tmp_path / "out", check=True, capture_output=True)
-    (tmp_path / "out/data/shop.Orders.csv").write_bytes(b"cut")
+    (tmp_path / "out/data/orders.csv").write_bytes(b"cut")
     assert validate(tmp_path / "out") != []
 
 
 def test_the_descriptor_in_full(tmp_path):
     frame = values.frame({"id": [1], "total": [Decimal("1.10")]})
     column = datamap.Column(category="user.payment", label="Total", basis="6(1)(a)")
-    with a_package(tmp_path / "p.zip", a_table("shop.orders", frame, ("id",), total=column)) as archive:
-        assert archive.namelist() == ["README.txt", "data/shop.orders.csv", "data/shop.orders.json", "datapackage.json", "checksums.sha256"]
+    with a_package(tmp_path / "p.zip", a_table("Orders", frame, ("id",), total=column)) as archive:
+        assert archive.namelist() == ["README.txt", "index.html", "data/orders.csv", "data/orders.json", "datapackage.json", "checksums.sha256"]
         assert archive.read("README.txt") == b"Hello\r\nthere"
-        csv, js = (archive.read(f"data/shop.orders.{n}") for n in ("csv", "json"))
+        csv, js = (archive.read(f"data/orders.{n}") for n in ("csv", "json"))
         assert json.loads(archive.read("datapackage.json")) == {
             "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
             "name": "portability-r-001",
             "title": "Your data",
+            "description": "Open index.html or the workbook to read; these files are for other programs.",
             "created": "2026-11-23T12:00:00+00:00",
             "x-dsar:controller": "Northwind",
             "x-dsar:request": "R-001",
+            "x-dsar:right": "https://w3id.org/dpv/legal/eu/gdpr#A20",
             "resources": [
                 {
-                    "name": "shop.orders",
+                    "name": "orders",
                     "title": "Orders",
                     "type": "table",
-                    "path": "data/shop.orders.csv",
+                    "path": "data/orders.csv",
                     "format": "csv",
                     "mediatype": "text/csv",
                     "encoding": "utf-8",
                     "bytes": len(csv),
                     "hash": f"sha256:{hashlib.sha256(csv).hexdigest()}",
-                    "x-dsar:legalBasis": ["6(1)(b)"],
-                    "x-dsar:origin": "provided",
-                    "x-dsar:article20": "yes",
+                    "x-dsar:system": "Order system",
+                    "x-dsar:purpose": "To sell",
+                    "x-dsar:legalBasis": ["6(1)(b)", "6(1)(ea)"],
+                    "x-dsar:hasLegalBasis": ["https://w3id.org/dpv/legal/eu/gdpr#A6-1-b"],
+                    "x-dsar:origin": ["provided", "agent"],
+                    "x-dsar:hasDataOrigin": ["https://w3id.org/dpv#ProvidedData"],
+                    "x-dsar:hasDataSource": ["https://w3id.org/dpv#DataSubjectDataSource"],
                     "schema": {
                         "fields": [
                             {"name": "id", "title": "id", "type": "integer"},
-                            {"name": "total", "title": "Total", "type": "number", "x-dsar:category": "user.payment", "x-dsar:legalBasis": "6(1)(a)"},
+                            {
+                                "name": "total",
+                                "title": "Total",
+                                "type": "number",
+                                "rdfType": "https://w3id.org/dpv/pd#Transaction",
+                                "x-dsar:category": "user.payment",
+                                "x-dsar:legalBasis": "6(1)(a)",
+                                "x-dsar:hasLegalBasis": "https://w3id.org/dpv/legal/eu/gdpr#A6-1-a",
+                            },
                         ],
                         "missingValues": [""],
                         "primaryKey": ["id"],
                     },
                 },
                 described("file-1", "README.txt", "text/plain", b"Hello\r\nthere"),
-                described("file-2", "data/shop.orders.json", "application/json", js),
+                described("file-2", "index.html", "text/html", b"<!doctype html>"),
+                described("file-3", "data/orders.json", "application/json", js),
             ],
         }
 
@@ -137,17 +157,18 @@ def described(name, path, mediatype, content):
 
 
 def test_names_inside_are_safe_and_unique(tmp_path):
-    names = ["a.b/../../c", "A.B_.._.._C", "con.users", "crm.Kontakte Ä", "crm.Kontakte Ö", ".hidden"]
+    names = ["Website visits", "website-visits", "CON", "a.b/../../c", "Rücksendungen", "Ordrer på nett", "日本", ".hidden"]
     with a_package(tmp_path / "p.zip", *(a_table(n, values.frame({"x": [1]})) for n in names)) as archive:
         inside = [n for n in archive.namelist() if n.endswith(".csv")]
         resources = json.loads(archive.read("datapackage.json"))["resources"]
-    assert inside == [f"data/{n}.csv" for n in ("a.b_.._.._c", "A.B_.._.._C-2", "_con.users", "crm.Kontakte_", "crm.Kontakte_-2", "hidden")]
+    plain = ("website-visits", "website-visits-2", "con-records", "a-b-c", "ruecksendungen", "ordrer-pa-nett", "records", "hidden")
+    assert inside == [f"data/{n}.csv" for n in plain]
     assert len({r["name"] for r in resources}) == len(resources)
     assert all(re.fullmatch(r"[a-z0-9._-]+", r["name"]) for r in resources)
 
 
 def test_same_input_same_bytes_and_faults_of_the_caller(tmp_path):
-    table = a_table("shop.orders", values.frame({"id": [1]}))
+    table = a_table("Orders", values.frame({"id": [1]}))
     a_package(tmp_path / "a.zip", table).close()
     a_package(tmp_path / "b.zip", table).close()
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
@@ -155,5 +176,5 @@ def test_same_input_same_bytes_and_faults_of_the_caller(tmp_path):
     with pytest.raises(ValueError, match="same name"):
         a_package(tmp_path / "c.zip", attached=[tmp_path / "README.txt"])
     with pytest.raises(ValueError, match="time zone"):
-        package.write(tmp_path / "c.zip", [], [], readme="", title="", request_id="", controller="", created=NOW.replace(tzinfo=None))
+        package.write(tmp_path / "c.zip", [], [], page=b"", readme="", title="", request_id="", controller="", created=NOW.replace(tzinfo=None))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["README.txt", "a.zip", "b.zip"]

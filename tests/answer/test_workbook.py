@@ -125,7 +125,7 @@ def test_same_input_same_bytes_and_old_attachments_go(tmp_path):
     before = {p.name: p.read_bytes() for p in first}
     assert {p.name: p.read_bytes() for p in write(tmp_path / "t.xlsx", *sheets)} == before
     texts = [f"out_text-{n:03}.txt" for n in (1, 2, 3)]
-    assert [p.name for p in first] == ["t.xlsx", *texts, *(f"out_file-{n:03}.bin" for n in range(1, len(NASTY) + 1))]
+    assert [p.name for p in first] == ["t.xlsx", *texts, "out_file-001.bin"]  # what is the same lies in one file
     (tmp_path / "out_notes.txt").write_text("mine")
     assert write(tmp_path / "t.xlsx", worklist_sheets()[1]) == [tmp_path / "t.xlsx"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out_notes.txt", "t.xlsx"]
