@@ -88,7 +88,9 @@ def _block(block: object, label: str, manner: Manner) -> dict[str, Any]:
         case Facts(pairs):
             return {"kind": "facts", "pairs": [(cells.visible(name), _value(value, manner)) for name, value in pairs.items()]}
         case Grid(header, rows):
-            return _table(label, [Cell(cells.visible(h)) for h in header], [[_value(v, manner) for v in row] for row in rows])
+            shown = [[_value(v, manner) for v in row] for row in rows]
+            numbers = [bool(shown) and all(row[n].style == "number" for row in shown) for n in range(len(header))]
+            return _table(label, [Cell(cells.visible(h), number=number) for h, number in zip(header, numbers, strict=True)], shown)
         case Progress():
             raise TypeError("only a workbook counts progress")
     raise TypeError(block)
@@ -121,7 +123,7 @@ def _records(sheet: Table, manner: Manner, workbook: str) -> Iterator[dict[str, 
     shown = [[_cell(column.show(v)) for v in data[c].slice(0, ROWS).to_pylist()] for c, column in columns.items()]
     rows: list[list[Cell]] = [list(row) for row in zip(*shown, strict=True)]
     if sheet.numbered:
-        header = [Cell(manner.say("No.")), *header]
+        header = [Cell(manner.say("No."), number=True), *header]
         rows = [[Cell(str(number)), *row] for number, row in enumerate(rows, start=1)]
     yield _table(sheet.title, header, rows, numbered=sheet.numbered)
     if count > ROWS:

@@ -4,11 +4,9 @@
 import csv
 import json
 import re
-import shutil
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 
 from dsar import values
@@ -17,6 +15,7 @@ from dsar.answer.workbook import Table
 from tests.answer.frames import EXAMPLES, NASTY, frames
 from tests.answer.reading import calamine, grid, same, soffice, stored_length, visible, write
 from tests.answer.rfc4180 import parse
+from tests.needs import needs
 
 
 def hold(frame, read, folder):
@@ -79,7 +78,7 @@ def test_the_ends_of_every_kind_are_the_value_for_every_reader(tmp_path):
         hold(sample(), read(path, "Orders"), tmp_path)
 
 
-@pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice is not installed")
+@needs("soffice")
 def test_libreoffice_reads_and_saves_the_same_cells(tmp_path):
     numbers, texts = sample().drop(columns="text"), sample()[["text"]].iloc[1:]  # a line of nothing is no row of a CSV
     sheet = write(tmp_path / "out.xlsx", Table("Orders", numbers, {}))[0]

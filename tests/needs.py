@@ -1,0 +1,12 @@
+"""Programs that a test needs: without them it is skipped, but never where `CI` is set, which installs them."""
+
+import os
+import shutil
+
+import pytest
+
+
+def needs(program):
+    """Skip the test where a program is missing, and say which."""
+    missing = not shutil.which(program) and not os.environ.get("CI")
+    return pytest.mark.skipif(missing, reason=f"{program} is not installed (.ci/run names what is)")
