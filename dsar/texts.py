@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Literal
 
 Language = Literal["en", "de"]
-_MARKS = {"de": " [Übersetzung noch nicht juristisch geprüft]"}
+_MARKS = {"de": " [ungeprüfte Übersetzung]"}
 
 
 @dataclass(frozen=True)

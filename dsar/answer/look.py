@@ -46,7 +46,7 @@ def styles(book: Workbook) -> None:
     grey = Font("Arial", 10, i=True, color="5F6A72")
     row, box = Border(bottom=line), Border(frame, frame, frame, frame)
     top = Alignment(vertical="top", wrap_text=True)
-    leftward = Alignment(horizontal="right", vertical="top", wrap_text=True, readingOrder=2)
+    leftward = Alignment(horizontal="right", vertical="top", wrap_text=True, indent=1, readingOrder=2)
     left = Alignment(horizontal="left", vertical="top")
     right = Alignment(horizontal="right", vertical="top", indent=1)
     shade, fill_in = PatternFill("solid", "DFE8EE"), PatternFill("solid", "FFF6DD")

@@ -127,8 +127,13 @@ def _records(sheet: Table, manner: Manner, workbook: str) -> Iterator[dict[str, 
         rows = [[Cell(str(number)), *row] for number, row in enumerate(rows, start=1)]
     yield _table(sheet.title, header, rows, numbered=sheet.numbered)
     if count > ROWS:
-        text = "These are the first {shown} of {count} rows. All of them are on the sheet of the same name in {workbook}, and in the folder data."
-        yield {"kind": "paragraph", "text": manner.say(text, shown=ROWS, count=count, workbook=workbook)}
+        more = manner.say(
+            "These are the first {shown} of {count} rows. All of them are on the sheet of the same name in {workbook}, and in the folder data.",
+            shown=ROWS,
+            count=count,
+            workbook=workbook,
+        )
+        yield {"kind": "paragraph", "text": more}
 
 
 def _chart(sheet: Table, data: pa.Table, manner: Manner) -> Iterator[dict[str, Any]]:
@@ -140,8 +145,8 @@ def _chart(sheet: Table, data: pa.Table, manner: Manner) -> Iterator[dict[str, A
     per_month = (max(days).year - min(days).year) * 12 < _BARS
     counts = Counter(f"{d:%Y-%m}" if per_month else f"{d:%Y}" for d in days)
     bars = _every(min(days), max(days), per_month)
-    wording = "{what} per month, by {column}" if per_month else "{what} per year, by {column}"
-    title = manner.say(wording, what=sheet.title, column=sheet.labels.get(str(dated), str(dated)))
+    by = {"what": sheet.title, "column": sheet.labels.get(str(dated), str(dated))}
+    title = manner.say("{what} per month, by {column}" if per_month else "{what} per year, by {column}", **by)
     yield _drawn(cells.visible(title), [(name, counts[name]) for name in bars])
 
 

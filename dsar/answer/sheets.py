@@ -116,17 +116,21 @@ _HOW_TO_READ = (
 def _found(answer: Answer) -> str:
     rows = sum(len(c.frame) for c in answer.tables)
     if rows:
-        return answer.say("It holds one record." if rows == 1 else "It holds {count} records.", count=rows)
+        return answer.say("This answer holds one record." if rows == 1 else "This answer holds {count} records.", count=rows)
     if answer.chosen or answer.part_one:
-        return answer.say("It holds no record: see the sheet What is not included.")
+        return answer.say("This answer holds no record: see the sheet What is not included.")
     return answer.say("In the systems we searched we found nothing about you.")
 
 
 def _part_one(answer: Answer) -> Iterator[Heading | Paragraph]:
     if answer.part_one:
         yield Heading(answer.say("This is part 1"))
-        text = "Some of the records are still being checked. You will have the rest by {day}. You may complain about this: see Your rights."
-        yield Paragraph(answer.say(text, day=answer.part_one.rest_by))
+        yield Paragraph(
+            answer.say(
+                "Some of the records are still being checked. You will have the rest by {day}. You may complain about this: see Your rights.",
+                day=answer.part_one.rest_by,
+            )
+        )
 
 
 def _summary(answer: Answer) -> Page:
@@ -295,16 +299,17 @@ def _where(answer: Answer) -> Page:
 
 def _rights(answer: Answer) -> Page:
     controller, say = answer.dossier.datamap.controller, answer.say
-    complaint = (
+    complaint = say(
         "You can complain to us (section 164A of the Data Protection Act 2018): write to {contact}. We confirm within 30 days."
         if controller.regime == "uk"
-        else "If you are not content with this answer, write to us first if you like: {contact}."
+        else "If you are not content with this answer, write to us first if you like: {contact}.",
+        contact=controller.contact,
     )
     sentences = (
         say("You can ask us to correct your data, to erase it or to restrict what we do with it, and object to what we do with it."),
         say("Where you agreed to something you can take that back at any time. Taking your data with you changes none of this."),
         say("Automated decisions: {text}", text=controller.automated_decisions.text),
-        say(complaint, contact=controller.contact),
+        complaint,
         say("You can complain to the supervisory authority: {authority}.", authority=controller.supervisory_authority),
         say("You can also go to a court."),
     )
