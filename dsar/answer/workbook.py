@@ -49,6 +49,7 @@ _CORE = (
     '<cp:coreProperties xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties"'
     ' xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:creator>{}</dc:creator></cp:coreProperties>'
 )
+_FONT = b"b i strike condense extend outline shadow u vertAlign sz color name family charset scheme".split()
 _APP = (
     '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
     '<Properties xmlns="http://schemas.openxmlformats.org/officeDocument/2006/extended-properties"/>'
@@ -170,8 +171,20 @@ def _repack(drawn: Path, finished: Path, controller: str, bulks: Mapping[str, Bu
         for name in source.namelist():
             bulk = bulks.get(name)
             with target.open(name, "w", force_zip64=bulk is not None and bulk.large) as out:
-                head, end, tail = (ours.get(name) or source.read(name)).partition(b"</sheetData>")
+                xml = ours.get(name) or source.read(name)
+                head, end, tail = (_fonts(xml) if name == "xl/styles.xml" else xml).partition(b"</sheetData>")
                 out.write(head)
                 for chunk in bulk.chunks() if bulk else ():
                     out.write(chunk)
                 out.write(end + tail)
+
+
+def _fonts(styles: bytes) -> bytes:
+    """Put what a font is made of into the order of the standard's schema, which openpyxl does not keep."""
+
+    def sort(font: re.Match[bytes]) -> bytes:
+        made_of = re.findall(rb"<(\w+)[^>]*/>", font[1])
+        spelled = dict(zip(made_of, re.findall(rb"<\w+[^>]*/>", font[1]), strict=True))
+        return b"<font>" + b"".join(spelled[name] for name in sorted(made_of, key=_FONT.index)) + b"</font>"
+
+    return re.sub(rb"<font>(.*?)</font>", sort, styles)

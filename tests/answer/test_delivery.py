@@ -229,7 +229,7 @@ def test_libreoffice_opens_it_with_its_password_and_not_without(made):
     script = Path(__file__).with_name("uno_open.py")
 
     def office(phrase):
-        run = ["/usr/bin/python3", script, prepared.files[0], phrase]
+        run = ["/usr/bin/python3", script, "open", phrase, prepared.files[0]]
         return subprocess.run(run, check=True, capture_output=True, text=True, timeout=120).stdout.splitlines()
 
     assert office("wrong") == ["refused"]
