@@ -2,6 +2,7 @@
 
 import http.server
 import re
+import shutil
 import threading
 from datetime import UTC, datetime
 from html import unescape
@@ -110,7 +111,7 @@ def chromium():
     """The system's browser."""
     with sync_playwright() as playwright:
         switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=switches)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=switches)
         yield browser
         browser.close()
 
