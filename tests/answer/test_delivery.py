@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import shutil
 import subprocess
 from email import message_from_bytes
@@ -221,6 +222,29 @@ def test_the_sent_mail_is_compared_with_what_was_prepared(made):
     mail.clear_content()
     mail.set_content("nothing attached")
     assert differences(case, mail.as_bytes()) == ["its attachments are not those of a draft"]
+
+
+def test_from_the_mail_to_ones_own_orders_as_the_guide_says(made, tmp_path):
+    guide = (Path(__file__).parents[2] / "docs" / "for-requesters.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^\d\. ", guide, re.MULTILINE)) < 5
+    example = re.search(r"`([a-z2-9]{4}(?:-[a-z2-9]{4})+)`", guide)[1]
+    phrase = phrase_of(made[2])
+    assert len(example) == len(phrase)
+    assert set(example) <= {*protect.ALPHABET, "-"}
+    assert not set("01lo") & set(protect.ALPHABET)
+    mail = message_from_bytes(made[2].drafts[0].read_bytes(), policy=SMTP)
+    attached = {part.get_filename(): part.get_payload(decode=True) for part in mail.iter_attachments()}
+    book, package = ((tmp_path / name) for name in sorted(attached))
+    book.write_bytes(attached[book.name])
+    package.write_bytes(attached[package.name])
+    workbook = openpyxl.load_workbook(opened(book, phrase))
+    assert workbook.sheetnames[0] == "Read me first"
+    assert [c.value for c in workbook["Order"][5]][:3] == [1, 1, 7]
+    with pyzipper.AESZipFile(package) as archive:
+        archive.setpassword(phrase.encode())
+        archive.extractall(tmp_path / "folder")
+    assert "2024-02-24 12:00:00" in (tmp_path / "folder" / "index.html").read_text(encoding="utf-8")
+    subprocess.run(["sha256sum", "--check", "checksums.sha256"], cwd=tmp_path / "folder", check=True, capture_output=True)
 
 
 @needs("soffice")
