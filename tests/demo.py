@@ -1,16 +1,15 @@
 """The demo company's outgoing files, made once per run: every answer and worklist, open points decided."""
 
-import importlib
 from datetime import date
 
 import dsar
 from dsar.errors import DsarError
+from fixtures import generate
 
 
 def build(folder):
     """Make the demo workspace in a folder and everything that can leave it; return the workbooks and packages."""
-    company = importlib.import_module("fixtures.company" if importlib.util.find_spec("fixtures.company") else "fixtures.shop")
-    company.build(folder)
+    generate.build(folder, subjects=60, log_lines=5_000, requests=12)
     workspace = dsar.open(folder)
     workspace.collect_all(workspace.requests.values())
     for request in workspace.requests.values():
