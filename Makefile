@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo lab test lint lock bench-matching
+.PHONY: help demo lab test lint lock bench-matching fuzz bench-workbook pictures
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -22,6 +22,15 @@ lint: .venv/test ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: .venv/test ## Write and re-read ten thousand frames of the nastiest cells (EXAMPLES=n)
+	DSAR_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/pytest tests/answer/test_frames.py -q
+
+bench-workbook: .venv/test ## A million rows as a workbook, beside pandas; QUICK=1 for less than a minute
+	$(BIN)/python bench/workbook.py
+
+pictures: .venv/test ## Make the pictures of README and docs anew (needs soffice, pdftoppm, chromium)
+	PYTHONPATH=. $(BIN)/python docs/pictures/make.py
 
 lock: ## Make the lock files anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group build --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements.lock

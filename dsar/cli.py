@@ -16,6 +16,7 @@ from rich.table import Table as Lines
 
 import dsar
 from dsar import datamap as maps
+from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
 from dsar.find.survey import survey
 from dsar.law.gaps import gaps
@@ -176,6 +177,23 @@ def _batch(workspace: Workspace, requests: list[Request], *, workers: int, timeo
     counts = [f"{sum(r.state == state for r in results)} {state}" for state in ("done", "already done", "waiting", "failed")]
     out.print(f"{len(results)} to do: {', '.join(counts)}. Files lie in {workspace.root / 'cases'}")
     return worst(results)
+
+
+@app.command()
+def deliver(
+    context: typer.Context,
+    request: Annotated[str, typer.Argument()],
+    to: Annotated[str | None, typer.Option(help="A verified address of the request. [default: its only one]")] = None,
+    way: Annotated[Way, typer.Option(help="workbook: with a password; zip: AES-256; by hand: a link or post.")] = "workbook",
+) -> None:
+    """Prepare a finished answer for sending: locked files, a draft mail, what a second reader checks. Nothing is sent."""
+    workspace = _open(context)
+    made = workspace.deliver(workspace.request(request), to=to, way=way)
+    out.print("For a second pair of eyes, first: " + str(made.review))
+    for path in (*made.drafts, *made.files):
+        out.print(f"  {path}")
+    if made.secret:
+        out.print(f"The passphrase lies in {made.secret}. Tell it another way than by e-mail.")
 
 
 @app.command()

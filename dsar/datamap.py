@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dsar import kinds, mapfaults, values
 from dsar.errors import BadMap
+from dsar.texts import Language
 
 Basis = Literal["6(1)(a)", "6(1)(b)", "6(1)(c)", "6(1)(d)", "6(1)(e)", "6(1)(ea)", "6(1)(f)", "9(2)(a)", "undetermined"]
 Origin = Literal["provided", "observed", "derived", "third party", "agent"]
@@ -101,6 +102,7 @@ class Controller(_Model):
     one_mailbox: bool = False  # ann+news@ and a.nn@ are taken for ann@: true only where every host in use folds them
     complaints: str = ""  # the electronic form for complaints to the controller, DPA 2018 s.164A
     automated_decisions: AutomatedDecisions
+    language: Language = "en"  # what the requester reads is in it; labels and purposes of this map should be too
 
     @property
     def zone(self) -> ZoneInfo:

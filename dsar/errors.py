@@ -78,3 +78,7 @@ class AnswerIncomplete(DsarError):
 
 class UnsafeWorkbook(DsarError):
     """A written workbook holds something that must not leave; nothing was released."""
+
+
+class DeliveryRefused(DsarError):
+    """Choose another recipient or another way; nothing was prepared for sending."""

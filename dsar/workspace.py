@@ -13,6 +13,7 @@ from pathlib import Path
 from dsar import datamap as maps
 from dsar import files
 from dsar.answer import export as exports
+from dsar.answer.delivery import Delivery, Way, deliver
 from dsar.answer.publish import Written, withdraw
 from dsar.datamap import DataMap
 from dsar.erase import checklist as checklists
@@ -156,6 +157,10 @@ class Workspace:
     def export(self, request: Request) -> Written:
         """Write the portability workbook and package; raises `IdentityNotVerified`, `AnswerIncomplete`."""
         return exports.export(self.collect(request), self.case(request), self.decisions(request), self.today)
+
+    def deliver(self, request: Request, *, to: str | None = None, way: Way = "workbook") -> Delivery:
+        """Prepare the outbox for sending: files under a passphrase, a draft mail, the second reader's sheet; raises `DeliveryRefused`."""
+        return deliver(self.collect(request), self.case(request), to=to, way=way)
 
     def plan(self, request: Request) -> Listing:
         """What is to be erased, kept or waited for: columns What, Action, Columns, Why, Article, Until, Rows."""

@@ -98,7 +98,7 @@ def test_the_support_representative_is_in_no_output(answered):
                 for secret in (first, f"{first} {last}", email, phone):
                     assert secret not in text, (path.name, name)
     [package] = (answered / "cases/C-005/outbox").glob("*.zip")
-    [header] = [next(csv.reader(text.splitlines())) for name, text in decoded(package) if name.endswith("shop.Customer.csv")]
+    [header] = [next(csv.reader(text.splitlines())) for name, text in decoded(package) if name.endswith("data/account.csv")]
     assert header[-1] == "Email"  # SupportRepId, the column after it, is about somebody else
 
 

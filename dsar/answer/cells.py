@@ -17,12 +17,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dsar.texts import ENGLISH, Texts
 from dsar.values import as_text
 
 NOT_RECORDED = "not recorded"
 LONGEST = 32_767  # UTF-16 units in a cell, as Excel counts
 DIGITS = 15  # significant digits that a spreadsheet keeps
 FIRST_DAY = date(1900, 3, 1)  # earlier days shift: spreadsheets disagree on 29 February 1900
+DAY, SECONDS, THOUSANDTHS = "yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd hh:mm:ss.000"
 
 _CONTROLS = (
     {n: 0x2400 + n for n in range(32) if n != ord("\n")}
@@ -30,10 +32,20 @@ _CONTROLS = (
     | {n: f"‹U+{n:04X}›" for n in (*range(0x80, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)}
 )
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+RTL = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+_RTL = re.compile(f"[{RTL}]")
 _ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
-Style = Literal["text", "number", "date", "absent", "note"]
+Style = Literal["text", "text rtl", "number", "date", "absent", "note"]
 Attach = Callable[[str | bytes], str]
+
+
+class Manner(NamedTuple):
+    """How values are shown in one workbook or page: times in `zone`, what no cell holds in files, words in a language."""
+
+    zone: ZoneInfo
+    attach: Attach = lambda _: ""
+    say: Texts = ENGLISH
 
 
 class Shown(NamedTuple):
@@ -54,11 +66,18 @@ class Shown(NamedTuple):
 
 
 class Column(NamedTuple):
-    """How the values of one column are shown, and what its header adds about time zones."""
+    """How the values of one column are shown, and what its header adds about time zones.
+
+    `plain` says that a value is shown by its type alone; a time then in `zone` (or as it is) and in
+    `format`, where every one of the column fits that.
+    """
 
     show: Callable[[object], Shown]
     suffix: str = ""
     number: bool = False
+    plain: bool = False
+    format: str | None = None
+    zone: str | None = None
 
 
 def visible(text: str) -> str:
@@ -68,9 +87,22 @@ def visible(text: str) -> str:
     return text.replace("\r\n", "\n").translate(_CONTROLS)
 
 
+def decimals(scale: int) -> str:
+    """Return the number format with so many digits after the point."""
+    return "0." + "0" * scale if scale else "0"
+
+
 def stored(text: str) -> str:
     """Return the text as a workbook file spells it: what looks like an OOXML escape is escaped itself."""
     return _ESCAPE.sub("_x005F_", text)
+
+
+def rtl(text: str) -> bool:
+    """Whether a text is to be read from right to left: its first letter says so."""
+    if not _RTL.search(text):
+        return False
+    directions = (unicodedata.bidirectional(c) for c in text)
+    return next((d for d in directions if d in {"L", "R", "AL"}), "L") != "L"
 
 
 def width(text: str) -> float:
@@ -78,32 +110,37 @@ def width(text: str) -> float:
     return max((sum(map(_wide, line)) for line in text.split("\n")), default=0.0)
 
 
-def show_text(text: str, attach: Attach) -> Shown:
+def show_text(text: str, manner: Manner) -> Shown:
     """Show a text; one that no cell can hold goes to a file that the cell names."""
     seen = visible(text)
     if len(stored(seen).encode("utf-16-le")) // 2 > LONGEST:
-        return Shown(f"too long for a cell: see the file {attach(text)}", "note")
-    return Shown(seen)
+        return Shown(manner.say("too long for a cell: see the file {name}", name=manner.attach(text)), "note")
+    return Shown(seen, "text rtl" if rtl(seen) else "text")
 
 
-def show(value: object, attach: Attach) -> Shown:
+def show(value: object, manner: Manner) -> Shown:
     """Show one value by its own type; a time keeps the zone it has."""
     match value:
         case None:
-            return Shown(NOT_RECORDED, "absent")
+            return absent(manner)
         case bool():
-            return Shown("yes" if value else "no")
+            return Shown(manner.say("yes" if value else "no"))
         case int():
             return Shown(value, "number", "0") if abs(value) < 10**DIGITS else Shown(str(value), "number", "@")
         case float() | Decimal():
             return _show_number(value)
         case datetime():
-            return show_moment(value, "yyyy-mm-dd hh:mm:ss" if not value.microsecond else None)
+            return show_moment(value, SECONDS if not value.microsecond else None)
         case date():
-            return Shown(value, "date", "yyyy-mm-dd") if value >= FIRST_DAY else Shown(value.isoformat())
+            return Shown(value, "date", DAY) if value >= FIRST_DAY else Shown(value.isoformat())
         case bytes():
-            return Shown(f"see the file {attach(value)}", "note") if value else Shown("")
-    return show_text(as_text(value) or "", attach)
+            return Shown(manner.say("see the file {name}", name=manner.attach(value)), "note") if value else Shown("")
+    return show_text(as_text(value) or "", manner)
+
+
+def absent(manner: Manner) -> Shown:
+    """Show that there is nothing, which differs from an empty text."""
+    return Shown(manner.say(NOT_RECORDED), "absent")
 
 
 def show_moment(moment: datetime, number_format: str | None) -> Shown:
@@ -113,16 +150,16 @@ def show_moment(moment: datetime, number_format: str | None) -> Shown:
     return Shown(moment, "date", number_format)
 
 
-def column(values: pa.ChunkedArray, *, zone: ZoneInfo, attach: Attach, codes: Mapping[str, str] | None = None, masked: str | None = None) -> Column:
+def column(values: pa.ChunkedArray, manner: Manner, *, codes: Mapping[str, str] | None = None, masked: str | None = None) -> Column:
     """Return how a column is shown: `codes` gives words to coded values, `masked` one text to all that is there."""
     if masked is not None:
-        return Column(lambda v: Shown(NOT_RECORDED, "absent") if v is None else Shown(visible(masked), "note"))
+        return Column(lambda v: absent(manner) if v is None else Shown(visible(masked), "note"))
     if pa.types.is_timestamp(values.type):
-        return _moments(values, zone)
+        return _moments(values, manner)
     number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
     if codes:
-        return Column(lambda v: _show_code(v, codes, attach))
-    return Column(lambda v: show(v, attach), number=number)
+        return Column(lambda v: _show_code(v, codes, manner))
+    return Column(lambda v: show(v, manner), number=number, plain=True)
 
 
 def samples(values: pa.ChunkedArray) -> list[object]:
@@ -160,28 +197,30 @@ def _show_number(value: float | Decimal) -> Shown:
     scale = len(text.partition(".")[2])
     if len(text.lstrip("-").replace(".", "").lstrip("0")) > DIGITS or scale > DIGITS:
         return Shown(text, "number", "@")
-    return Shown(value, "number", "0." + "0" * scale if scale else "0")
+    return Shown(value, "number", decimals(scale))
 
 
-def _show_code(value: object, codes: Mapping[str, str], attach: Attach) -> Shown:
+def _show_code(value: object, codes: Mapping[str, str], manner: Manner) -> Shown:
     code = as_text(value)
     if code is None or code not in codes:
-        return show(value, attach)
-    return show_text(f"{codes[code]} ({code})", attach)
+        return show(value, manner)
+    return show_text(f"{codes[code]} ({code})", manner)
 
 
-def _moments(values: pa.ChunkedArray, zone: ZoneInfo) -> Column:
+def _moments(values: pa.ChunkedArray, manner: Manner) -> Column:
     second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[values.type.unit]
     ticks = values.cast(pa.int64())
-    number_format: str | None = "yyyy-mm-dd hh:mm:ss"
+    number_format: str | None = SECONDS
     if not _multiples(ticks, second):
         # A spreadsheet shows no more than thousandths; the whole column then is text, so that it sorts.
-        number_format = "yyyy-mm-dd hh:mm:ss.000" if _multiples(ticks, second // 1000) else None
+        number_format = THOUSANDTHS if _multiples(ticks, second // 1000) else None
     if values.type.tz:
-        return Column(lambda v: _show_zoned(v, zone, number_format), f" ({zone.key})")
+        zone = manner.zone.key
+        return Column(lambda v: _show_zoned(v, manner, number_format), f" ({zone})", plain=True, format=number_format, zone=zone)
     if _multiples(ticks, 86_400 * second):
-        return Column(lambda v: _show_naive(v, "yyyy-mm-dd"))
-    return Column(lambda v: _show_naive(v, number_format), " (time zone not recorded)")
+        return Column(lambda v: _show_naive(v, manner, DAY), plain=True, format=DAY)
+    suffix = f" ({manner.say('time zone not recorded')})"
+    return Column(lambda v: _show_naive(v, manner, number_format), suffix, plain=True, format=number_format)
 
 
 def _multiples(ticks: pa.ChunkedArray, unit: int) -> bool:
@@ -189,21 +228,21 @@ def _multiples(ticks: pa.ChunkedArray, unit: int) -> bool:
     return not pc.any(pc.not_equal(rest, 0)).as_py()
 
 
-def _show_zoned(value: object, zone: ZoneInfo, number_format: str | None) -> Shown:
+def _show_zoned(value: object, manner: Manner, number_format: str | None) -> Shown:
     if value is None:
-        return Shown(NOT_RECORDED, "absent")
+        return absent(manner)
     moment: Any = value
     try:
-        local = moment.astimezone(zone)
+        local = moment.astimezone(manner.zone)
     except (OverflowError, pd.errors.OutOfBoundsDatetime):  # at the very ends of the calendar
         return Shown(moment.isoformat(sep=" "))
-    return _show_naive(local.replace(tzinfo=None), number_format)
+    return _show_naive(local.replace(tzinfo=None), manner, number_format)
 
 
-def _show_naive(value: object, number_format: str | None) -> Shown:
+def _show_naive(value: object, manner: Manner, number_format: str | None) -> Shown:
     if value is None:
-        return Shown(NOT_RECORDED, "absent")
+        return absent(manner)
     assert isinstance(value, datetime)
-    if number_format == "yyyy-mm-dd" and value.date() < FIRST_DAY:
+    if number_format == DAY and value.date() < FIRST_DAY:
         return Shown(value.date().isoformat())
     return show_moment(value, number_format)

@@ -1,7 +1,6 @@
 """Draws the kinds of sheets: tables of records, pages to read, worklists to fill in."""
 
 from collections.abc import Mapping, Sequence
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,51 +11,48 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from dsar import values
 from dsar.answer import cells
-from dsar.answer.cells import Attach, Shown
+from dsar.answer.bulk import Bulk, Column
+from dsar.answer.cells import Manner, Shown
 from dsar.answer.layout import Facts, Grid, Heading, Page, Paragraph, Progress, Table, Value, Worklist
-from dsar.answer.look import Cell, Formula, Sheet, fit, width_wanted
+from dsar.answer.look import FOOTER, Formula, Sheet, fit, width_wanted
 
 _TO_WRITE = 16.0  # the least width of a cell somebody fills in
-_FILL_IN = "To fill in: the shaded, framed cells under {}. Leave the other columns as they are; rows may be sorted and filtered."
+_FILL_IN = "To fill in: the shaded, framed cells under {columns}. Leave the other columns as they are; rows may be sorted and filtered."
 _LONG = "Some texts are longer than a row can show: click into the cell to read all of it."
 WORKLIST_HEAD = 4  # the row of a worklist's header
 
 
-def table(book: Workbook, name: str, content: Table, rows: range, intro: Sequence[str], *, zone: ZoneInfo, attach: Attach) -> None:
-    """Draw these rows of a table: title, introduction, header, records."""
+def table(book: Workbook, name: str, content: Table, rows: range, intro: Sequence[str], manner: Manner) -> Bulk:
+    """Draw a table's title, introduction and header; return these rows of it, still to be written."""
     data = values.to_arrow(content.frame)
-    columns = {
-        c: cells.column(data[c], zone=zone, attach=attach, codes=content.codes.get(c), masked=content.masked.get(c)) for c in data.column_names
-    }
+    columns = {c: cells.column(data[c], manner, codes=content.codes.get(c), masked=content.masked.get(c)) for c in data.column_names}
     labels = [cells.visible(content.labels.get(c, c) + column.suffix) for c, column in columns.items()]
-    quiet = {c: cells.column(data[c], zone=zone, attach=_unattached, codes=content.codes.get(c), masked=content.masked.get(c)) for c in columns}
+    quiet = {c: cells.column(data[c], _quiet(manner), codes=content.codes.get(c), masked=content.masked.get(c)) for c in columns}
     numbered = [max(7.0, len(str(rows.stop)) + 4.0)] if content.numbered else []
     widths = fit(
         [width_wanted(label, [quiet[c].show(v) for v in cells.samples(data[c])]) for c, label in zip(columns, labels, strict=True)], sum(numbered)
     )
     if any(_longest(data[c]) > 30 * w for c, w in zip(columns, widths, strict=True) if c not in content.masked):
-        intro = [*intro, _LONG]
+        intro = [*intro, manner.say(_LONG)]
     head = len(intro) + 3
-    sheet = Sheet(book, name, numbered + widths, freeze=f"{'B' if numbered else 'A'}{head + 1}", head=head)
+    sheet = Sheet(book, name, numbered + widths, freeze=f"{'B' if numbered else 'A'}{head + 1}", head=head, footer=manner.say(FOOTER))
     sheet.title(content.title, intro)
     sheet.append([])
     heads = [(Shown(label), "head number" if c.number else "head") for label, c in zip(labels, columns.values(), strict=True)]
-    sheet.append([*([(Shown("No."), "head number")] if numbered else []), *heads])
-    number = rows.start
-    for batch in data.slice(rows.start, len(rows)).to_batches(max_chunksize=5_000):
-        for record in zip(*(batch.column(c).to_pylist() for c in columns), strict=True):
-            number += 1
-            shown = [_styled(column, column.show(value)) for column, value in zip(columns.values(), record, strict=True)]
-            sheet.append([*([(Shown(number, "number", "0"), "number")] if numbered else []), *shown])
+    sheet.append([*([(Shown(manner.say("No.")), "head number")] if numbered else []), *heads])
+    lanes = [Column(data[c], columns[c], width) for c, width in zip(columns, widths, strict=True)]
+    bulk = Bulk(lanes, rows, head + 1, content.numbered, sheet.xf)
+    bulk.styles()
     if not rows:
-        sheet.line("There are no rows.", "prose")
+        sheet.line(manner.say("There are no rows."), "prose")
     else:
-        sheet.ws.auto_filter.ref = f"A{head}:{letter(len(numbered) + len(columns))}{sheet.row}"
+        sheet.ws.auto_filter.ref = f"A{head}:{letter(len(numbered) + len(columns))}{head + len(rows)}"
+    return bulk
 
 
-def page(book: Workbook, name: str, content: Page, formulas: Mapping[Progress, Sequence[str]], *, attach: Attach) -> None:
+def page(book: Workbook, name: str, content: Page, formulas: Mapping[Progress, Sequence[str]], manner: Manner) -> None:
     """Draw a page: its blocks one below the other, on common columns."""
-    sheet = Sheet(book, name, _page_widths(content))
+    sheet = Sheet(book, name, _page_widths(content, manner), footer=manner.say(FOOTER))
     sheet.title(content.title)
     for before, block in zip((None, *content.blocks), content.blocks, strict=False):
         if isinstance(before, Facts | Grid | Progress) and not isinstance(block, Heading):
@@ -68,23 +64,25 @@ def page(book: Workbook, name: str, content: Page, formulas: Mapping[Progress, S
                 sheet.line(text, "prose")
             case Facts(pairs):
                 for label, value in pairs.items():
-                    sheet.line(_show(value, attach).text, "text", 2, label=(Shown(cells.visible(label)), "label"))
+                    sheet.line(_show(value, manner).text, "text", 2, label=(Shown(cells.visible(label)), "label"))
             case Grid(header, rows):
-                _grid(sheet, header, [[_show(v, attach) for v in row] for row in rows])
+                _grid(sheet, header, [[_show(v, manner) for v in row] for row in rows])
             case Progress(_, column, labels):
                 counts = [Formula(f) for f in formulas[block]]
-                _grid(sheet, (column, "Rows"), [[Shown(cells.visible(label)), count] for label, count in zip(labels, counts, strict=True)])
+                _grid(
+                    sheet, (column, manner.say("Rows")), [[Shown(cells.visible(label)), count] for label, count in zip(labels, counts, strict=True)]
+                )
 
 
-def worklist(book: Workbook, name: str, content: Worklist, *, attach: Attach) -> None:
+def worklist(book: Workbook, name: str, content: Worklist, manner: Manner) -> None:
     """Draw a worklist: how to fill it in, then its rows with drop-downs."""
-    rows = [[Shown("") if v is None else cells.show(v, attach) for v in row] for row in content.rows]
+    rows = [[Shown("") if v is None else cells.show(v, manner) for v in row] for row in content.rows]
     wanted = [width_wanted(label, [row[n] for row in rows]) for n, label in enumerate(content.header)]
     widths = fit(
         [(max(w, _TO_WRITE), max(m, _TO_WRITE)) if h in content.editable else (w, m) for (w, m), h in zip(wanted, content.header, strict=True)]
     )
-    sheet = Sheet(book, name, widths, freeze=f"B{WORKLIST_HEAD + 1}", head=WORKLIST_HEAD)
-    sheet.title(content.title, [_FILL_IN.format(", ".join(content.editable)) if content.editable else ""])
+    sheet = Sheet(book, name, widths, freeze=f"B{WORKLIST_HEAD + 1}", head=WORKLIST_HEAD, footer=manner.say(FOOTER))
+    sheet.title(content.title, [manner.say(_FILL_IN, columns=", ".join(content.editable)) if content.editable else ""])
     sheet.append([])
     _head(sheet, content.header, [False] * len(content.header))
     for row in rows:
@@ -126,16 +124,12 @@ def _choice(sheet: Sheet, column: str, allowed: Sequence[str]) -> None:
         sheet.ws.data_validations.append(rule)
 
 
-def _show(value: Value, attach: Attach) -> Shown:
-    return Shown("–") if value is None else cells.show(value, attach)
+def _show(value: Value, manner: Manner) -> Shown:
+    return Shown("–") if value is None else cells.show(value, manner)
 
 
-def _styled(column: cells.Column, shown: Shown) -> Cell:
-    return shown, "absent number" if column.number and shown.style == "absent" else shown.style
-
-
-def _unattached(_: str | bytes) -> str:
-    return ""
+def _quiet(manner: Manner) -> Manner:
+    return manner._replace(attach=lambda _: "")
 
 
 def _longest(column: pa.ChunkedArray) -> int:
@@ -146,14 +140,14 @@ def _longest(column: pa.ChunkedArray) -> int:
     return longest or 0
 
 
-def _page_widths(content: Page) -> list[float]:
+def _page_widths(content: Page, manner: Manner) -> list[float]:
     columns: list[tuple[float, float]] = []
     for block in content.blocks:
         match block:
             case Facts(pairs):
                 found = [width_wanted("", [Shown(label) for label in pairs]), (20.0, 20.0)]
             case Grid(header, rows):
-                found = [width_wanted(label, [_show(row[n], _unattached) for row in rows]) for n, label in enumerate(header)]
+                found = [width_wanted(label, [_show(row[n], _quiet(manner)) for row in rows]) for n, label in enumerate(header)]
             case Progress(_, column, labels):
                 found = [width_wanted(column, [Shown(label) for label in labels]), (10.0, 10.0)]
             case _:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from dsar.answer import package, workbook
+from dsar.answer import package, page, workbook
 from dsar.answer.publish import Written, publish
 from dsar.answer.select import Chosen, choose, groups
 from dsar.answer.sheets import Answer, portability_sheets, readme
@@ -83,16 +83,21 @@ def export(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> W
 
 
 def _build(answer: Answer, stem: str, into: Path) -> list[Path]:
-    controller = answer.dossier.datamap.controller
-    written = workbook.write(
-        into / f"{stem}.xlsx", portability_sheets(answer), controller=controller.name, zone=controller.zone, attachments_prefix=stem
+    datamap = answer.dossier.datamap
+    controller, sheets = datamap.controller, portability_sheets(answer)
+    written = workbook.write(into / f"{stem}.xlsx", sheets, controller=controller.name, zone=controller.zone, attachments_prefix=stem, say=answer.say)
+    title = answer.say("Data held by {controller}, request {request}", controller=controller.name, request=answer.dossier.request.id)
+    beside = {p.read_bytes(): p.name for p in written[1:]}
+    reading = page.page(
+        sheets, title=title, workbook=written[0].name, zone=controller.zone, say=answer.say, attach=lambda value: beside[workbook.content(value)]
     )
     zipped = package.write(
         into / f"{stem}.zip",
         [_data(answer, chosen) for chosen in answer.tables],
         written,
-        readme=readme(answer, [p.name for p in written]),
-        title=f"Data held by {controller.name}, request {answer.dossier.request.id}",
+        page=reading,
+        readme=readme(answer, written[0].name),
+        title=title,
         request_id=answer.dossier.request.id,
         controller=controller.name,
         created=answer.dossier.collected_at,
@@ -101,17 +106,20 @@ def _build(answer: Answer, stem: str, into: Path) -> list[Path]:
 
 
 def _data(answer: Answer, chosen: Chosen) -> package.DataTable:
-    table = answer.dossier.datamap.table(chosen.address)
+    datamap = answer.dossier.datamap
+    table = datamap.table(chosen.address)
     kept: Sequence[str] = [str(c) for c in chosen.frame.columns]
     portable = [g for g in chosen.groups if g.outcome.answer == "yes"]
     return package.DataTable(
-        name=str(chosen.address),
+        name=answer.data_name(chosen.address),
         label=table.label,
         frame=chosen.frame,
         columns={c: table.columns[c] for c in kept},
         key=tuple(k for k in table.key if k in kept),
         basis=tuple(dict.fromkeys(b for g in portable for b in g.bases)),
-        origin=", ".join(dict.fromkeys(g.origin for g in portable)),
+        origins=tuple(dict.fromkeys(g.origin for g in portable)),
+        purpose=datamap.activity(table).purpose,
+        system=datamap.sources[chosen.address.source].label,
     )
 
 

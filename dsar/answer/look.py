@@ -3,12 +3,15 @@
 import math
 import textwrap
 from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
 from openpyxl.utils import get_column_letter as letter
+from openpyxl.utils.datetime import to_excel
 
 from dsar.answer import cells
 from dsar.answer.cells import Shown
@@ -20,6 +23,8 @@ _LINE = 13.0  # points
 _ROW = 16.0
 _FIXED = {"title": 30.0, "heading": 32.0}
 _HIGHEST = 409.0  # points a row can have
+FOOTER = "Page &P of &N"
+RAGGED = 1.12  # wrapped lines are not filled to the edge
 
 
 class Formula(NamedTuple):
@@ -41,6 +46,7 @@ def styles(book: Workbook) -> None:
     grey = Font("Arial", 10, i=True, color="5F6A72")
     row, box = Border(bottom=line), Border(frame, frame, frame, frame)
     top = Alignment(vertical="top", wrap_text=True)
+    leftward = Alignment(horizontal="right", vertical="top", wrap_text=True, indent=1, readingOrder=2)
     left = Alignment(horizontal="left", vertical="top")
     right = Alignment(horizontal="right", vertical="top", indent=1)
     shade, fill_in = PatternFill("solid", "DFE8EE"), PatternFill("solid", "FFF6DD")
@@ -53,6 +59,7 @@ def styles(book: Workbook) -> None:
         ("head number", bold, Alignment(horizontal="right", vertical="top", wrap_text=True, indent=1), head, shade),
         ("label", bold, top, row, None),
         ("text", plain, top, row, None),
+        ("text rtl", plain, leftward, row, None),
         ("number", plain, right, row, None),
         ("date", plain, left, row, None),
         ("absent", grey, top, row, None),
@@ -69,7 +76,9 @@ Cell = tuple[Shown | Formula, str]  # what it shows, and its style
 class Sheet:
     """One sheet while it is written, row by row."""
 
-    def __init__(self, book: Workbook, name: str, widths: Sequence[float], *, freeze: str | None = None, head: int | None = None) -> None:
+    def __init__(
+        self, book: Workbook, name: str, widths: Sequence[float], *, freeze: str | None = None, head: int | None = None, footer: str = FOOTER
+    ) -> None:
         ws: Any = book.create_sheet(name)  # the stubs leave out most of a write-only sheet
         self.ws, self.row = ws, 0
         self.styles: dict[tuple[str, str, bool], Any] = {}
@@ -81,7 +90,7 @@ class Sheet:
         ws.page_setup.fitToWidth, ws.page_setup.fitToHeight = self.pages, 0
         ws.page_margins.left = ws.page_margins.right = 0.4
         ws.page_margins.top, ws.page_margins.bottom, ws.page_margins.header, ws.page_margins.footer = 0.5, 0.7, 0.3, 0.3
-        ws.oddFooter.left.text, ws.oddFooter.right.text = "&A", "Page &P of &N"
+        ws.oddFooter.left.text, ws.oddFooter.right.text = "&A", footer
         ws.oddFooter.left.size = ws.oddFooter.right.size = 8
         if freeze:
             ws.freeze_panes = freeze
@@ -124,6 +133,13 @@ class Sheet:
         if last > first:
             self.ws.merged_cells.append(f"{letter(first)}{self.row}:{letter(last)}{self.row}")
 
+    def xf(self, style: str, number_format: str, quoted: bool) -> int:
+        """Return the number under which the workbook keeps a style."""
+        model: Any = WriteOnlyCell(self.ws)
+        model._style = self._style(style, number_format, quoted)  # noqa: SLF001
+        number: int = model.style_id
+        return number
+
     def _cell(self, shown: Shown | Formula, style: str) -> Any:
         cell: Any = WriteOnlyCell(self.ws)
         if isinstance(shown, Formula):
@@ -133,12 +149,11 @@ class Sheet:
         elif shown.value:
             cell.value = cells.stored(shown.value)
             cell.data_type = "s"  # openpyxl takes a leading = for a formula, and #N/A for an error
-        cell._style = self._style(style, shown)  # noqa: SLF001 - the public way looks the style up anew for every cell, at half the speed
+        number_format = shown.format if isinstance(shown, Shown) else "General"
+        cell._style = self._style(style, number_format, isinstance(shown, Shown) and quoted(shown))  # noqa: SLF001 - the public way is half as fast
         return cell
 
-    def _style(self, style: str, shown: Shown | Formula) -> Any:
-        number_format = shown.format if isinstance(shown, Shown) else "General"
-        quoted = isinstance(shown, Shown) and isinstance(shown.value, str) and shown.value.startswith(("=", "+", "-", "@"))
+    def _style(self, style: str, number_format: str, quoted: bool) -> Any:
         key = (style, number_format, quoted)
         if key not in self.styles:
             model: Any = WriteOnlyCell(self.ws)
@@ -146,6 +161,18 @@ class Sheet:
             model.quotePrefix = quoted  # a text stays one when somebody edits the cell
             self.styles[key] = model._style  # noqa: SLF001
         return self.styles[key]
+
+
+def quoted(shown: Shown) -> bool:
+    """Whether a text begins as a formula does."""
+    return isinstance(shown.value, str) and shown.value.startswith(("=", "+", "-", "@"))
+
+
+def serial(value: float | Decimal | date) -> str:
+    """Return a number as a sheet spells it; a date or time is a number of days."""
+    if isinstance(value, date):
+        value = to_excel(value)  # type: ignore[no-untyped-call]
+    return format(value, "f") if isinstance(value, Decimal) else repr(value)
 
 
 def width_wanted(label: str, shown: Sequence[Shown]) -> tuple[float, float]:
@@ -173,13 +200,28 @@ def _pages(widths: Sequence[float]) -> int:
     return max(1, math.ceil(sum(widths) / (PAPER * _READABLE)))
 
 
-def _height(text: str, room: float) -> float:
-    if len(text) * 2 < room and "\n" not in text:
-        return _ROW
-    return min(_HIGHEST, sum(_lines(line, room - 1.5) for line in text.split("\n")) * _LINE + 3)
+def room(width: float) -> float:
+    """Return how much text a line of a column holds."""
+    return max(1.0, width - 1.5)
 
 
-def _lines(text: str, room: float) -> int:
+def lines(text: str, width: float) -> int:
+    """Return how many lines a text takes in a column."""
+    if len(text) * 2 < width and "\n" not in text:
+        return 1
+    return sum(_wrapped(line, room(width)) for line in text.split("\n"))
+
+
+def height(lines: int) -> float:
+    """Return the height of a row of so many lines, in points."""
+    return min(_HIGHEST, lines * _LINE + 3)
+
+
+def _height(text: str, width: float) -> float:
+    return height(lines(text, width))
+
+
+def _wrapped(text: str, room: float) -> int:
     needed = cells.width(text)
     if needed <= room:
         return 1

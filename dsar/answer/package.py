@@ -1,6 +1,6 @@
 """The portability package: the same tables exactly, for machines, described as a Frictionless Data Package.
 
-A zip with `README.txt`, the workbook and its attachments, `data/<source>.<table>.csv` and `.json`,
+A zip with `README.txt`, `index.html`, the workbook and its attachments, `data/<what>.csv` and `.json`,
 `datapackage.json` (https://datapackage.org, version 2) and `checksums.sha256`. The same content is
 the same bytes.
 """
@@ -18,8 +18,15 @@ import pandas as pd
 import pyarrow as pa
 
 from dsar import datamap, files, values
+from dsar.answer.names import file_stem, unique
+from dsar.law import dpv
 
-_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # names that Windows keeps for itself
+_MEDIA = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "json": "application/json",
+    "txt": "text/plain",
+    "html": "text/html",
+}
 _TYPES = (
     (pa.types.is_boolean, "boolean"),
     (pa.types.is_integer, "integer"),
@@ -37,8 +44,8 @@ _TYPES = (
 class DataTable:
     """One table of the package: its exact rows, and what the data map says about them.
 
-    `name` is `source.table`; `columns` tells label and category of the frame's columns; `extra`
-    are further properties of the resource, written with the prefix `x-dsar:`.
+    `name` is the plain name of its files, without ending; `columns` tells label and category of the
+    frame's columns; `system` is where it comes from.
     """
 
     name: str
@@ -47,8 +54,9 @@ class DataTable:
     columns: Mapping[str, datamap.Column]
     key: tuple[str, ...]
     basis: tuple[str, ...]
-    origin: str
-    extra: Mapping[str, object] | None = None
+    origins: tuple[str, ...]
+    purpose: str = ""
+    system: str = ""
 
 
 def write(
@@ -56,31 +64,31 @@ def write(
     tables: Sequence[DataTable],
     attached: Sequence[Path],
     *,
+    page: bytes,
     readme: str,
     title: str,
     request_id: str,
     controller: str,
     created: datetime,
 ) -> Path:
-    """Write the package and return its path; `attached` (workbook and its attachments) lie at the top level.
+    """Write the package and return its path; `page` is its index.html, `attached` lie beside that.
 
-    `created` needs a time zone. Raises `ValueError` where two files would have the same name.
+    `attached` are the workbook and its attachments. `created` needs a time zone. Raises `ValueError` where two files would have the same name.
     """
     if created.tzinfo is None:
         raise ValueError("the time of creation needs its time zone")
-    top = {"README.txt": readme.replace("\r\n", "\n").replace("\n", "\r\n").encode("utf-8")}
+    top = {"README.txt": readme.replace("\r\n", "\n").replace("\n", "\r\n").encode("utf-8"), "index.html": page}
     for file in attached:
         if file.name in {*top, "datapackage.json", "checksums.sha256", "data"}:
             raise ValueError("two files of the package would have the same name")
         top[file.name] = file.read_bytes()
-    stems = _unique([_file_stem(t.name) for t in tables])
-    names = _unique([re.sub(r"[^a-z0-9._-]+", "-", stem.lower()) for stem in stems])
+    stems = unique([file_stem(t.name) for t in tables])
     data: dict[str, bytes] = {}
     resources: list[dict[str, object]] = []
-    for table, stem, name in zip(tables, stems, names, strict=True):
+    for table, stem in zip(tables, stems, strict=True):
         target = f"data/{stem}.csv"
         data |= {target: to_csv(table.frame), f"data/{stem}.json": to_json(table.frame)}
-        resources.append(_resource(table, name, target, data[target]))
+        resources.append(_resource(table, stem, target, data[target]))
     described = {resource["path"] for resource in resources}
     others = {name: content for name, content in {**top, **data}.items() if name not in described}
     resources += [_plain(name, content, number) for number, (name, content) in enumerate(others.items(), start=1)]
@@ -88,9 +96,11 @@ def write(
         "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
         "name": re.sub(r"[^a-z0-9._-]+", "-", f"portability-{request_id}".lower()),
         "title": title,
+        "description": "Open index.html or the workbook to read; these files are for other programs.",
         "created": created.isoformat(),
         "x-dsar:controller": controller,
         "x-dsar:request": request_id,
+        "x-dsar:right": dpv.RIGHTS["portability"],
         "resources": resources,
     }
     entries = {**top, **data, "datapackage.json": _json(descriptor)}
@@ -142,11 +152,23 @@ def _resource(table: DataTable, name: str, path: str, content: bytes) -> dict[st
         "mediatype": "text/csv",
         "encoding": "utf-8",
         **_sealed(content),
-        "x-dsar:legalBasis": list(table.basis),
-        "x-dsar:origin": table.origin,
-        **{f"x-dsar:{key}": value for key, value in (table.extra or {}).items()},
+        **_described(table),
         "schema": schema,
     }
+
+
+def _described(table: DataTable) -> dict[str, object]:
+    """Say what the law calls it: our words, and the terms of the Data Privacy Vocabulary where it has one."""
+    said = {
+        "system": table.system,
+        "purpose": table.purpose,
+        "legalBasis": list(table.basis),
+        "hasLegalBasis": [dpv.BASES[b] for b in table.basis if b in dpv.BASES],
+        "origin": list(table.origins),
+        "hasDataOrigin": [dpv.ORIGINS[o] for o in table.origins if o in dpv.ORIGINS],
+        "hasDataSource": list(dict.fromkeys(dpv.SOURCES[o] for o in table.origins if o in dpv.SOURCES)),
+    }
+    return {f"x-dsar:{key}": value for key, value in said.items() if value}
 
 
 def _fields(table: DataTable) -> Iterator[dict[str, object]]:
@@ -159,42 +181,29 @@ def _fields(table: DataTable) -> Iterator[dict[str, object]]:
         if field["type"] == "datetime":
             field["format"] = "any"  # ISO 8601, with the zone where it is known and fractions where there are any
         if known:
-            field["x-dsar:category"] = known.category
-            field |= {f"x-dsar:{key}": value for key, value in (("legalBasis", known.basis), ("origin", known.origin)) if value}
+            said = {
+                "rdfType": dpv.category(known.category),
+                "x-dsar:category": known.category,
+                "x-dsar:legalBasis": known.basis,
+                "x-dsar:hasLegalBasis": dpv.BASES.get(known.basis or ""),
+                "x-dsar:origin": known.origin,
+                "x-dsar:hasDataOrigin": dpv.ORIGINS.get(known.origin or ""),
+            }
+            field |= {key: value for key, value in said.items() if value}
         yield field
 
 
 def _plain(path: str, content: bytes, number: int) -> dict[str, object]:
     ending = Path(path).suffix.lstrip(".").lower() or "bin"
-    known = {"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "json": "application/json", "txt": "text/plain"}
     return {
         "name": f"file-{number}",
         "type": "file",
         "path": path,
         "format": ending,
-        "mediatype": known.get(ending) or "application/octet-stream",
+        "mediatype": _MEDIA.get(ending) or "application/octet-stream",
         **_sealed(content),
     }
 
 
 def _sealed(content: bytes) -> dict[str, object]:
     return {"bytes": len(content), "hash": f"sha256:{hashlib.sha256(content).hexdigest()}"}
-
-
-def _file_stem(name: str) -> str:
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".")[:100] or "table"
-    return f"_{stem}" if _DEVICES.match(stem) else stem
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    """Return the names with a number after those that differ in case at most from one before."""
-    found: list[str] = []
-    taken: set[str] = set()
-    for name in names:
-        tried, number = name, 1
-        while tried.casefold() in taken:
-            number += 1
-            tried = f"{name}-{number}"
-        taken.add(tried.casefold())
-        found.append(tried)
-    return found

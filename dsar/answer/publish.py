@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -27,6 +27,7 @@ class Written:
         return f"<p>In <code>{escape(str(self.files[0].parent))}</code>:</p>" + listed.to_html(index=False)
 
 
+_PREPARED = ("delivery", "review")  # for sending, from what lies in the outbox
 Build = Callable[[str, Path], list[Path]]
 
 
@@ -51,12 +52,18 @@ def publish(case: Path, folder: str, stem: str, build: Build) -> list[Path]:
         shutil.rmtree(work)  # also what a check refused
     files.write_atomic(_record_path(case, folder, stem), json.dumps({"version": version, "files": hashes}, indent=1))
     _supersede(case, target, stem, keep=set(hashes))
+    if folder == "outbox" and hashes != last["files"]:
+        _retire(case, _PREPARED)
     return [target / name for name in hashes]
 
 
 def withdraw(case: Path) -> None:
-    """Take every file of the case out of its outbox and worklists, into `superseded/`."""
-    for path in sorted([*(case / "outbox").glob("*"), *(case / "worklists").glob("*")]):
+    """Take every file of the case that is meant to leave out of its folders, into `superseded/`."""
+    _retire(case, ("outbox", "worklists", *_PREPARED))
+
+
+def _retire(case: Path, folders: Sequence[str]) -> None:
+    for path in sorted(p for folder in folders for p in (case / folder).glob("*")):
         path.replace(files.private_dir(case / "superseded") / path.name)
 
 

@@ -10,12 +10,14 @@ from typing import Any
 
 from dsar import values
 from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Table, sheet_names
+from dsar.answer.names import file_stem, unique
 from dsar.answer.select import Chosen
 from dsar.datamap import Address
 from dsar.find.decisions import Decision
 from dsar.find.dossier import Dossier
 from dsar.law import words
 from dsar.law.retention import keep_until
+from dsar.texts import Texts, texts
 
 _YOU_WILL_HEAR = "You will hear from us without asking."
 _WHAT_YOU_CAN_DO = "Write to us if you think it should be here, or complain: see the sheet Your rights."
@@ -31,6 +33,11 @@ class Answer:
     part_one: Decision | None = None
 
     @property
+    def say(self) -> Texts:
+        """The texts of the requester's language."""
+        return texts(self.dossier.datamap.controller.language)
+
+    @property
     def tables(self) -> tuple[Chosen, ...]:
         """The tables that have rows to show."""
         return tuple(c for c in self.chosen if len(c.frame) and len(c.frame.columns))
@@ -42,8 +49,12 @@ class Answer:
             label if labels.count(label) == 1 else f"{label} {self.dossier.datamap.sources[c.address.source].label}"
             for c, label in zip(self.tables, labels, strict=True)
         ]
-        names = sheet_names(["Read me first", "Summary", *wanted])[2:]
+        names = sheet_names([self.say("Read me first"), self.say("Summary"), *wanted])[2:]
         return names[[c.address for c in self.tables].index(address)]
+
+    def data_name(self, address: Address) -> str:
+        """The name of a table's file in the folder data: that of its sheet, as plain letters."""
+        return unique([file_stem(self.title(c.address)) for c in self.tables])[[c.address for c in self.tables].index(address)]
 
 
 def portability_sheets(answer: Answer) -> list[Content]:
@@ -60,58 +71,70 @@ def portability_sheets(answer: Answer) -> list[Content]:
     ]
 
 
-def data_name(address: Address) -> str:
-    """Return where the package keeps a table's machine-readable copy."""
-    return f"data/{address}.csv"
-
-
 def _read_me(answer: Answer) -> Page:
-    dossier, controller = answer.dossier, answer.dossier.datamap.controller
-    rows = sum(len(c.frame) for c in answer.tables)
-    if rows:
-        found = f"It holds {rows} record{'s' if rows != 1 else ''}."
-    elif answer.chosen or answer.part_one:
-        found = "It holds no record: see the sheet What is not included."
-    else:
-        found = "In the systems we searched we found nothing about you."
+    dossier, controller, say = answer.dossier, answer.dossier.datamap.controller, answer.say
     blocks = [
-        Heading("A copy of your data that you can take with you"),
+        Heading(say("A copy of your data that you can take with you")),
         Paragraph(
-            "You asked for the data you gave us, and the data recorded while you used our service, in a form that other systems can read "
-            f"(Article 20 of the General Data Protection Regulation). {found} The systems stand on the sheet Where we looked."
+            " ".join(
+                (
+                    say(
+                        "You asked for the data you gave us, and the data recorded while you used our service, in a form that other systems can read "
+                        "(Article 20 of the General Data Protection Regulation)."
+                    ),
+                    _found(answer),
+                    say("The systems stand on the sheet Where we looked."),
+                )
+            )
         ),
         *_part_one(answer),
         Facts(
             {
-                "Reference": dossier.request.id,
-                "From": controller.name,
-                "Address": controller.address,
-                "Request received on": dossier.request.received,
-                "Data as of": _local(dossier, dossier.collected_at),
-                "Prepared on": answer.prepared,
-                "Questions to": controller.contact,
+                say("Reference"): dossier.request.id,
+                say("From"): controller.name,
+                say("Address"): controller.address,
+                say("Request received on"): dossier.request.received,
+                say("Data as of"): _local(dossier, dossier.collected_at),
+                say("Prepared on"): answer.prepared,
+                say("Questions to"): controller.contact,
             }
         ),
-        Heading("How to read this"),
-        Paragraph("The sheet Summary lists everything in this file. Each sheet after it holds one kind of record, numbered in the first column."),
-        Paragraph('"not recorded" means that we hold nothing in that place. Times carry their time zone in the heading of the column.'),
-        Paragraph("What we hold but could not put in here, and why, is on the sheet What is not included."),
-        Paragraph("For another program, use the files in the folder data of the package that came with this workbook: they hold the exact values."),
+        Heading(say("How to read this")),
+        *(Paragraph(say(text)) for text in _HOW_TO_READ),
     ]
-    return Page("Read me first", tuple(blocks))
+    return Page(say("Read me first"), tuple(blocks))
+
+
+_HOW_TO_READ = (
+    "The sheet Summary lists everything in this file. Each sheet after it holds one kind of record, numbered in the first column.",
+    '"not recorded" means that we hold nothing in that place. Times carry their time zone in the heading of the column.',
+    "What we hold but could not put in here, and why, is on the sheet What is not included.",
+    "For another program, use the files in the folder data of the package that came with this workbook: they hold the exact values.",
+)
+
+
+def _found(answer: Answer) -> str:
+    rows = sum(len(c.frame) for c in answer.tables)
+    if rows:
+        return answer.say("This answer holds one record." if rows == 1 else "This answer holds {count} records.", count=rows)
+    if answer.chosen or answer.part_one:
+        return answer.say("This answer holds no record: see the sheet What is not included.")
+    return answer.say("In the systems we searched we found nothing about you.")
 
 
 def _part_one(answer: Answer) -> Iterator[Heading | Paragraph]:
     if answer.part_one:
-        yield Heading("This is part 1")
+        yield Heading(answer.say("This is part 1"))
         yield Paragraph(
-            "Some of the records are still being checked. "
-            f"You will have the rest by {answer.part_one.rest_by}. You may complain about this: see Your rights."
+            answer.say(
+                "Some of the records are still being checked. You will have the rest by {day}. You may complain about this: see Your rights.",
+                day=answer.part_one.rest_by,
+            )
         )
 
 
 def _summary(answer: Answer) -> Page:
-    datamap = answer.dossier.datamap
+    datamap, say = answer.dossier.datamap, answer.say
     lines = []
     for chosen in answer.chosen:
         table = datamap.table(chosen.address)
@@ -123,16 +146,14 @@ def _summary(answer: Answer) -> Page:
                 answer.dossier.tables[chosen.address].outcome.rows,
                 _span(chosen),
                 _totals(answer, chosen),
-                f"{len(chosen.frame)} on the sheet {answer.title(chosen.address)}" if shown else "no",
-                data_name(chosen.address) if shown else "no",
-                "yes, see What is not included" if chosen.left_out else "nothing",
+                say("{count} on the sheet {sheet}", count=len(chosen.frame), sheet=answer.title(chosen.address)) if shown else say("no"),
+                f"data/{answer.data_name(chosen.address)}.csv" if shown else say("no"),
+                say("yes, see What is not included" if chosen.left_out else "nothing"),
             )
         )
-    header = ("System", "What", "Found", "From – to", "Total", "In this file", "Also in portability file", "Left out")
-    blocks: tuple[Heading | Grid | Paragraph, ...] = (Heading("What we found"), Grid(header, tuple(lines)))
-    return Page(
-        "Summary", blocks if lines else (Heading("What we found"), Paragraph("Nothing was found in the systems listed under Where we looked."))
-    )
+    header = tuple(map(say, ("System", "What", "Found", "From – to", "Total", "In this file", "Also in portability file", "Left out")))
+    nothing = Paragraph(say("Nothing was found in the systems listed under Where we looked."))
+    return Page(say("Summary"), (Heading(say("What we found")), Grid(header, tuple(lines)) if lines else nothing))
 
 
 def _span(chosen: Chosen) -> str:
@@ -174,21 +195,21 @@ def _records(answer: Answer, chosen: Chosen) -> Table:
         frame=chosen.frame,
         labels={c: table.label_of(c) for c in columns},
         codes={c: table.columns[c].values for c in columns if c in table.columns and table.columns[c].values},
-        intro=(f"{table.label}, from {datamap.sources[chosen.address.source].label}",),
+        intro=(answer.say("{what}, from {system}", what=table.label, system=datamap.sources[chosen.address.source].label),),
     )
 
 
 def _use(answer: Answer) -> Page:
-    datamap = answer.dossier.datamap
+    datamap, say = answer.dossier.datamap, answer.say
     uses: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for chosen in (c for c in answer.chosen if c.groups):
         table = datamap.table(chosen.address)
-        bases = "; ".join(dict.fromkeys(words.bases(g.bases) for g in chosen.groups))
-        origins = "; ".join(dict.fromkeys(words.ORIGINS[g.origin] for g in chosen.groups)) + _policy(answer, chosen)
+        bases = "; ".join(dict.fromkeys(words.bases(g.bases, say) for g in chosen.groups))
+        origins = "; ".join(dict.fromkeys(say(words.ORIGINS[g.origin]) for g in chosen.groups)) + _policy(answer, chosen)
         uses[datamap.activity(table).purpose, bases, origins, _recipients(answer, chosen), _kept(answer, chosen)].append(table.label)
-    header = ("What", "Purpose", "Legal basis", "Where it comes from", "Who received it", "Kept until")
+    header = tuple(map(say, ("What", "Purpose", "Legal basis", "Where it comes from", "Who received it", "Kept until")))
     lines = tuple((", ".join(labels), *use) for use, labels in uses.items())
-    return Page("How we use it", (Grid(header, lines) if lines else Paragraph("We hold nothing of yours in the systems we searched."),))
+    return Page(say("How we use it"), (Grid(header, lines) if lines else Paragraph(say("We hold nothing of yours in the systems we searched.")),))
 
 
 def _policy(answer: Answer, chosen: Chosen) -> str:
@@ -196,8 +217,8 @@ def _policy(answer: Answer, chosen: Chosen) -> str:
     datamap = answer.dossier.datamap
     column = datamap.table(chosen.address).given_on
     days = [v for v in values.pylist(answer.dossier[str(chosen.address)][column]) if isinstance(v, date)] if column else []
-    versions = dict.fromkeys(datamap.policy.at(d) or "one we have no copy of" for d in sorted(map(_day, days)))
-    return f"; under our privacy policy of {', '.join(versions)}" if versions else ""
+    versions = dict.fromkeys(datamap.policy.at(d) or answer.say("one we have no copy of") for d in sorted(map(_day, days)))
+    return answer.say("; under our privacy policy of {versions}", versions=", ".join(versions)) if versions else ""
 
 
 def _day(moment: date) -> date:
@@ -215,35 +236,43 @@ def _recipients(answer: Answer, chosen: Chosen) -> str:
         if not r.confidential
     ]
     # Said whether or not there is one that may not be told of, so that it tells nothing.
-    return "; ".join(shown) or "nobody is recorded by name; the kinds of recipients stand in our privacy policy"
+    return "; ".join(shown) or answer.say("nobody is recorded by name; the kinds of recipients stand in our privacy policy")
 
 
 def _kept(answer: Answer, chosen: Chosen) -> str:
     dossier, address = answer.dossier, chosen.address
-    activity = dossier.datamap.activity(dossier.datamap.table(address))
+    activity, say = dossier.datamap.activity(dossier.datamap.table(address)), answer.say
     rule = activity.retention
     if rule is None:
-        return activity.until or "until it is no longer needed for the purpose"
+        return activity.until or say("until it is no longer needed for the purpose")
     ends = [keep_until(rule, dossier.retention_start(address, row)) for row in values.rows(dossier.rows(address))]
     known = sorted(e for e in ends if e)
-    last = f", the last until {known[-1]}" if known else ""
-    return f"{rule.period} each{last}. {rule.why} (Art. {rule.article})"
+    period = words.period(rule, say)
+    each = say("{period} each, the last until {day}.", period=period, day=known[-1]) if known else say("{period} each.", period=period)
+    return f"{each} {rule.why} (Art. {rule.article})"
 
 
 def _not_included(answer: Answer) -> Page:
+    say = answer.say
     lines: list[tuple[str, int | str, str, str, str]] = [
-        (left.what, "" if left.rows is None else left.rows, left.why, _article(left.rule), _YOU_WILL_HEAR if left.pending else _WHAT_YOU_CAN_DO)
+        (
+            left.what,
+            "" if left.rows is None else left.rows,
+            say(left.why),
+            _article(left.rule),
+            say(_YOU_WILL_HEAR if left.pending else _WHAT_YOU_CAN_DO),
+        )
         for chosen in answer.chosen
         for left in chosen.left_out
     ]
     lines += [
-        (answer.dossier.datamap.table(a).label, "", "We could not search this yet.", "Art. 12(3)", _YOU_WILL_HEAR)
+        (answer.dossier.datamap.table(a).label, "", say("We could not search this yet."), "Art. 12(3)", say(_YOU_WILL_HEAR))
         for a, found in answer.dossier.tables.items()
         if not found.outcome.complete and not answer.dossier.datamap.is_processor(a)
     ]
-    if not lines:
-        return Page("What is not included", (Paragraph("Nothing that we found was left out."),))
-    return Page("What is not included", (Grid(("What", "How many", "Why", "Rule", "What you can do"), tuple(lines)),))
+    header = tuple(map(say, ("What", "How many", "Why", "Rule", "What you can do")))
+    block = Grid(header, tuple(lines)) if lines else Paragraph(say("Nothing that we found was left out."))
+    return Page(say("What is not included"), (block,))
 
 
 def _article(rule: str) -> str:
@@ -251,45 +280,53 @@ def _article(rule: str) -> str:
 
 
 def _where(answer: Answer) -> Page:
-    dossier = answer.dossier
+    dossier, say = answer.dossier, answer.say
     lines = []
     for address, found in dossier.tables.items():
         if dossier.datamap.is_processor(address):
             continue  # whose data it is answers for it: the request is redirected
         outcome = found.outcome
-        kinds = ", ".join(words.kind(k) for k in outcome.searched_by) or "no record of yours leads here"
+        kinds = ", ".join(words.kind(k, say) for k in outcome.searched_by) or say("no record of yours leads here")
         moment = _local(dossier, outcome.collected_at) if outcome.collected_at else ""
-        result = {"found": f"found {outcome.rows}", "nothing": "nothing"}.get(outcome.state, outcome.state)
+        result = say("found {count}", count=outcome.rows) if outcome.state == "found" else say(outcome.state)
         if outcome.held:
-            result = f"{result}, more being checked" if outcome.rows else "being checked"
+            result = say("{result}, more being checked", result=result) if outcome.rows else say("being checked")
         lines.append((dossier.datamap.sources[address.source].label, dossier.datamap.table(address).label, kinds, moment, result))
-    grid = Grid(("System", "What", "Searched by", "On", "Result"), tuple(lines))
-    return Page(
-        "Where we looked",
-        (Paragraph("We searched these systems for the identifiers you gave us, and what they lead to."), grid),
-    )
+    grid = Grid(tuple(map(say, ("System", "What", "Searched by", "On", "Result"))), tuple(lines))
+    text = say("We searched these systems for the identifiers you gave us, and what they lead to.")
+    return Page(say("Where we looked"), (Paragraph(text), grid))
 
 
 def _rights(answer: Answer) -> Page:
-    controller = answer.dossier.datamap.controller
-    complaint = (
-        f"You can complain to us (section 164A of the Data Protection Act 2018): write to {controller.contact}. We confirm within 30 days."
+    controller, say = answer.dossier.datamap.controller, answer.say
+    complaint = say(
+        "You can complain to us (section 164A of the Data Protection Act 2018): write to {contact}. We confirm within 30 days."
         if controller.regime == "uk"
-        else f"If you are not content with this answer, write to us first if you like: {controller.contact}."
+        else "If you are not content with this answer, write to us first if you like: {contact}.",
+        contact=controller.contact,
     )
-    texts = (
-        "You can ask us to correct your data, to erase it or to restrict what we do with it, and object to what we do with it.",
-        "Where you agreed to something you can take that back at any time. Taking your data with you changes none of this.",
-        f"Automated decisions: {controller.automated_decisions.text}",
+    sentences = (
+        say("You can ask us to correct your data, to erase it or to restrict what we do with it, and object to what we do with it."),
+        say("Where you agreed to something you can take that back at any time. Taking your data with you changes none of this."),
+        say("Automated decisions: {text}", text=controller.automated_decisions.text),
         complaint,
-        f"You can complain to the supervisory authority: {controller.supervisory_authority}.",
-        "You can also go to a court.",
+        say("You can complain to the supervisory authority: {authority}.", authority=controller.supervisory_authority),
+        say("You can also go to a court."),
     )
-    return Page("Your rights", tuple(Paragraph(t) for t in texts))
+    return Page(say("Your rights"), tuple(Paragraph(t) for t in sentences))
+
+
+_TERMS = (
+    ("portable", "what you gave us, or what was recorded while you used our service, on the basis of consent or a contract (Article 20)"),
+    ("legal basis", "the reason in the law that lets us hold your data (Article 6)"),
+    ("recipient", "somebody outside our company who was given your data"),
+    ("not recorded", "we hold nothing in this place"),
+    ("␉ ␍ ␀ …", "a tab or another control character that stands in the original"),
+)
 
 
 def _codes(answer: Answer) -> Page:
-    datamap = answer.dossier.datamap
+    datamap, say = answer.dossier.datamap, answer.say
     codes = tuple(
         (datamap.table(c.address).label, datamap.table(c.address).label_of(str(name)), code, meaning)
         for c in answer.tables
@@ -297,17 +334,11 @@ def _codes(answer: Answer) -> Page:
         if str(name) in datamap.table(c.address).columns
         for code, meaning in datamap.table(c.address).columns[str(name)].values.items()
     )
-    terms = (
-        ("portable", "what you gave us, or what was recorded while you used our service, on the basis of consent or a contract (Article 20)"),
-        ("legal basis", "the reason in the law that lets us hold your data (Article 6)"),
-        ("recipient", "somebody outside our company who was given your data"),
-        ("not recorded", "we hold nothing in this place"),
-        ("␉ ␍ ␀ …", "a tab or another control character that stands in the original"),
-    )
-    blocks: list[Heading | Grid] = [Heading("Words"), Grid(("Word", "Meaning"), terms)]
+    terms = tuple((say(word), say(meaning)) for word, meaning in _TERMS)
+    blocks: list[Heading | Grid] = [Heading(say("Words")), Grid((say("Word"), say("Meaning")), terms)]
     if codes:
-        blocks += [Heading("Codes"), Grid(("Sheet", "Column", "Code", "Meaning"), codes)]
-    return Page("Words and codes", tuple(blocks))
+        blocks += [Heading(say("Codes")), Grid(tuple(map(say, ("Sheet", "Column", "Code", "Meaning"))), codes)]
+    return Page(say("Words and codes"), tuple(blocks))
 
 
 def _local(dossier: Dossier, moment: datetime) -> str:
@@ -315,22 +346,22 @@ def _local(dossier: Dossier, moment: datetime) -> str:
     return f"{moment.astimezone(zone.zone):%Y-%m-%d %H:%M} ({zone.timezone})"
 
 
-def readme(answer: Answer, files: Sequence[str]) -> str:
+_README = """{controller}: a copy of your data, reference {request}
+
+To read it, open index.html in your browser, or {workbook} with a spreadsheet program. Both hold the same.
+
+The folder data holds the same records for other programs, as CSV and JSON with the exact values;
+datapackage.json describes them (Frictionless Data Package). Opening the CSV files in a spreadsheet
+program may change numbers and dates: use the workbook or the page for reading.
+
+What is not included, and why, stands under What is not included.
+checksums.sha256 lets you check that the files are as we made them.
+
+Questions: {contact}
+"""
+
+
+def readme(answer: Answer, workbook: str) -> str:
     """Return the text of the package's README: what to open first, what each file is."""
     controller = answer.dossier.datamap.controller
-    lines = [
-        f"{controller.name}: a copy of your data, reference {answer.dossier.request.id}",
-        "",
-        f"To read it, open {files[0]} with a spreadsheet program and begin with the sheet Read me first.",
-        "",
-        "The folder data holds the same records for other programs, as CSV and JSON with the exact values;",
-        "datapackage.json describes them (Frictionless Data Package). Opening the CSV files in a spreadsheet",
-        "program may change numbers and dates: use the workbook for reading.",
-        "",
-        "What is not included, and why, stands on the sheet What is not included.",
-        "checksums.sha256 lets you check that the files are as we made them.",
-        "",
-        f"Questions: {controller.contact}",
-        "",
-    ]
-    return "\r\n".join(lines)
+    return answer.say(_README, controller=controller.name, request=answer.dossier.request.id, workbook=workbook, contact=controller.contact)

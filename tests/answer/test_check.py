@@ -51,7 +51,9 @@ def faults(path, formulas=(), **kwargs):
 
 SHEET, BOOK, STYLES = "xl/worksheets/sheet1.xml", "xl/workbook.xml", "xl/styles.xml"
 RAW = {
-    "formula": (SHEET, r"<c r=\"B4\"[^/]*<is><t>.*?</is>", '<c r="B4"><f>1+1</f>', "B4 holds a formula"),
+    "formula": (SHEET, r'<c r="B4".*?</c>', '<c r="B4"><f>1+1</f></c>', "B4 holds a formula"),
+    "formula in a cell that looks plain": (SHEET, r"(<c r=\"C4\"[^>]*>)(<v>)", r"\1<f>1+1</f>\2", "C4 holds a formula"),
+    "rich text": (SHEET, r"<is><t xml:space=\"preserve\">(A. Person)</t>", r"<is><r><t>\1</t></r>", "holds the element 'r'"),
     "array formula": ("xl/worksheets/sheet2.xml", "<f>", '<f t="array" ref="A1:A2">', "holds a formula"),
     "hidden row": (SHEET, '<row r="4"', '<row hidden="1" r="4"', "row is hidden"),
     "row without height": (SHEET, '<row r="4"', '<row ht="0" r="4"', "row is hidden"),
@@ -64,7 +66,7 @@ RAW = {
     "filtered rows": (SHEET, "<autoFilter([^/]*)/>", r'<autoFilter\1><filterColumn colId="0"/></autoFilter>', "filterColumn"),
     "hyperlink": (SHEET, "<pageMargins", '<hyperlinks><hyperlink ref="A1" location="T!A1"/></hyperlinks><pageMargins', "hyperlink"),
     "extension": (SHEET, "</worksheet>", "<extLst/></worksheet>", "extLst"),
-    "error value": (SHEET, r'<c r="A4"[^>]*t="n"', '<c r="A4" t="e"', "A4 c is neither text nor number"),
+    "error value": (SHEET, r'<c r="A4" s="\d+"', '<c r="A4" t="e"', "A4 c is neither text nor number"),
     "drop-down from elsewhere": ("xl/worksheets/sheet3.xml", "<formula1>.*</formula1>", "<formula1>T!A1:A9</formula1>", "drop-down"),
     "another header": (SHEET, "<oddHeader />", "<oddHeader>A. Person</oddHeader>", "header or footer"),
     "defined name": (BOOK, "</definedNames>", '<definedName name="x">T!$A$1</definedName></definedNames>', "not one of the filter"),
@@ -127,3 +129,25 @@ def test_what_is_no_workbook_does_not_pass(tmp_path, good):
         assert "does not open" in faults(tmp_path / "bad.xlsx")
     assert "does not open" in faults(tmp_path / "missing.xlsx")
     assert "does not open" in faults(changed(good[0], SHEET, "</worksheet>", ""), good[1])
+    for text in ("A. &Person", "A. &nbsp;", "A. \x07", "A. \uffff"):
+        assert "does not open" in faults(changed(good[0], SHEET, "A. Person", text), good[1])
+
+
+def test_text_that_is_not_utf8_does_not_pass(good):
+    path, formulas = good
+    target = path.with_name("planted.xlsx")
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w") as out:
+        for name in source.namelist():
+            out.writestr(name, source.read(name).replace(b"A. Person", b"A. \xffPerson"))
+    assert "does not open" in faults(target, formulas)
+
+
+@pytest.mark.parametrize("name", ["a/b", "'quoted", "x" * 32])
+def test_a_name_that_excel_refuses_is_found(good, name):
+    path, formulas = good
+    assert "has a name that Excel refuses" in faults(changed(path, BOOK, 'name="P"', f'name="{name}"'), formulas)
+
+
+def test_two_sheets_of_one_name_are_found(good):
+    path, formulas = good
+    assert "two sheets have the same name" in faults(changed(path, BOOK, 'name="P"', 'name="t"'), formulas)

@@ -109,9 +109,9 @@ def test_a_clean_dossier_leaves_with_the_persons_rows_and_nobody_elses(tmp_path)
     ]  # fmt: skip
     assert [cell for line in summary for cell in line if "Total: " in str(cell)] == ["Total: 8.30"]
     with ZipFile(made.files[1]) as package:
-        assert package.read("data/s.orders.csv").decode() == ('"id","account","address","total"\r\n"10","1","70","8.10"\r\n"11","1","70","0.20"\r\n')
+        assert package.read("data/order.csv").decode() == ('"id","account","address","total"\r\n"10","1","70","8.10"\r\n"11","1","70","0.20"\r\n')
         assert {n for n in package.namelist() if n.startswith("data/") and n.endswith("csv")} == {
-            "data/s.accounts.csv", "data/s.orders.csv", "data/s.addresses.csv", "data/news.readers.csv",
+            "data/account.csv", "data/order.csv", "data/address.csv", "data/subscription.csv",
         }  # fmt: skip
 
 
