@@ -36,6 +36,14 @@ class BadIdentifier(DsarError):
     """Ask the requester for the identifier again: it does not parse."""
 
 
+class BadDates(DsarError):
+    """Correct the dates: they contradict one another, or the law."""
+
+
+class UnknownCalendar(DsarError):
+    """Name a calendar of public holidays that is known, and a day within its years."""
+
+
 class UnknownRequest(DsarError):
     """Add the request to requests.csv, or correct its id."""
 

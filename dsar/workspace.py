@@ -23,6 +23,7 @@ from dsar.find.check import in_words
 from dsar.find.collect import Clock, Progress, collect
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
+from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
 from dsar.request.register import Request, read_requests
 from dsar.source import Settings, Source
@@ -40,13 +41,16 @@ def now() -> datetime:
 def open_workspace(folder: str | Path | None = None) -> "Workspace":
     """Return the workspace in `folder`, else `$DSAR_WORKSPACE`, else the nearest above the current folder.
 
-    Raises `WorkspaceMissing` where there is no `dsar.toml`, and `BadMap` where it is not right.
+    Raises `WorkspaceMissing` where there is no `dsar.toml`, `BadMap` where it is not right, and
+    `UnknownCalendar` where it names a calendar without public holidays.
     """
     named = folder or os.environ.get("DSAR_WORKSPACE")
     candidates = [Path(named)] if named else [Path.cwd(), *Path.cwd().parents]
     for candidate in candidates:
         if (candidate / MAP).is_file():
-            return Workspace(candidate.resolve(), maps.read(candidate / MAP))
+            datamap = maps.read(candidate / MAP)
+            check_calendar(datamap.controller.calendar)
+            return Workspace(candidate.resolve(), datamap)
     raise WorkspaceMissing(
         f"there is no {MAP} here", where=str(named or "."), remedy="name the folder with --workspace, or make one with `dsar init DIR`"
     )

@@ -16,8 +16,9 @@ from datetime import date
 from pathlib import Path
 
 from dsar import kinds
-from dsar.datamap import DataMap
+from dsar.datamap import Controller, DataMap
 from dsar.errors import BadIdentifier, BadRequests, IdentityNotVerified, NotAsked
+from dsar.law.deadlines import Deadline, Regime, Span, clock
 from dsar.listing import listing
 from dsar.request.identity import Identifier
 
@@ -36,6 +37,25 @@ class Request:
     identifiers: tuple[Identifier, ...]
     verified_on: date | None = None
     no_reasonable_doubt: str = ""
+    regime: Regime | None = None  # None: the controller's, like the calendar
+    calendar: str | None = None
+    identity: Span | None = None  # when proof was asked for, and when it came
+    fee: Span | None = None
+    pauses: tuple[Span, ...] = ()
+    extended: frozenset[str] = frozenset()  # the rights whose extension was notified
+
+    def deadline(self, right: str, controller: Controller) -> Deadline:
+        """Return until when this right has to be answered; raises `BadDates`, `UnknownCalendar`."""
+        return clock(
+            self.received,
+            self.regime or controller.regime,
+            self.calendar or controller.calendar,
+            right,
+            self.identity,
+            self.fee,
+            self.pauses,
+            extended=right in self.extended,
+        )
 
     @property
     def identity_settled(self) -> bool:
