@@ -75,7 +75,7 @@ def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MAP).write_text(resources("dsar").joinpath("templates", MAP).read_text(encoding="utf-8"), encoding="utf-8")
     (folder / REQUESTS).write_text(",".join(HEADER) + "\n", encoding="utf-8")
-    (folder / ".gitignore").write_text("# people's data\n/cases/\n/requests.csv\n", encoding="utf-8")
+    (folder / ".gitignore").write_text("# people's data\n/cases/\n/requests.csv\n/register.db*\n", encoding="utf-8")
     out.print(f"{folder / MAP}: describe your systems (`dsar map URL|FILE` helps), then `dsar --workspace {folder} check`")
 
 

@@ -32,6 +32,18 @@ class BadRequests(DsarError):
     """Mend requests.csv at the named line."""
 
 
+class RegisterUnusable(DsarError):
+    """Bring the register's database up, or correct its address."""
+
+
+class ChangedMeanwhile(DsarError):
+    """Look at the request again: somebody else changed it since you did."""
+
+
+class BadEvent(DsarError):
+    """Say what happened in the register's own words, with the details it needs."""
+
+
 class BadIdentifier(DsarError):
     """Ask the requester for the identifier again: it does not parse."""
 

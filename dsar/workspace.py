@@ -17,7 +17,7 @@ from dsar.answer.publish import Written, withdraw
 from dsar.datamap import DataMap
 from dsar.erase import checklist as checklists
 from dsar.erase.plan import plan
-from dsar.errors import BadMap, DossierMissing, DsarError, UnknownRequest, WorkspaceMissing
+from dsar.errors import BadMap, DossierMissing, DsarError, WorkspaceMissing
 from dsar.find import dossier as dossiers
 from dsar.find.check import in_words
 from dsar.find.collect import Clock, Progress, collect
@@ -25,10 +25,11 @@ from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
 from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
-from dsar.request.register import Request, read_requests
+from dsar.request.register import Request
+from dsar.request.store import Register
 from dsar.source import Settings, Source
 
-MAP, REQUESTS = "dsar.toml", "requests.csv"
+MAP, REQUESTS, REGISTER = "dsar.toml", "requests.csv", "register.db"
 
 
 def now() -> datetime:
@@ -65,16 +66,21 @@ class Workspace:
     clock: Clock = field(default=now, repr=False)
 
     @cached_property
+    def register(self) -> Register:
+        """The register: `register.db`, or the database that `$DSAR_REGISTER` names; what `requests.csv` says is taken over first."""
+        url = os.environ.get("DSAR_REGISTER") or f"sqlite:///{self.root / REGISTER}"
+        register = Register.open(url, self.datamap.controller, self.clock)
+        register.follow(self.root / REQUESTS, self.datamap)
+        return register
+
+    @property
     def requests(self) -> dict[str, Request]:
-        """The requests of `requests.csv` by id; raises `BadRequests`."""
-        return read_requests(self.root / REQUESTS, self.datamap, self.today)
+        """The requests by id, in the order they were registered; raises `BadRequests` where `requests.csv` is not right."""
+        return {i: case.request for i, case in self.register.cases().items()}
 
     def request(self, request_id: str) -> Request:
         """Return one request; raises `UnknownRequest`."""
-        if request_id not in self.requests:
-            known = ", ".join(self.requests) or "none"
-            raise UnknownRequest(f"there is no such request; there are {known}", where=REQUESTS)
-        return self.requests[request_id]
+        return self.register.case(request_id).request
 
     def case(self, request: Request) -> Path:
         """Return the request's case folder, made if missing; only its owner may enter."""
