@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Lines
 
 import dsar
+from dsar import cli_register
 from dsar import datamap as maps
 from dsar.errors import BadMap, DsarError
 from dsar.find.survey import survey
@@ -24,6 +25,9 @@ from dsar.workspace import MAP, REQUESTS, Workspace
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+app.add_typer(cli_register.register_app, name="register")
+app.add_typer(cli_register.identity_app, name="identity")
+app.command()(cli_register.record)
 _DEMO = ".dsar-demo"  # what `dsar demo` made, it may make anew
 _FILES = {".csv", ".xlsx", ".parquet"}
 

@@ -44,6 +44,10 @@ class BadEvent(DsarError):
     """Say what happened in the register's own words, with the details it needs."""
 
 
+class BadMail(DsarError):
+    """Register this letter by hand: it cannot be read as a mail."""
+
+
 class BadIdentifier(DsarError):
     """Ask the requester for the identifier again: it does not parse."""
 

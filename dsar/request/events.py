@@ -11,7 +11,7 @@ from typing import Any
 
 from dsar.errors import BadEvent
 from dsar.law.deadlines import EXTENSION_REASONS
-from dsar.request.identity import AUTHORITIES, METHODS
+from dsar.request.identity import AUTHORITIES, DOCUMENTS, METHODS
 
 OUTCOMES = {
     "granted": "everything asked for was given or done",
@@ -75,7 +75,7 @@ KINDS = {
     "acknowledged": Kind({}, {}),
     "identity asked": Kind({"method": _METHOD, "doubt": _words}, {}),
     "identity reminded": Kind({"after": _one_of((7, 14))}, {}),
-    "identity confirmed": Kind({"method": _METHOD, "kinds": _texts}, {"document": _text}),
+    "identity confirmed": Kind({"method": _METHOD, "kinds": _texts}, {"document": _one_of(DOCUMENTS)}),
     "identity withdrawn": Kind({"why": _words}, {}),
     "authority asked": Kind({"authority": _one_of(AUTHORITIES)}, {}),
     "authority confirmed": Kind({"authority": _one_of(AUTHORITIES), "scope": _text}, {"person_first": _flag}),
@@ -147,6 +147,7 @@ def _allowed(name: str) -> str:
     lists: dict[str, object] = {
         "method": METHODS,
         "authority": AUTHORITIES,
+        "document": DOCUMENTS,
         "outcome": OUTCOMES,
         "reason": [r.code for r in EXTENSION_REASONS],
         "after": (7, 14),

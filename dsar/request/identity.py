@@ -39,6 +39,7 @@ AUTHORITIES = {
     "parental responsibility": "parental responsibility for a child who cannot yet exercise the right",
     "child agrees": "the child is able to exercise the right and agrees to the parent acting",
 }
+DOCUMENTS = ("passport", "identity card", "driving licence", "residence permit")
 CHANNELS = ("e-mail", "web form", "letter", "phone", "in person", "social media", "internal", "other")
 REQUESTERS = ("person", "agent", "parent", "child")
 REMIND_AFTER = (7, 14)  # days without an answer

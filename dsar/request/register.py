@@ -159,7 +159,7 @@ def parse(cells: Mapping[str, str], datamap: DataMap, today: date) -> Request:
         id=cells["id"],
         received=received,
         rights=_rights(cells["rights"]),
-        identifiers=_identifiers(cells["identifiers"], datamap, settled=settled),
+        identifiers=identifiers(cells["identifiers"], datamap, settled=settled),
         verified_on=verified_on,
         no_reasonable_doubt=doubt,
     )
@@ -185,7 +185,8 @@ def _rights(text: str) -> tuple[str, ...]:
     return rights
 
 
-def _identifiers(text: str, datamap: DataMap, *, settled: bool) -> tuple[Identifier, ...]:
+def identifiers(text: str, datamap: DataMap, *, settled: bool) -> tuple[Identifier, ...]:
+    """Return identifiers written `kind=value; kind=value`, in normal form; raises `ValueError`, `BadIdentifier`."""
     allowed = {*datamap.identifier_kinds(), *kinds.GIVEN}
     found: dict[Identifier, None] = {}
     for part in text.split(";"):

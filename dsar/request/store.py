@@ -88,6 +88,12 @@ class Register:
             found[row["request"]].append(dict(row))
         return found
 
+    def letters(self) -> dict[str, str]:
+        """Return the hash of each letter that is registered → its request."""
+        chosen = sa.select(tables.REQUESTS.c.letter_sha256, tables.REQUESTS.c.id).where(tables.REQUESTS.c.letter_sha256.is_not(None))
+        with self.engine.connect() as connection:
+            return {row.letter_sha256: row.id for row in connection.execute(chosen.order_by(tables.REQUESTS.c.seq.desc()))}
+
     # -- write -----------------------------------------------------------------------------------
 
     def add(self, entries: Iterable[Entry], *, by: str, source: str = "") -> dict[str, Case]:
@@ -194,6 +200,22 @@ class Register:
                 handler = {"handler": details["handler"]}
                 connection.execute(sa.update(tables.REQUESTS).where(tables.REQUESTS.c.id == request.id).values(handler))
         return self.case(request.id)
+
+    def claim(self, case: Case, identifiers: Sequence[Identifier], *, by: str) -> Case:
+        """Add identifiers the requester gave later: claimed until they are proved by a check of their own."""
+        known = {(i.kind, i.value) for i in case.request.identifiers}
+        fresh = [i for i in identifiers if (i.kind, i.value) not in known]
+        if not fresh:
+            return case
+        place = len(known)
+        with self.engine.begin() as connection:
+            self._advance(connection, case)
+            lines = [
+                {"request": case.request.id, "kind": i.kind, "value": i.value, "standing": "claimed", "place": place + n} for n, i in enumerate(fresh)
+            ]
+            connection.execute(sa.insert(tables.IDENTIFIERS), lines)
+            self._append(connection, case.request.id, Event("corrected", self.today, by, "", details={"fields": ["identifiers"]}))
+        return self.case(case.request.id)
 
     def correct(self, case: Case, entry: Entry, *, by: str, source: str = "") -> Case:
         """Change what was registered at intake to what the entry says, with an event that names the fields."""
