@@ -27,7 +27,9 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
 app.add_typer(cli_register.register_app, name="register")
 app.add_typer(cli_register.identity_app, name="identity")
-app.command()(cli_register.record)
+app.add_typer(cli_register.fastlane_app, name="fastlane")
+for _command in (cli_register.status, cli_register.begin, cli_register.record, cli_register.letters, cli_register.delivered):
+    app.command()(_command)
 _DEMO = ".dsar-demo"  # what `dsar demo` made, it may make anew
 _FILES = {".csv", ".xlsx", ".parquet"}
 

@@ -10,7 +10,7 @@ from rich.table import Table as Lines
 
 import dsar
 from dsar import files
-from dsar.desk import identity, imports, intake
+from dsar.desk import fastlane, identity, imports, intake
 from dsar.errors import BadEvent, BadRequests, DsarError
 from dsar.request.entry import COLUMNS, entry
 from dsar.request.events import KINDS
@@ -185,3 +185,76 @@ def claim(context: typer.Context, request: str, identifier: list[str], by: By) -
     except ValueError as error:
         raise BadRequests(str(error), remedy="nothing was added") from None
     out.print(f"{request}: added, as claimed", markup=False)
+
+
+def status(context: typer.Context, ics: Annotated[Path | None, typer.Option("--ics", help="Write the dates as a calendar file.")] = None) -> None:
+    """Show the open cases: by days left, what waits on whom, what to do next."""
+    workspace = _open(context)
+    shown = workspace.status()
+    lines = Lines(*map(str, shown.columns))
+    for row in shown.itertuples(index=False):
+        style = "red" if int(row[4]) < 0 else "yellow" if int(row[4]) <= _SOON else None
+        lines.add_row(*map(str, row), style=style)
+    out.print(lines)
+    if ics:
+        files.write_atomic(ics, workspace.calendar())
+        out.print(f"{ics}: the dates of {len(shown)} cases", markup=False)
+
+
+_SOON = 7
+
+
+def begin(context: typer.Context, request: str, by: By) -> None:
+    """Take a request's snapshot, and list for owners what to leave alone and what to stop at once."""
+    workspace = _open(context)
+    for path in workspace.first_steps(workspace.request(request), by=by).files:
+        out.print(f"  {path}", markup=False)
+    out.print(f"{request}: {workspace.register.case(request).state}", markup=False)
+
+
+def letters(
+    context: typer.Context,
+    request: str,
+    name: Annotated[list[str] | None, typer.Argument(help="Letters to draft. [default: those the case needs now]")] = None,
+    right: Annotated[str, typer.Option(help="The right a refusal or an extension is about.")] = "",
+    finish: Annotated[bool, typer.Option("--finish", help="Make the PDFs to send from the drafts as you left them.")] = False,
+) -> None:
+    """Draft a request's letters; your edits of an earlier draft stay."""
+    workspace = _open(context)
+    if finish:
+        for one in name or []:
+            out.print(f"  {workspace.finish(workspace.request(request), one).files[0]}", markup=False)
+        return
+    lines = Lines("File", "What", "Legal text")
+    for row in workspace.draft(workspace.request(request), *(name or []), right=right).itertuples(index=False):
+        lines.add_row(*map(str, row))
+    out.print(lines)
+    out.print(f"They lie in {workspace.case(workspace.request(request)) / 'letters'}; nothing was sent.", markup=False)
+
+
+def delivered(context: typer.Context, request: str, sent: Annotated[Path, typer.Argument(help="The mail that was sent, as .eml.")], by: By) -> None:
+    """Record a delivery: recipient and files of the sent mail are compared with what was prepared."""
+    workspace = _open(context)
+    if not sent.is_file():
+        raise BadRequests("is not there", where=str(sent), remedy="save the sent mail as .eml")
+    case = workspace.delivered(workspace.request(request), sent, by=by)
+    out.print(f"{request}: delivered; now {case.state}", markup=False)
+
+
+fastlane_app = typer.Typer(no_args_is_help=True, help="Answers that are ready, for the second reader.")
+
+
+@fastlane_app.command("write")
+def fastlane_write(context: typer.Context, file: Path) -> None:
+    """Write the sheet of the answers that are ready."""
+    workspace = _open(context)
+    found = workspace.ready()
+    out.print(f"{fastlane.write(found, file, workspace.datamap.controller)}: {len(found)} to read", markup=False)
+
+
+@fastlane_app.command("take")
+def fastlane_take(context: typer.Context, file: Path, by: By) -> None:
+    """Record what the second reader ticked in the sheet."""
+    workspace = _open(context)
+    taken = fastlane.take(workspace.register, file, lambda c: workspace.root / "cases" / c.request.id, by=by)
+    out.print(f"{len(taken)} read: {', '.join(taken) or 'none'}", markup=False)

@@ -48,6 +48,18 @@ class BadMail(DsarError):
     """Register this letter by hand: it cannot be read as a mail."""
 
 
+class UnknownLetter(DsarError):
+    """Name one of the letters there are."""
+
+
+class DraftUnfinished(DsarError):
+    """Finish the draft by hand: fill in what it leaves open, and stand for it."""
+
+
+class DeliveryDiffers(DsarError):
+    """Look at the mail that was sent: it is not what was prepared."""
+
+
 class BadIdentifier(DsarError):
     """Ask the requester for the identifier again: it does not parse."""
 

@@ -137,6 +137,7 @@ def test_map_prints_a_skeleton_of_a_database_and_of_a_file(dsar, tmp_path, monke
 
 def test_batch_exits_with_1_when_something_failed(dsar, desk):
     (desk / "requests.csv").write_text(REQUESTS.splitlines()[0] + "\n" + REQUESTS.splitlines()[4] + "\n", encoding="utf-8")
+    (desk / "people.csv").unlink()
     status, out, _ = dsar("--workspace", desk, "batch")
     assert status == 1
     assert out.splitlines()[-1] == f"1 to do: 0 done, 0 already done, 0 waiting, 1 failed. Files lie in {desk / 'cases'}"

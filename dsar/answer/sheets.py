@@ -10,7 +10,7 @@ from typing import Any
 
 from dsar import values
 from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Table, sheet_names
-from dsar.answer.select import Chosen
+from dsar.answer.select import Chosen, groups
 from dsar.datamap import Address
 from dsar.find.decisions import Decision
 from dsar.find.dossier import Dossier
@@ -29,6 +29,7 @@ class Answer:
     chosen: tuple[Chosen, ...]
     prepared: date
     part_one: Decision | None = None
+    right: str = "portability"
 
     @property
     def tables(self) -> tuple[Chosen, ...]:
@@ -60,6 +61,12 @@ def portability_sheets(answer: Answer) -> list[Content]:
     ]
 
 
+def access_sheets(answer: Answer, read_me: Page, use: Page) -> list[Content]:
+    """Return the sheets of the access workbook around its own first page and its own page on the use of the data."""
+    records = (_records(answer, chosen) for chosen in answer.tables)
+    return [read_me, _summary(answer), *records, use, _not_included(answer), _where(answer), _rights(answer), _codes(answer)]
+
+
 def data_name(address: Address) -> str:
     """Return where the package keeps a table's machine-readable copy."""
     return f"data/{address}.csv"
@@ -80,14 +87,14 @@ def _read_me(answer: Answer) -> Page:
             "You asked for the data you gave us, and the data recorded while you used our service, in a form that other systems can read "
             f"(Article 20 of the General Data Protection Regulation). {found} The systems stand on the sheet Where we looked."
         ),
-        *_part_one(answer),
+        *part_one_notice(answer),
         Facts(
             {
                 "Reference": dossier.request.id,
                 "From": controller.name,
                 "Address": controller.address,
                 "Request received on": dossier.request.received,
-                "Data as of": _local(dossier, dossier.collected_at),
+                "Data as of": local(dossier, dossier.collected_at),
                 "Prepared on": answer.prepared,
                 "Questions to": controller.contact,
             }
@@ -101,7 +108,8 @@ def _read_me(answer: Answer) -> Page:
     return Page("Read me first", tuple(blocks))
 
 
-def _part_one(answer: Answer) -> Iterator[Heading | Paragraph]:
+def part_one_notice(answer: Answer) -> Iterator[Heading | Paragraph]:
+    """Say that the rest follows, and when, where only part 1 is sent."""
     if answer.part_one:
         yield Heading("This is part 1")
         yield Paragraph(
@@ -124,7 +132,7 @@ def _summary(answer: Answer) -> Page:
                 _span(chosen),
                 _totals(answer, chosen),
                 f"{len(chosen.frame)} on the sheet {answer.title(chosen.address)}" if shown else "no",
-                data_name(chosen.address) if shown else "no",
+                _portable(answer, chosen, shown=shown),
                 "yes, see What is not included" if chosen.left_out else "nothing",
             )
         )
@@ -133,6 +141,14 @@ def _summary(answer: Answer) -> Page:
     return Page(
         "Summary", blocks if lines else (Heading("What we found"), Paragraph("Nothing was found in the systems listed under Where we looked."))
     )
+
+
+def _portable(answer: Answer, chosen: Chosen, *, shown: bool) -> str:
+    """Say where the machine-readable copy is; in an answer to access, what of it could be asked for."""
+    if answer.right == "portability":
+        return data_name(chosen.address) if shown else "no"
+    answers = {g.outcome.answer for g in groups(answer.dossier, "portability") if g.address == chosen.address}
+    return "yes, if you ask for it" if answers == {"yes"} else "in part, if you ask for it" if "yes" in answers else "no"
 
 
 def _span(chosen: Chosen) -> str:
@@ -184,14 +200,14 @@ def _use(answer: Answer) -> Page:
     for chosen in (c for c in answer.chosen if c.groups):
         table = datamap.table(chosen.address)
         bases = "; ".join(dict.fromkeys(words.bases(g.bases) for g in chosen.groups))
-        origins = "; ".join(dict.fromkeys(words.ORIGINS[g.origin] for g in chosen.groups)) + _policy(answer, chosen)
-        uses[datamap.activity(table).purpose, bases, origins, _recipients(answer, chosen), _kept(answer, chosen)].append(table.label)
+        origins = "; ".join(dict.fromkeys(words.ORIGINS[g.origin] for g in chosen.groups)) + policy_versions(answer, chosen)
+        uses[datamap.activity(table).purpose, bases, origins, recipients(answer, chosen), kept(answer, chosen)].append(table.label)
     header = ("What", "Purpose", "Legal basis", "Where it comes from", "Who received it", "Kept until")
     lines = tuple((", ".join(labels), *use) for use, labels in uses.items())
     return Page("How we use it", (Grid(header, lines) if lines else Paragraph("We hold nothing of yours in the systems we searched."),))
 
 
-def _policy(answer: Answer, chosen: Chosen) -> str:
+def policy_versions(answer: Answer, chosen: Chosen) -> str:
     """Return under which versions of the privacy policy the rows were given, where the map says when."""
     datamap = answer.dossier.datamap
     column = datamap.table(chosen.address).given_on
@@ -204,7 +220,8 @@ def _day(moment: date) -> date:
     return moment.date() if isinstance(moment, datetime) else moment
 
 
-def _recipients(answer: Answer, chosen: Chosen) -> str:
+def recipients(answer: Answer, chosen: Chosen) -> str:
+    """Return who was given a table's data, with role, country and safeguard."""
     datamap = answer.dossier.datamap
     table = datamap.table(chosen.address)
     by_row = values.pylist(answer.dossier[str(chosen.address)][table.recipient_from]) if table.recipient_from else []
@@ -218,7 +235,8 @@ def _recipients(answer: Answer, chosen: Chosen) -> str:
     return "; ".join(shown) or "nobody is recorded by name; the kinds of recipients stand in our privacy policy"
 
 
-def _kept(answer: Answer, chosen: Chosen) -> str:
+def kept(answer: Answer, chosen: Chosen) -> str:
+    """Return until when a table's rows are kept, and by which rule."""
     dossier, address = answer.dossier, chosen.address
     activity = dossier.datamap.activity(dossier.datamap.table(address))
     rule = activity.retention
@@ -258,7 +276,7 @@ def _where(answer: Answer) -> Page:
             continue  # whose data it is answers for it: the request is redirected
         outcome = found.outcome
         kinds = ", ".join(words.kind(k) for k in outcome.searched_by) or "no record of yours leads here"
-        moment = _local(dossier, outcome.collected_at) if outcome.collected_at else ""
+        moment = local(dossier, outcome.collected_at) if outcome.collected_at else ""
         result = {"found": f"found {outcome.rows}", "nothing": "nothing"}.get(outcome.state, outcome.state)
         if outcome.held:
             result = f"{result}, more being checked" if outcome.rows else "being checked"
@@ -310,7 +328,8 @@ def _codes(answer: Answer) -> Page:
     return Page("Words and codes", tuple(blocks))
 
 
-def _local(dossier: Dossier, moment: datetime) -> str:
+def local(dossier: Dossier, moment: datetime) -> str:
+    """Return a moment in the controller's time, with its zone."""
     zone = dossier.datamap.controller
     return f"{moment.astimezone(zone.zone):%Y-%m-%d %H:%M} ({zone.timezone})"
 

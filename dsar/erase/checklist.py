@@ -20,8 +20,9 @@ from dsar.law.deadlines import working_days_before
 from dsar.request.register import Request
 
 STATUSES = ("To do", "Done", "Not found", "Not possible", "Question")
+COMMON = ("Step ID", "Request", "System", "Owner", "Record", "Key", "How to find it", "Action")  # of the worklist of any right
 HEADER = (
-    "Step ID", "Request", "System", "Owner", "Record", "Key", "How to find it", "Action", "Columns concerned", "Shared with others?", "Why",
+    *COMMON, "Columns concerned", "Shared with others?", "Why",
     "Article", "Keep until / until event", "After step", "Internal due", "Status", "Done by", "Done on", "Evidence ref", "Remark", "Verified",
 )  # fmt: skip
 _SHARED = "none found"  # what somebody else refers to is held, and on no list
@@ -35,12 +36,12 @@ _ACTIONS = (
 )
 
 
-def internal_due(request: Request, controller: Controller) -> date:
+def internal_due(request: Request, controller: Controller, right: str = "erasure") -> date:
     """Return the day owners should be done by: five working days before the statutory day.
 
     While the clock waits for an answer, the day that counts if it should not have waited.
     """
-    deadline = request.deadline("erasure", controller)
+    deadline = request.deadline(right, controller)
     return working_days_before(deadline.due or deadline.cautious, 5, request.calendar or controller.calendar)
 
 
@@ -69,9 +70,9 @@ def _build(dossier: Dossier, source: str, steps: Sequence[Step], stem: str, into
         return []
     controller = dossier.datamap.controller
     sheets: list[Content] = [_cover(dossier, source, steps), _steps(dossier, source, steps)]
-    not_here = _not_here(dossier, source)
-    if not_here:
-        sheets.append(not_here)
+    open_ = not_here(dossier, source)
+    if open_:
+        sheets.append(open_)
     return workbook.write(into / f"{stem}.xlsx", sheets, controller=controller.name, zone=controller.zone, attachments_prefix=stem)
 
 
@@ -127,7 +128,7 @@ def _line(dossier: Dossier, source: str, step: Step) -> tuple[str | int | date |
     )  # fmt: skip
 
 
-def _not_here(dossier: Dossier, source: str) -> Page | None:
+def not_here(dossier: Dossier, source: str) -> Page | None:
     """List what is no step yet: nobody may touch it, and nobody may take the list for the whole."""
     lines: list[tuple[str, int | str, str]] = []
     for address, found in dossier.tables.items():

@@ -92,7 +92,7 @@ KINDS = {
     "lifting announced": Kind({}, {}, right=True),  # Art. 18(3)
     "recipients told": Kind({"recipients": _texts}, {"impossible": _mapping}, right=None),
     "decided": Kind({"outcome": _one_of(OUTCOMES)}, {"grounds": _texts, "because": _words}, right=True),
-    "ticked": Kind({"by_reader": _flag}, {}, right=None),
+    "ticked": Kind({"answer": _text}, {}),
     "delivered": Kind({"files": _mapping}, {"method": _text, "checked_by": _text}, right=None),
     "handed over": Kind({"handler": _text}, {}),
     "closed": Kind({"outcome": _one_of(OUTCOMES)}, {}),
