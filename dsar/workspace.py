@@ -4,6 +4,7 @@ import importlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -40,7 +41,7 @@ from dsar.source import Settings, Source
 if TYPE_CHECKING:
     from IPython.display import Image
 
-MAP, REQUESTS, REGISTER = "dsar.toml", "requests.csv", "register.db"
+MAP, REQUESTS, REGISTER, INTAKE = "dsar.toml", "requests.csv", "register.db", "intake"
 
 
 def now() -> datetime:
@@ -191,6 +192,22 @@ class Workspace:
                 return compare.shown(before, self.collect(request))
         return listing(("What", "Key", "Change", "Columns"), (), empty="There is no snapshot of an earlier request by this person.")
 
+    def gone(self, request: Request) -> Listing:
+        """What the snapshot of the first steps held, and the present one does not: columns What, Key.
+
+        An answer tells what was held when the request came in; what a clean-up job took since is not simply left out.
+        """
+        before = None
+        for standing in ("claimed", "verified"):  # identity may have been settled since
+            then = replace(request, identifiers=tuple(replace(i, standing=standing) for i in request.identifiers))
+            with suppress(DossierMissing):
+                before = dossiers.load(self._before(request, INTAKE), then, self.datamap)
+        if before is None:
+            empty = "There is no snapshot of the first steps, or the map or the identifiers changed since: compare by hand."
+            return listing(("What", "Key"), (), empty=empty)
+        lines = [(self.datamap.table(a).label, key) for a, key in compare.lost(before, self.collect(request))]
+        return listing(("What", "Key"), lines, empty=f"All that was there on {before.collected_at:%Y-%m-%d} is there still.")
+
     def measures(self, request: Request, right: str) -> Listing:
         """What rectification, restriction, objection or withdrawal mean for what was found: columns System, What, Action, Why, Article, Rows."""
         return measures.overview(self.collect(request), right)
@@ -229,6 +246,8 @@ class Workspace:
     def first_steps(self, request: Request, *, by: str) -> Written:
         """Take the snapshot, list for owners what to leave alone and what to stop at once, and record that; before identity is settled."""
         dossier = self.collect(request)
+        if not (self._before(request, INTAKE) / "manifest.json").exists():
+            dossier.save(self._before(request, INTAKE))
         written, systems = first_steps.write(dossier, self.case(request))
         case = self.register.case(request.id)
         failed = [str(a) for a, found in dossier.tables.items() if not found.outcome.complete]

@@ -15,7 +15,7 @@ from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
 from dsar.request.case import Case
 from dsar.request.events import Event
-from dsar.request.letters import BEFORE_IDENTITY, day, words
+from dsar.request.letters import BEFORE_IDENTITY, day, require_identity, words
 
 MEASURED = {"restriction_answer": "restriction", "objection_answer": "objection", "withdrawal_answer": "withdrawal"}
 ANSWERS = {
@@ -63,10 +63,12 @@ def facts(name: str, case: Case, found: Callable[[], Found], code: str = "", rig
     """Return what the letter needs; `found` is asked only for letters that say what was found, never for one before identity.
 
     `code` goes into an identity letter, `right` names what is extended or refused. Raises `BadEvent` where
-    the register lacks the event the letter is about.
+    the register lacks the event the letter is about, and `IdentityNotVerified` before anything is looked up.
     """
     if name in BEFORE_IDENTITY:
         return _register_facts(name, case, code)
+    if name != "refusal":  # which may say no more than that we cannot tell whose data are meant
+        require_identity(name, case)
     made = _EVENTS.get(name)
     if made:
         return made(case, right)

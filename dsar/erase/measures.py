@@ -127,7 +127,18 @@ def _row_step(dossier: Dossier, address: Address, row: dict[str, object], right:
         return None
     key = ", ".join(map(str, json.loads(str(row["dsar_key"]))))
     how = table.find.replace("{key}", key) if table.find else f"{address.table}: {' and '.join(table.key)} = {key}"
-    return Step(_id(dossier, right, f"{address}|{row['dsar_key']}"), address, table.label, key, how, action, outcome.sentence, outcome.article)
+    return Step(_id(dossier, right, f"{address}|{row['dsar_key']}"), address, table.label, key, how, action, _WHY[right, action], outcome.article)
+
+
+# For the owner; the sentence of the table of rights speaks to the person.
+_WHY = {
+    ("rectification", "check and correct"): "The person says that something in their records is wrong or missing.",
+    ("restriction", "restrict"): "The person wants it kept and used for nothing.",
+    ("objection", "stop"): "The person objects to advertising: that is absolute.",
+    ("objection", "restrict and weigh"): "The person objects; whether it goes on is being decided.",
+    ("withdrawal", "stop"): "The person took back the consent it rests on.",
+    ("withdrawal", "restrict"): "The person took back consent, and it is not on record on what this rests.",
+}
 
 
 def _action(outcome: Outcome, right: str) -> str | None:

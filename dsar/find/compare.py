@@ -39,6 +39,12 @@ def _table(before: Dossier, after: Dossier, address: Address) -> Iterator[Differ
             yield Difference(address, key, "changed", changed)
 
 
+def lost(before: Dossier, after: Dossier) -> tuple[tuple[Address, str], ...]:
+    """Return the rows, held ones too, that the earlier snapshot holds and the later one does not."""
+    kept = {address: set(values.pylist(found.frame["dsar_key"])) for address, found in after.tables.items()}
+    return tuple((a, str(key)) for a, f in before.tables.items() for key in values.pylist(f.frame["dsar_key"]) if key not in kept.get(a, set()))
+
+
 def _rows(dossier: Dossier, address: Address) -> dict[str, dict[str, object]]:
     return {str(row["dsar_key"]): {c: v for c, v in row.items() if c not in PROVENANCE} for row in values.rows(dossier.rows(address))}
 

@@ -82,12 +82,12 @@ class Case:
     @property
     def authority_settled(self) -> bool:
         """Whether who writes for somebody else has shown that they may."""
-        return self.requester in {"person", "child"} or self.last("authority confirmed") is not None
+        return self.request.authority_settled
 
     @property
     def may_send(self) -> bool:
         """Whether anything about the person may leave: identity and authority are settled."""
-        return self.request.identity_settled and self.authority_settled
+        return self.request.identity_settled
 
     @property
     def state(self) -> State:
@@ -142,6 +142,7 @@ def fold(
         fee=_together(fees),
         pauses=tuple(_spans(events, "clarification asked", "clarified")),
         extended=frozenset(e.right for e in events if e.kind == "extended"),
+        authority_settled=row["requester"] in {"person", "child"} or any(e.kind == "authority confirmed" for e in events),
     )
     names = ("version", "channel", "requester", "reply_to", "language", "handler", "line_sha256")
     return Case(request, **{n: row[n] for n in names}, events=events, controller=controller)

@@ -79,9 +79,8 @@ def render(name: str, case: Case, facts: Mapping[str, Any]) -> Letter:
     """
     if name not in names():
         raise UnknownLetter(f"there is no letter '{name}'", remedy=f"use one of {', '.join(names())}")
-    if name not in BEFORE_IDENTITY and not (case.may_send or _no_more_than(name, facts)):
-        remedy = f"settle who asks first; until then there are {', '.join(BEFORE_IDENTITY)}"
-        raise IdentityNotVerified("this letter could tell whether anything is held", where=case.request.id, remedy=remedy)
+    if not _no_more_than(name, facts):
+        require_identity(name, case)
     language, controller = case.language, case.controller
     own, template = words(language), _templates(language)[name]
     known: dict[str, Any] = {
@@ -106,6 +105,13 @@ def render(name: str, case: Case, facts: Mapping[str, Any]) -> Letter:
         closing=f"{own['closing']}\n{controller.name}",
         reference=f"{own['reference']}: {case.request.id}",
     )
+
+
+def require_identity(name: str, case: Case) -> None:
+    """Raise `IdentityNotVerified` for a letter that has to wait until it is settled who asks."""
+    if name not in BEFORE_IDENTITY and not case.may_send:
+        remedy = f"settle who asks first; until then there are {', '.join(BEFORE_IDENTITY)}"
+        raise IdentityNotVerified("this letter could tell whether anything is held", where=case.request.id, remedy=remedy)
 
 
 def _no_more_than(name: str, facts: Mapping[str, Any]) -> bool:

@@ -43,6 +43,7 @@ class Request:
     fee: Span | None = None
     pauses: tuple[Span, ...] = ()
     extended: frozenset[str] = frozenset()  # the rights whose extension was notified
+    authority_settled: bool = True  # False: somebody else writes for the person, and has not shown that they may
 
     def deadline(self, right: str, controller: Controller) -> Deadline:
         """Return until when this right has to be answered; raises `BadDates`, `UnknownCalendar`."""
@@ -59,8 +60,8 @@ class Request:
 
     @property
     def identity_settled(self) -> bool:
-        """Whether the requester is known to be the data subject, or no doubt is on record."""
-        return self.verified_on is not None or bool(self.no_reasonable_doubt)
+        """Whether the requester is known to be the data subject or somebody who may act for them, or no doubt is on record."""
+        return self.authority_settled and (self.verified_on is not None or bool(self.no_reasonable_doubt))
 
     @property
     def fingerprint(self) -> str:
