@@ -337,7 +337,7 @@ class Workspace:
         """
         case = self.register.case(request.id)
         made: list[drafts.Draft] = []
-        for name in names or facts.due(case, self.today):
+        for name in names or self._due(case):
             for ending, code in self._codes(case, name):
                 letter = letters.render(name, case, facts.facts(name, case, lambda: self._found(request), code, right))
                 made.append(drafts.write(replace(letter, name=name + ending), case, self.case(request), self.today))
@@ -346,6 +346,13 @@ class Workspace:
                 details: dict[str, Any] = {"letter": draft.letter.name, "file": draft.path.name, "reviewed": draft.letter.reviewed}
                 case = self.register.record(case, "letter drafted", by="dsar", **details)
         return listing(("File", "What", "Legal text"), drafts.listed(made), empty="No letter is due.")
+
+    def _due(self, case: Case) -> list[str]:
+        """Return the letters the case needs now; whoever also asks about what we only hold for a client is told whom to ask."""
+        due = list(facts.due(case, self.today))
+        snapshot = self.snapshot(case.request) if case.may_send else None
+        clients = snapshot is not None and any(snapshot.tables[a].outcome.state == "a client's" for a in snapshot.tables)
+        return [*due, "redirect"] if clients and "redirect" not in due else due
 
     def _codes(self, case: Case, name: str) -> list[tuple[str, str]]:
         """Return what ends a draft's name and the code it holds: a letter per mailbox, numbered as the addresses stand in the register."""

@@ -14,7 +14,7 @@ from dsar.answer.export import open_points, plain
 from dsar.answer.layout import Facts, Grid, Heading, Page, Paragraph
 from dsar.answer.publish import Written, publish
 from dsar.answer.select import Chosen, choose
-from dsar.answer.sheets import Answer, access_sheets, kept, local, part_one_notice, recipients
+from dsar.answer.sheets import Answer, access_sheets, kept, local, part_one_notice, policy_versions, recipients
 from dsar.errors import AnswerIncomplete
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
@@ -93,10 +93,10 @@ def _use(answer: Answer) -> Page:
 
 def _use_lines(answer: Answer) -> Iterator[tuple[str, ...]]:
     datamap = answer.dossier.datamap
-    for chosen in answer.chosen:
+    for chosen in (c for c in answer.chosen if c.groups):
         table = datamap.table(chosen.address)
         bases = "; ".join(dict.fromkeys(words.bases(g.bases) for g in chosen.groups))
-        origins = "; ".join(dict.fromkeys(words.ORIGINS[g.origin] for g in chosen.groups))
+        origins = "; ".join(dict.fromkeys(words.ORIGINS[g.origin] for g in chosen.groups)) + policy_versions(answer, chosen)
         shown = (table.label, _kinds(answer, chosen), datamap.activity(table).purpose, bases, origins)
         yield (*shown, recipients(answer, chosen), kept(answer, chosen))
 

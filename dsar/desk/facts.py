@@ -164,10 +164,10 @@ def _part_one(found: Found, right: str) -> date | None:
 
 
 def _handed_over(found: Found, right: str) -> dict[str, Any]:
-    dossier = found.dossier
+    dossier, datamap = found.dossier, found.dossier.datamap
     chosen = choose(dossier, right, free_text=found.decisions.get("free text read") is not None)
     left = [f"{line.what}: {line.why}" for c in chosen for line in c.left_out]
-    systems = {dossier.datamap.sources[a.source].label: None for a, f in dossier.tables.items() if f.outcome.complete}
+    systems = {datamap.sources[a.source].label: None for a, f in dossier.tables.items() if f.outcome.complete and not datamap.is_processor(a)}
     return {
         "rows": sum(len(c.frame) for c in chosen),
         "systems": list(systems),

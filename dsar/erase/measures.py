@@ -7,17 +7,16 @@ fills in by law.md section 5, and whom to tell (Art. 19). Held rows are on no li
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import get_args
 
 from dsar import values
 from dsar.answer import workbook
 from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Progress, Worklist
 from dsar.answer.publish import Written, publish
-from dsar.datamap import Address, Basis, DataMap, Table
+from dsar.datamap import Address, DataMap, Table
 from dsar.erase.checklist import COMMON, STATUSES, internal_due, not_here
 from dsar.errors import AnswerIncomplete
 from dsar.find.compare import differences
@@ -26,8 +25,6 @@ from dsar.find.dossier import Dossier
 from dsar.law import rights
 from dsar.law.rights import Outcome
 from dsar.listing import Listing, listing
-
-_BASES = frozenset(get_args(Basis))
 
 
 @dataclass(frozen=True)
@@ -152,14 +149,13 @@ def _action(outcome: Outcome, right: str) -> str | None:
 def _outcome(datamap: DataMap, table: Table, row: dict[str, object], right: str) -> Outcome:
     """Return what the right gives for a row as a whole: the strongest of what it gives for its columns."""
     activity = datamap.activity(table)
-    own = row.get(table.basis_column) if table.basis_column else None
-    bases: tuple[str, ...] = (str(own) if str(own) in _BASES else "undetermined",) if table.basis_column else tuple(activity.bases)
-    kinds = {(bases, str(activity.origin))} | {((c.basis,) if c.basis else bases, str(c.origin or activity.origin)) for c in table.columns.values()}
+    bases, origin = table.bases_of(row, activity), table.origin_of(row, activity)
+    kinds = {(bases, origin)} | {((c.basis,) if c.basis else bases, c.origin or origin) for c in table.columns.values()}
     outcomes = [rights.decide(b, o, activity.automated, right, activity.marketing) for b, o in sorted(kinds)]
     return min(outcomes, key=lambda o: (("yes", "blocked", "no").index(o.answer), o.code))
 
 
-def _suppressions(dossier: Dossier, touched: Sequence[Address] | dict[Address, None], right: str) -> Iterator[Step]:
+def _suppressions(dossier: Dossier, touched: Iterable[Address], right: str) -> Iterator[Step]:
     if right not in {"objection", "withdrawal"}:
         return
     for address in touched:
@@ -169,15 +165,23 @@ def _suppressions(dossier: Dossier, touched: Sequence[Address] | dict[Address, N
             yield Step(_id(dossier, right, f"{address}|suppress"), address, table.label, "", "the suppression list", "suppress", why, article)
 
 
-def _recipients(dossier: Dossier, touched: Sequence[Address] | dict[Address, None], right: str) -> Iterator[Step]:
+def _recipients(dossier: Dossier, touched: Iterable[Address], right: str) -> Iterator[Step]:
     told: set[tuple[str, str]] = set()
     for address in touched:
-        for name in dossier.datamap.activity(dossier.datamap.table(address)).recipients:
+        for name in _given_to(dossier, address):
             recipient = dossier.datamap.recipients[name]
-            if recipient.tell and (address.source, name) not in told:
+            # Whoever a disclosure to may not be told of is named on no list.
+            if recipient.tell and not recipient.confidential and (address.source, name) not in told:
                 told.add((address.source, name))
                 how, why = f"{recipient.role}, {recipient.country}", "Those who were given the data are told of the change."
                 yield Step(_id(dossier, right, f"{address.source}|{name}"), address, recipient.name, "", how, "tell recipient", why, "19")
+
+
+def _given_to(dossier: Dossier, address: Address) -> list[str]:
+    """Return the recipients of a table's rows: the activity's, and those that the rows themselves name."""
+    table = dossier.datamap.table(address)
+    by_row = values.pylist(dossier[str(address)][table.recipient_from]) if table.recipient_from else []
+    return list(dict.fromkeys([*dossier.datamap.activity(table).recipients, *(str(v) for v in by_row if v in dossier.datamap.recipients)]))
 
 
 def _id(dossier: Dossier, right: str, what: str) -> str:

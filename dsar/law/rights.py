@@ -163,7 +163,8 @@ _SAYS = {
         _done(
             "anonymise-objection",
             "17(1)(c)",
-            "You object: we take out of it whatever could lead to you, so that it is nobody's data any more (Article 17).",
+            "You object: we erase it, or take out of it whatever could lead to you, so that it is nobody's data any more (Article 17).",
+            "erase",
             "anonymise",
             "tell recipients",
         ),

@@ -15,13 +15,10 @@ from dsar.desk import identity
 from dsar.desk.docx import text_of
 from dsar.errors import DeliveryDiffers, IdentityNotVerified, NotAsked
 from dsar.find.collect import collect
-from dsar.law.deadlines import RIGHTS
-from dsar.request.identity import Identifier
 from dsar.request.letters import BEFORE_IDENTITY
-from dsar.request.register import Request
+from dsar.request.register import read_requests
 from dsar.workspace import Workspace
-from fixtures import shop
-from fixtures.shop.people import people
+from fixtures import generate
 from tests.request.test_letters import REQUIRED
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -70,11 +67,11 @@ LAPSED = {"M-13", "M-14", "M-24"}  # the last: a mailbox that several people rea
 @pytest.fixture(scope="module")
 def month(tmp_path_factory):
     folder = tmp_path_factory.mktemp("month")
-    shop.build(folder)
+    generate.build(folder, subjects=100, days=20, log_lines=500)
+    datamap, time = maps.read(folder / "dsar.toml"), Time()
+    asking = read_requests(folder / "requests.csv", datamap, date(2027, 1, 1))
     (folder / "requests.csv").unlink()
-    time = Time()
-    ws = Workspace(folder, maps.read(folder / "dsar.toml"), time)
-    desk = Desk(ws, time)
+    desk = Desk(Workspace(folder, datamap, time), time, asking)
     for day in range(61):
         time.now = START + timedelta(days=day)
         desk.live(day)
@@ -84,21 +81,20 @@ def month(tmp_path_factory):
 class Desk:
     """The analyst: registers, asks, waits, answers, as the register says."""
 
-    def __init__(self, ws, time):
+    def __init__(self, ws, time, asking):
         self.ws, self.time = ws, time
         self.letters = []  # (request, letter, day, text, to, verified addresses, may_send)
-        self.address = self.addresses()
+        self.address = self.addresses(asking)
         self.refused = []
 
-    def addresses(self):
+    def addresses(self, asking):
         """Give everybody of the cast a mailbox: of somebody whose records are complete, or of nobody."""
-        crowd = people(7)[9:]
-        requests = [
-            Request(f"X-{p.number}", date(2026, 11, 2), RIGHTS[:6], (Identifier("email", p.email.lower(), "verified"),), date(2026, 11, 2))
-            for p in crowd
+        dossiers = collect(list(asking.values()), self.ws.datamap, self.ws.sources(), self.time)
+        whole = [
+            r.identifiers[0].value
+            for r in asking.values()
+            if [i.kind for i in r.identifiers] == ["email"] and dossiers[r.id].complete and list(dossiers[r.id])
         ]
-        dossiers = collect(requests, self.ws.datamap, self.ws.sources(), self.time)
-        whole = [r.identifiers[0].value for r in requests if dossiers[r.id].complete and list(dossiers[r.id])]
         given = {i: f"stranger{n}@nowhere.example" if more.get("stranger") else whole.pop(0) for n, (i, (_, more, _)) in enumerate(CAST.items())}
         given |= {i: more["mailbox"] for i, (_, more, _) in CAST.items() if "mailbox" in more}
         return given | {i: given[more["same as"]] for i, (_, more, _) in CAST.items() if "same as" in more}
@@ -175,7 +171,7 @@ class Desk:
             return
         reply = self.ws.case(case.request) / "reply.eml"
         mail = EmailMessage(policy=SMTP)
-        mail["From"], mail["To"], mail["Subject"] = "someone@else.example", "privacy@heron-reed.example", "Re"
+        mail["From"], mail["To"], mail["Subject"] = "someone@else.example", "privacy@company.example", "Re"
         mail["Date"] = self.time.now.strftime("%a, %d %b %Y %H:%M:%S +0000")
         letter = next(text for r, name, _, text, *_ in self.letters if (r, name) == (request_id, "identity_request"))
         mail.set_content(re.search(r"[A-Z2-9]{4}-[A-Z2-9]{4}", letter)[0])  # the code as it stood in the letter that was sent
@@ -231,7 +227,7 @@ class Desk:
 
     def sent(self, case, files, *, to, cc=None, spoil=False, less=0):
         mail = EmailMessage(policy=SMTP)
-        mail["From"], mail["To"] = "privacy@heron-reed.example", to
+        mail["From"], mail["To"] = "privacy@company.example", to
         if cc:
             mail["Cc"] = cc
         mail.set_content("attached")
@@ -300,8 +296,8 @@ def test_each_letter_holds_what_it_must(month):
     authority = "Information Commissioner's Office"
     for request_id, name, _, text, *_ in month.letters:
         assert request_id in text, name
-        assert "Heron & Reed Ltd" in text
-        assert "privacy@heron-reed.example" in text
+        assert "JeraSoft LLP" in text
+        assert "privacy@company.example" in text
         assert "None" not in text
         if "routes" in REQUIRED[name]:
             assert authority in text, name
