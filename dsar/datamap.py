@@ -190,6 +190,7 @@ class Activity(_Model):
     basis: Basis | tuple[Basis, ...]
     origin: Origin
     automated: bool = True
+    marketing: bool = False  # direct marketing: an objection to it is absolute, Art. 21(2)
     retention: Retention | None = None
     until: str = ""  # how long data are kept, or by which criterion that is decided, Art. 15(1)(d)
     recipients: tuple[str, ...] = ()

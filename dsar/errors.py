@@ -32,8 +32,44 @@ class BadRequests(DsarError):
     """Mend requests.csv at the named line."""
 
 
+class RegisterUnusable(DsarError):
+    """Bring the register's database up, or correct its address."""
+
+
+class ChangedMeanwhile(DsarError):
+    """Look at the request again: somebody else changed it since you did."""
+
+
+class BadEvent(DsarError):
+    """Say what happened in the register's own words, with the details it needs."""
+
+
+class BadMail(DsarError):
+    """Register this letter by hand: it cannot be read as a mail."""
+
+
+class UnknownLetter(DsarError):
+    """Name one of the letters there are."""
+
+
+class DraftUnfinished(DsarError):
+    """Finish the draft by hand: fill in what it leaves open, and stand for it."""
+
+
+class DeliveryDiffers(DsarError):
+    """Look at the mail that was sent: it is not what was prepared."""
+
+
 class BadIdentifier(DsarError):
     """Ask the requester for the identifier again: it does not parse."""
+
+
+class BadDates(DsarError):
+    """Correct the dates: they contradict one another, or the law."""
+
+
+class UnknownCalendar(DsarError):
+    """Name a calendar of public holidays that is known, and a day within its years."""
 
 
 class UnknownRequest(DsarError):

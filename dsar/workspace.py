@@ -4,31 +4,45 @@ import importlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from dsar import datamap as maps
 from dsar import files
+from dsar.answer import access
 from dsar.answer import export as exports
 from dsar.answer.delivery import Delivery, Way, deliver
 from dsar.answer.publish import Written, withdraw
 from dsar.datamap import DataMap
+from dsar.desk import delivered, drafts, facts, fastlane, identity, status
 from dsar.erase import checklist as checklists
+from dsar.erase import first_steps, measures
 from dsar.erase.plan import plan
-from dsar.errors import BadMap, DossierMissing, DsarError, UnknownRequest, WorkspaceMissing
+from dsar.errors import BadMap, BadRequests, DossierMissing, DsarError, UnknownRequest, WorkspaceMissing
+from dsar.find import compare
 from dsar.find import dossier as dossiers
 from dsar.find.check import in_words
 from dsar.find.collect import Clock, Progress, collect
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
+from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
-from dsar.request.register import Request, read_requests
+from dsar.request import letters
+from dsar.request.case import Case
+from dsar.request.entry import COLUMNS, entry
+from dsar.request.register import Request
+from dsar.request.store import Register
 from dsar.source import Settings, Source
 
-MAP, REQUESTS = "dsar.toml", "requests.csv"
+if TYPE_CHECKING:
+    from IPython.display import Image
+
+MAP, REQUESTS, REGISTER, INTAKE = "dsar.toml", "requests.csv", "register.db", "intake"
 
 
 def now() -> datetime:
@@ -41,13 +55,16 @@ def now() -> datetime:
 def open_workspace(folder: str | Path | None = None) -> "Workspace":
     """Return the workspace in `folder`, else `$DSAR_WORKSPACE`, else the nearest above the current folder.
 
-    Raises `WorkspaceMissing` where there is no `dsar.toml`, and `BadMap` where it is not right.
+    Raises `WorkspaceMissing` where there is no `dsar.toml`, `BadMap` where it is not right, and
+    `UnknownCalendar` where it names a calendar without public holidays.
     """
     named = folder or os.environ.get("DSAR_WORKSPACE")
     candidates = [Path(named)] if named else [Path.cwd(), *Path.cwd().parents]
     for candidate in candidates:
         if (candidate / MAP).is_file():
-            return Workspace(candidate.resolve(), maps.read(candidate / MAP))
+            datamap = maps.read(candidate / MAP)
+            check_calendar(datamap.controller.calendar)
+            return Workspace(candidate.resolve(), datamap)
     raise WorkspaceMissing(
         f"there is no {MAP} here", where=str(named or "."), remedy="name the folder with --workspace, or make one with `dsar init DIR`"
     )
@@ -62,16 +79,21 @@ class Workspace:
     clock: Clock = field(default=now, repr=False)
 
     @cached_property
+    def register(self) -> Register:
+        """The register: `register.db`, or the database that `$DSAR_REGISTER` names; what `requests.csv` says is taken over first."""
+        url = os.environ.get("DSAR_REGISTER") or f"sqlite:///{self.root / REGISTER}"
+        register = Register.open(url, self.datamap.controller, self.clock)
+        register.follow(self.root / REQUESTS, self.datamap)
+        return register
+
+    @property
     def requests(self) -> dict[str, Request]:
-        """The requests of `requests.csv` by id; raises `BadRequests`."""
-        return read_requests(self.root / REQUESTS, self.datamap, self.today)
+        """The requests by id, in the order they were registered; raises `BadRequests` where `requests.csv` is not right."""
+        return {i: case.request for i, case in self.register.cases().items()}
 
     def request(self, request_id: str) -> Request:
         """Return one request; raises `UnknownRequest`."""
-        if request_id not in self.requests:
-            known = ", ".join(self.requests) or "none"
-            raise UnknownRequest(f"there is no such request; there are {known}", where=REQUESTS)
-        return self.requests[request_id]
+        return self.register.case(request_id).request
 
     def case(self, request: Request) -> Path:
         """Return the request's case folder, made if missing; only its owner may enter."""
@@ -143,9 +165,9 @@ class Workspace:
         """Record a decision on the present snapshot: 'free text read', or 'part 1' with the day the rest follows by."""
         return self.decisions(request).add(code, by, self.clock(), rest_by)
 
-    def open_points(self, request: Request) -> Listing:
-        """What stands between the request and a complete portability export: columns Table, What, To do."""
-        points = exports.open_points(self.collect(request), self.decisions(request))
+    def open_points(self, request: Request, right: str = "portability") -> Listing:
+        """What stands between the request and a complete answer to a right: columns Table, What, To do."""
+        points = exports.open_points(self.collect(request), self.decisions(request), right)
         return listing(("Table", "What", "To do"), [(p.table, p.what, p.remedy) for p in points], empty="Nothing is open.")
 
     # -- answer and erase ------------------------------------------------------------------------
@@ -162,6 +184,55 @@ class Workspace:
         """Prepare the outbox for sending: files under a passphrase, a draft mail, the second reader's sheet; raises `DeliveryRefused`."""
         return deliver(self.collect(request), self.case(request), to=to, way=way)
 
+    def access_report(self, request: Request) -> Written:
+        """Write the access workbook; raises `IdentityNotVerified`, `AnswerIncomplete`."""
+        return access.report(self.collect(request), self.case(request), self.decisions(request), self.today)
+
+    def since(self, request: Request) -> Listing:
+        """What differs from the person's previous request: columns What, Key, Change, Columns."""
+        proved = {i for i in request.identifiers if i.standing == "verified"}
+        for earlier in reversed(self.register.case(request.id).duplicates):
+            other = self.request(earlier)
+            if proved & set(other.identifiers) and (before := self.snapshot(other)):  # a claim alone makes nobody the same person
+                return compare.shown(before, self.collect(request))
+        return listing(("What", "Key", "Change", "Columns"), (), empty="There is no snapshot of an earlier request by this person.")
+
+    def gone(self, request: Request) -> Listing:
+        """What the snapshot of the first steps held, and the present one does not: columns What, Key.
+
+        An answer tells what was held when the request came in; what a clean-up job took since is not simply left out.
+        """
+        before = None
+        for standing in ("claimed", "verified"):  # identity may have been settled since
+            then = replace(request, identifiers=tuple(replace(i, standing=standing) for i in request.identifiers))
+            with suppress(DossierMissing):
+                before = dossiers.load(self._before(request, INTAKE), then, self.datamap)
+        if before is None:
+            empty = "There is no snapshot of the first steps, or the map or the identifiers changed since: compare by hand."
+            return listing(("What", "Key"), (), empty=empty)
+        lines = [(self.datamap.table(a).label, key) for a, key in compare.lost(before, self.collect(request))]
+        return listing(("What", "Key"), lines, empty=f"All that was there on {before.collected_at:%Y-%m-%d} is there still.")
+
+    def measures(self, request: Request, right: str) -> Listing:
+        """What rectification, restriction, objection or withdrawal mean for what was found: columns System, What, Action, Why, Article, Rows."""
+        return measures.overview(self.collect(request), right)
+
+    def worklists(self, request: Request, right: str) -> Written:
+        """Write one worklist per system for such a right; raises `NotAsked`, `IdentityNotVerified`, `AnswerIncomplete`."""
+        dossier = self.collect(request)
+        written = measures.worklists(dossier, self.case(request), self.decisions(request), right)
+        dossier.save(self._before(request, right))
+        return written
+
+    def _before(self, request: Request, right: str) -> Path:
+        # What stood there when the lists went out, to be compared with what stands there when they come back.
+        return files.private_dir(self.case(request) / "before") / right
+
+    def verify(self, request: Request, right: str) -> Listing:
+        """Ask the sources again what became of each row on a right's worklists: columns Step ID, What, Key, Now, Columns."""
+        before = dossiers.load(self._before(request, right), request, self.datamap)
+        return measures.verified(before, self.collect(request, again=True), right)
+
     def plan(self, request: Request) -> Listing:
         """What is to be erased, kept or waited for: columns What, Action, Columns, Why, Article, Until, Rows."""
         steps = plan(self.collect(request), self.today)
@@ -174,6 +245,134 @@ class Workspace:
     def checklist(self, request: Request) -> Written:
         """Write one deletion worklist per system; raises `IdentityNotVerified`, `AnswerIncomplete`."""
         return checklists.checklist(self.collect(request), self.case(request), self.decisions(request), self.today)
+
+    # -- the desk --------------------------------------------------------------------------------
+
+    def first_steps(self, request: Request, *, by: str) -> Written:
+        """Take the snapshot, list for owners what to leave alone and what to stop at once, and record that; before identity is settled."""
+        dossier = self.collect(request)
+        if not (self._before(request, INTAKE) / "manifest.json").exists():
+            dossier.save(self._before(request, INTAKE))
+        written, systems = first_steps.write(dossier, self.case(request))
+        case = self.register.case(request.id)
+        failed = [str(a) for a, found in dossier.tables.items() if not found.outcome.complete]
+        details: dict[str, Any] = {"tables": len(dossier.tables)} | ({"failed": failed} if failed else {})
+        if not case.last("snapshot taken"):
+            case = self.register.record(case, "snapshot taken", by=by, **details)
+        owners = [s.owner for s in self.datamap.sources.values() if s.label in systems["pause deletion"]]
+        if not case.last("deletion paused"):
+            case = self.register.record(case, "deletion paused", by=by, owners=owners or ["nobody: nothing was found"])
+        if first_steps.stops_marketing(request) and not case.last("marketing stopped"):
+            self.register.record(case, "marketing stopped", by=by, systems=systems["stop marketing"] or ["none: nothing was found"])
+        return written
+
+    def add(self, *, by: str, **cells: str) -> Listing:
+        """Register one request from the columns of the import table (`dsar register template`); raises `BadRequests`."""
+        try:
+            made = entry({name: cells.pop(name, "") for name in COLUMNS}, self.datamap, self.today)
+        except ValueError as error:
+            raise BadRequests(str(error), remedy="nothing was registered") from None
+        if cells:
+            raise BadRequests(f"there is no column {', '.join(cells)}", remedy=f"use {', '.join(COLUMNS)}")
+        lines = [(i, c.state, ", ".join(c.duplicates)) for i, c in self.register.add([made], by=by).items()]
+        return listing(("Request", "State", "Seems to be by the same person as"), lines, empty="")
+
+    @property
+    def first_due(self) -> str:
+        """The open request that is due first; raises `UnknownRequest` where none is open."""
+        shown = self.status()
+        if shown.empty:
+            raise UnknownRequest("no case is open", where="the register")
+        return str(shown["Request"].iloc[0])
+
+    def status(self) -> Listing:
+        """The open cases, the earliest due first: what waits on whom, and what to do next."""
+        return status.status(self.register.cases().values(), self.today)
+
+    def chart(self) -> "Image":
+        """A picture of the open cases: a bar each, as long as the days left."""
+        return status.chart(self.register.cases(), self.today)
+
+    def calendar(self) -> bytes:
+        """The dates of the open cases as iCalendar."""
+        return status.calendar(self.register.cases().values(), self.datamap.controller, self.clock())
+
+    def ready(self) -> list[fastlane.Ready]:
+        """The cases of the fast lane: answered, complete, nothing held, addressed to a proved mailbox."""
+        return fastlane.ready(self.register.cases().values(), lambda c: self.snapshot(c.request), lambda c: self.root / "cases" / c.request.id)
+
+    def fast_lane(self) -> Listing:
+        """The cases of the fast lane: columns Request, Rights, Due, Files, Read by."""
+        lines = [
+            (r.case.request.id, ", ".join(r.case.request.rights), str(r.case.due), ", ".join(r.files), e.by if (e := r.case.last("ticked")) else "")
+            for r in self.ready()
+        ]
+        return listing(("Request", "Rights", "Due", "Files", "Read by"), lines, empty="No case is ready.")
+
+    def delivered(self, request: Request, sent: Path, *, by: str) -> Case:
+        """Record the delivery a sent mail proves; raises `DeliveryDiffers`."""
+        return delivered.delivered(self.register, self.register.case(request.id), self.case(request), sent, by=by)
+
+    # -- write -----------------------------------------------------------------------------------
+
+    def history(self, request: Request) -> Listing:
+        """What happened to a request and to earlier ones of, as it seems, the same person: columns Request, On, By, What, Right, Details."""
+        case = self.register.case(request.id)
+        lines = [
+            (c.request.id, str(e.on), e.by, e.kind, e.right, "; ".join(f"{k}: {v}" for k, v in e.details.items()))
+            for c in (*self.register.cases(case.duplicates).values(), case)
+            for e in c.events
+        ]
+        return listing(("Request", "On", "By", "What", "Right", "Details"), lines, empty="Nothing happened yet.")
+
+    def clock_of(self, request: Request) -> Listing:
+        """Until when each right has to be answered, and why: columns Right, State, Due, Target, Tell of an extension by, How it was counted."""
+        lines = [
+            (right, d.state, str(d.due or f"not yet ({d.cautious})"), str(d.target or ""), str(d.notify_extension_by or ""), d.reasoning)
+            for right, d in self.register.case(request.id).deadlines.items()
+        ]
+        columns = ("Right", "State", "Due", "Target", "Tell of an extension by", "How it was counted")
+        return listing(columns, lines, empty="It asks for nothing.")
+
+    def draft(self, request: Request, *names: str, right: str = "") -> Listing:
+        """Draft letters, those the case needs now when none is named: columns File, What, Legal text.
+
+        Your edits of an earlier draft stay. Raises `IdentityNotVerified` for a letter that has to wait, `BadEvent` where the
+        register lacks what it is about, `UnknownLetter`.
+        """
+        case = self.register.case(request.id)
+        made: list[drafts.Draft] = []
+        for name in names or self._due(case):
+            for ending, code in self._codes(case, name):
+                letter = letters.render(name, case, facts.facts(name, case, lambda: self._found(request), code, right))
+                made.append(drafts.write(replace(letter, name=name + ending), case, self.case(request), self.today))
+        for draft in made:
+            if draft.changed:
+                details: dict[str, Any] = {"letter": draft.letter.name, "file": draft.path.name, "reviewed": draft.letter.reviewed}
+                case = self.register.record(case, "letter drafted", by="dsar", **details)
+        return listing(("File", "What", "Legal text"), drafts.listed(made), empty="No letter is due.")
+
+    def _due(self, case: Case) -> list[str]:
+        """Return the letters the case needs now; whoever also asks about what we only hold for a client is told whom to ask."""
+        due = list(facts.due(case, self.today))
+        snapshot = self.snapshot(case.request) if case.may_send else None
+        clients = snapshot is not None and any(snapshot.tables[a].outcome.state == "a client's" for a in snapshot.tables)
+        return [*due, "redirect"] if clients and "redirect" not in due else due
+
+    def _codes(self, case: Case, name: str) -> list[tuple[str, str]]:
+        """Return what ends a draft's name and the code it holds: a letter per mailbox, numbered as the addresses stand in the register."""
+        asked = case.last("identity asked")
+        if name not in {"identity_request", "reminder"} or asked is None or asked.details["method"] != "challenge code":
+            return [("", "")]
+        known = list(identity.codes(self.register, case).values())
+        return [("" if len(known) == 1 else f"_{n}", code) for n, code in enumerate(known, start=1)]
+
+    def _found(self, request: Request) -> facts.Found:
+        return facts.Found(self.collect(request), self.decisions(request), self.today)
+
+    def finish(self, request: Request, name: str) -> Written:
+        """Make the PDF of a draft as you left it; raises `DraftUnfinished`, `IdentityNotVerified`."""
+        return Written((drafts.finish(name, self.register.case(request.id), self.case(request)),))
 
 
 def connector(name: str) -> Callable[[Settings], Source]:

@@ -57,7 +57,7 @@ def test_errors_are_one_line_with_the_remedy(dsar, desk, tmp_path):
     remedy = "name the folder with --workspace, or make one with `dsar init DIR`"
     assert (status, out, error) == (2, "", f"dsar: {tmp_path / 'nowhere'}: there is no dsar.toml here — {remedy}\n")
 
-    assert dsar("--workspace", desk, "records", "R-9") == (2, "", "dsar: requests.csv: there is no such request; there are R-1, R-2, R-3, R-4\n")
+    assert dsar("--workspace", desk, "records", "R-9") == (2, "", "dsar: the register: there is no such request; there are R-1, R-2, R-3, R-4\n")
 
     (desk / "requests.csv").write_text(REQUESTS.replace("ann@example.org", "ann at example"), encoding="utf-8")
     status, out, error = dsar("--workspace", desk, "collect")
@@ -137,6 +137,7 @@ def test_map_prints_a_skeleton_of_a_database_and_of_a_file(dsar, tmp_path, monke
 
 def test_batch_exits_with_1_when_something_failed(dsar, desk):
     (desk / "requests.csv").write_text(REQUESTS.splitlines()[0] + "\n" + REQUESTS.splitlines()[4] + "\n", encoding="utf-8")
+    (desk / "people.csv").unlink()
     status, out, _ = dsar("--workspace", desk, "batch")
     assert status == 1
     assert out.splitlines()[-1] == f"1 to do: 0 done, 0 already done, 0 waiting, 1 failed. Files lie in {desk / 'cases'}"

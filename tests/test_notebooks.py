@@ -8,26 +8,37 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from dsar.law.deadlines import RIGHTS
+from dsar.run.batch import TASKS
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
-pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+
+
+def test_every_right_has_a_notebook():
+    assert set(TASKS) == set(RIGHTS)
+    assert {task.notebook for task in TASKS.values()} <= {path.stem for path in NOTEBOOKS}
 
 
 def code(path):
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
 
+@each
 def test_is_valid_and_for_the_kernel_everybody_has(path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert notebook.metadata.kernelspec.name == "python3"
 
 
+@each
 def test_holds_no_output_and_no_execution_count(path):
     assert [(cell.outputs, cell.execution_count) for cell in code(path)] == [([], None)] * len(code(path))
 
 
+@each
 def test_one_cell_is_tagged_parameters_and_explains_each(path):
     tagged = [cell for cell in code(path) if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
@@ -35,6 +46,7 @@ def test_one_cell_is_tagged_parameters_and_explains_each(path):
     assert all(re.search(r"  # \w+", line) for line in tagged[0].source.splitlines())
 
 
+@each
 def test_is_thin(path):
     assert len(code(path)) <= 10
     for cell in code(path):
@@ -44,6 +56,7 @@ def test_is_thin(path):
         assert "import pandas" not in cell.source
 
 
+@each
 def test_says_what_it_is_before_it_does_anything(path):
     cells = nbformat.read(path, as_version=4).cells
     assert cells[0].cell_type == "markdown"
@@ -52,11 +65,14 @@ def test_says_what_it_is_before_it_does_anything(path):
     assert len(headings) >= 4
 
 
+@each
 def test_runs_without_papermill_as_in_jupyterlab(path, tmp_path, monkeypatch):
     from tests.run.test_batch import MAP, REQUESTS
 
-    (tmp_path / "dsar.toml").write_text(MAP, encoding="utf-8")
-    (tmp_path / "requests.csv").write_text(REQUESTS, encoding="utf-8")
+    consent = MAP.replace('basis = "6(1)(b)"', 'basis = ["6(1)(a)", "6(1)(f)"]')  # so that every right is about something
+    (tmp_path / "dsar.toml").write_text(consent, encoding="utf-8")
+    everything = REQUESTS.replace("portability; erasure", "; ".join(TASKS), 1)
+    (tmp_path / "requests.csv").write_text(everything, encoding="utf-8")
     (tmp_path / "people.csv").write_text("id,email\n1,ann@example.org\n", encoding="utf-8")
     monkeypatch.setenv("DSAR_WORKSPACE", str(tmp_path))
     notebook = nbformat.read(path, as_version=4)
@@ -66,4 +82,4 @@ def test_runs_without_papermill_as_in_jupyterlab(path, tmp_path, monkeypatch):
     outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
     assert {o.output_type for o in outputs} == {"execute_result"}
     assert any("image/png" in o.data for o in outputs)
-    assert list(tmp_path.glob("cases/R-1/*/*.xlsx"))
+    assert list(tmp_path.glob("cases/R-1/*/*.xlsx")) + list(tmp_path.glob("cases/R-1/letters/*.docx"))

@@ -44,13 +44,13 @@ def _column(table: Table, name: str) -> str:
     return table.label_of(name) + (" (left out: about somebody else)" if table.columns[name].other_person else "")
 
 
-def open_points(dossier: Dossier, decisions: Decisions) -> tuple[OpenPoint, ...]:
-    """Return what stands between the dossier and a complete export."""
+def open_points(dossier: Dossier, decisions: Decisions, right: str = RIGHT) -> tuple[OpenPoint, ...]:
+    """Return what stands between the dossier and a complete answer to a right that hands data over."""
     points = list(dossier.open_points)
-    undetermined = {str(g.address) for g in groups(dossier, RIGHT) if g.outcome.answer == "blocked"}
+    undetermined = {str(g.address) for g in groups(dossier, right) if g.outcome.answer == "blocked"}
     points += [OpenPoint(table, "its legal basis is not determined", "determine it in dsar.toml") for table in sorted(undetermined)]
     if not decisions.get("free text read"):
-        for chosen in choose(dossier, RIGHT, free_text=True):
+        for chosen in choose(dossier, right, free_text=True):
             table = dossier.datamap.table(chosen.address)
             unread = [c for c in chosen.frame.columns if c in table.columns and table.columns[str(c)].free_text and chosen.frame[c].notna().any()]
             if unread:
@@ -78,7 +78,7 @@ def export(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> W
         raise AnswerIncomplete("; ".join(map(str, points)), where=dossier.request.id, remedy="close these points, or record the decision 'part 1'")
     chosen = choose(dossier, RIGHT, free_text=decisions.get("free text read") is not None)
     answer = Answer(dossier, chosen, today, part_one if points else None)
-    stem = f"{_plain(dossier.datamap.controller.name)}_{dossier.request.id}_portability"
+    stem = f"{plain(dossier.datamap.controller.name)}_{dossier.request.id}_portability"
     return Written(tuple(publish(case, "outbox", stem, lambda name, into: _build(answer, name, into))))
 
 
@@ -123,5 +123,6 @@ def _data(answer: Answer, chosen: Chosen) -> package.DataTable:
     )
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """Return a name as part of a file name."""
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")

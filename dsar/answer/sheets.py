@@ -11,7 +11,7 @@ from typing import Any
 from dsar import values
 from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Table, sheet_names
 from dsar.answer.names import file_stem, unique
-from dsar.answer.select import Chosen
+from dsar.answer.select import Chosen, groups
 from dsar.datamap import Address
 from dsar.find.decisions import Decision
 from dsar.find.dossier import Dossier
@@ -31,6 +31,7 @@ class Answer:
     chosen: tuple[Chosen, ...]
     prepared: date
     part_one: Decision | None = None
+    right: str = "portability"
 
     @property
     def say(self) -> Texts:
@@ -71,6 +72,12 @@ def portability_sheets(answer: Answer) -> list[Content]:
     ]
 
 
+def access_sheets(answer: Answer, read_me: Page, use: Page) -> list[Content]:
+    """Return the sheets of the access workbook around its own first page and its own page on the use of the data."""
+    records = (_records(answer, chosen) for chosen in answer.tables)
+    return [read_me, _summary(answer), *records, use, _not_included(answer), _where(answer), _rights(answer), _codes(answer)]
+
+
 def _read_me(answer: Answer) -> Page:
     dossier, controller, say = answer.dossier, answer.dossier.datamap.controller, answer.say
     blocks = [
@@ -87,14 +94,14 @@ def _read_me(answer: Answer) -> Page:
                 )
             )
         ),
-        *_part_one(answer),
+        *part_one_notice(answer),
         Facts(
             {
                 say("Reference"): dossier.request.id,
                 say("From"): controller.name,
                 say("Address"): controller.address,
                 say("Request received on"): dossier.request.received,
-                say("Data as of"): _local(dossier, dossier.collected_at),
+                say("Data as of"): local(dossier, dossier.collected_at),
                 say("Prepared on"): answer.prepared,
                 say("Questions to"): controller.contact,
             }
@@ -122,7 +129,8 @@ def _found(answer: Answer) -> str:
     return answer.say("In the systems we searched we found nothing about you.")
 
 
-def _part_one(answer: Answer) -> Iterator[Heading | Paragraph]:
+def part_one_notice(answer: Answer) -> Iterator[Heading | Paragraph]:
+    """Say that the rest follows, and when, where only part 1 is sent."""
     if answer.part_one:
         yield Heading(answer.say("This is part 1"))
         yield Paragraph(
@@ -147,13 +155,22 @@ def _summary(answer: Answer) -> Page:
                 _span(chosen),
                 _totals(answer, chosen),
                 say("{count} on the sheet {sheet}", count=len(chosen.frame), sheet=answer.title(chosen.address)) if shown else say("no"),
-                f"data/{answer.data_name(chosen.address)}.csv" if shown else say("no"),
+                _portable(answer, chosen, shown=shown),
                 say("yes, see What is not included" if chosen.left_out else "nothing"),
             )
         )
     header = tuple(map(say, ("System", "What", "Found", "From – to", "Total", "In this file", "Also in portability file", "Left out")))
     nothing = Paragraph(say("Nothing was found in the systems listed under Where we looked."))
     return Page(say("Summary"), (Heading(say("What we found")), Grid(header, tuple(lines)) if lines else nothing))
+
+
+def _portable(answer: Answer, chosen: Chosen, *, shown: bool) -> str:
+    """Say where the machine-readable copy is; in an answer to access, what of it could be asked for."""
+    say = answer.say
+    if answer.right == "portability":
+        return f"data/{answer.data_name(chosen.address)}.csv" if shown else say("no")
+    answers = {g.outcome.answer for g in groups(answer.dossier, "portability") if g.address == chosen.address}
+    return say("yes, if you ask for it" if answers == {"yes"} else "in part, if you ask for it" if "yes" in answers else "no")
 
 
 def _span(chosen: Chosen) -> str:
@@ -205,14 +222,14 @@ def _use(answer: Answer) -> Page:
     for chosen in (c for c in answer.chosen if c.groups):
         table = datamap.table(chosen.address)
         bases = "; ".join(dict.fromkeys(words.bases(g.bases, say) for g in chosen.groups))
-        origins = "; ".join(dict.fromkeys(say(words.ORIGINS[g.origin]) for g in chosen.groups)) + _policy(answer, chosen)
-        uses[datamap.activity(table).purpose, bases, origins, _recipients(answer, chosen), _kept(answer, chosen)].append(table.label)
+        origins = "; ".join(dict.fromkeys(say(words.ORIGINS[g.origin]) for g in chosen.groups)) + policy_versions(answer, chosen)
+        uses[datamap.activity(table).purpose, bases, origins, recipients(answer, chosen), kept(answer, chosen)].append(table.label)
     header = tuple(map(say, ("What", "Purpose", "Legal basis", "Where it comes from", "Who received it", "Kept until")))
     lines = tuple((", ".join(labels), *use) for use, labels in uses.items())
     return Page(say("How we use it"), (Grid(header, lines) if lines else Paragraph(say("We hold nothing of yours in the systems we searched.")),))
 
 
-def _policy(answer: Answer, chosen: Chosen) -> str:
+def policy_versions(answer: Answer, chosen: Chosen) -> str:
     """Return under which versions of the privacy policy the rows were given, where the map says when."""
     datamap = answer.dossier.datamap
     column = datamap.table(chosen.address).given_on
@@ -225,7 +242,8 @@ def _day(moment: date) -> date:
     return moment.date() if isinstance(moment, datetime) else moment
 
 
-def _recipients(answer: Answer, chosen: Chosen) -> str:
+def recipients(answer: Answer, chosen: Chosen) -> str:
+    """Return who was given a table's data, with role, country and safeguard."""
     datamap = answer.dossier.datamap
     table = datamap.table(chosen.address)
     by_row = values.pylist(answer.dossier[str(chosen.address)][table.recipient_from]) if table.recipient_from else []
@@ -239,7 +257,8 @@ def _recipients(answer: Answer, chosen: Chosen) -> str:
     return "; ".join(shown) or answer.say("nobody is recorded by name; the kinds of recipients stand in our privacy policy")
 
 
-def _kept(answer: Answer, chosen: Chosen) -> str:
+def kept(answer: Answer, chosen: Chosen) -> str:
+    """Return until when a table's rows are kept, and by which rule."""
     dossier, address = answer.dossier, chosen.address
     activity, say = dossier.datamap.activity(dossier.datamap.table(address)), answer.say
     rule = activity.retention
@@ -287,7 +306,7 @@ def _where(answer: Answer) -> Page:
             continue  # whose data it is answers for it: the request is redirected
         outcome = found.outcome
         kinds = ", ".join(words.kind(k, say) for k in outcome.searched_by) or say("no record of yours leads here")
-        moment = _local(dossier, outcome.collected_at) if outcome.collected_at else ""
+        moment = local(dossier, outcome.collected_at) if outcome.collected_at else ""
         result = say("found {count}", count=outcome.rows) if outcome.state == "found" else say(outcome.state)
         if outcome.held:
             result = say("{result}, more being checked", result=result) if outcome.rows else say("being checked")
@@ -341,7 +360,8 @@ def _codes(answer: Answer) -> Page:
     return Page(say("Words and codes"), tuple(blocks))
 
 
-def _local(dossier: Dossier, moment: datetime) -> str:
+def local(dossier: Dossier, moment: datetime) -> str:
+    """Return a moment in the controller's time, with its zone."""
     zone = dossier.datamap.controller
     return f"{moment.astimezone(zone.zone):%Y-%m-%d %H:%M} ({zone.timezone})"
 

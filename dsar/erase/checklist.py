@@ -3,26 +3,26 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from pathlib import Path
-
-import pandas as pd
 
 from dsar.answer import workbook
 from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Progress, Worklist
 from dsar.answer.publish import Written, publish
-from dsar.datamap import Address
+from dsar.datamap import Address, Controller
 from dsar.erase.plan import TO_DO, Step, plan
 from dsar.errors import AnswerIncomplete
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
 from dsar.find.hold import HOLDS
+from dsar.law.deadlines import working_days_before
 from dsar.request.register import Request
 
 STATUSES = ("To do", "Done", "Not found", "Not possible", "Question")
+COMMON = ("Step ID", "Request", "System", "Owner", "Record", "Key", "How to find it", "Action")  # of the worklist of any right
 HEADER = (
-    "Step ID", "Request", "System", "Owner", "Record", "Key", "How to find it", "Action", "Columns concerned", "Shared with others?", "Why",
+    *COMMON, "Columns concerned", "Shared with others?", "Why",
     "Article", "Keep until / until event", "After step", "Internal due", "Status", "Done by", "Done on", "Evidence ref", "Remark", "Verified",
 )  # fmt: skip
 _SHARED = "none found"  # what somebody else refers to is held, and on no list
@@ -36,10 +36,13 @@ _ACTIONS = (
 )
 
 
-def internal_due(request: Request) -> date:
-    """Return the day owners should be done by: 28 days from receipt (ICO's operational target) less 5 working days."""
-    due: pd.Timestamp = pd.Timestamp(request.received + timedelta(days=28)) - pd.offsets.BusinessDay(5)
-    return due.date()
+def internal_due(request: Request, controller: Controller, right: str = "erasure") -> date:
+    """Return the day owners should be done by: five working days before the statutory day.
+
+    While the clock waits for an answer, the day that counts if it should not have waited.
+    """
+    deadline = request.deadline(right, controller)
+    return working_days_before(deadline.due or deadline.cautious, 5, request.calendar or controller.calendar)
 
 
 def checklist(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> Written:
@@ -67,9 +70,9 @@ def _build(dossier: Dossier, source: str, steps: Sequence[Step], stem: str, into
         return []
     controller = dossier.datamap.controller
     sheets: list[Content] = [_cover(dossier, source, steps), _steps(dossier, source, steps)]
-    not_here = _not_here(dossier, source)
-    if not_here:
-        sheets.append(not_here)
+    open_ = not_here(dossier, source)
+    if open_:
+        sheets.append(open_)
     return workbook.write(into / f"{stem}.xlsx", sheets, controller=controller.name, zone=controller.zone, attachments_prefix=stem)
 
 
@@ -81,7 +84,7 @@ def _cover(dossier: Dossier, source: str, steps: Sequence[Step]) -> Page:
             "System": system.label,
             "Owner": system.owner,
             "Request": dossier.request.id,
-            "Please finish by": internal_due(dossier.request),
+            "Please finish by": internal_due(dossier.request, controller),
             "Records as of": f"{dossier.collected_at.astimezone(controller.zone):%Y-%m-%d %H:%M} ({controller.timezone})",
             "Questions and this file back to": controller.contact,
         }
@@ -117,7 +120,7 @@ def _line(dossier: Dossier, source: str, step: Step) -> tuple[str | int | date |
     names = " and ".join(table.key)
     find = table.find.replace("{key}", key) if table.find else f"{step.address.table}: {names} = {key}"
     columns = ", ".join(table.label_of(c) for c in step.columns) or "all"
-    due = internal_due(dossier.request)
+    due = internal_due(dossier.request, dossier.datamap.controller)
     todo = step.action in TO_DO
     return (
         step.id, dossier.request.id, system.label, system.owner, table.label, key, find, step.action, columns if todo else "", _SHARED, step.why,
@@ -125,7 +128,7 @@ def _line(dossier: Dossier, source: str, step: Step) -> tuple[str | int | date |
     )  # fmt: skip
 
 
-def _not_here(dossier: Dossier, source: str) -> Page | None:
+def not_here(dossier: Dossier, source: str) -> Page | None:
     """List what is no step yet: nobody may touch it, and nobody may take the list for the whole."""
     lines: list[tuple[str, int | str, str]] = []
     for address, found in dossier.tables.items():

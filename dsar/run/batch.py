@@ -36,7 +36,16 @@ class Task(NamedTuple):
     folder: str
 
 
-TASKS = {"portability": Task("portability_export", "outbox"), "erasure": Task("deletion_checklist", "worklists")}
+TASKS = {
+    "access": Task("access_report", "outbox"),
+    "portability": Task("portability_export", "outbox"),
+    "erasure": Task("deletion_checklist", "worklists"),
+    "rectification": Task("rectification_checklist", "worklists"),
+    "restriction": Task("restriction_checklist", "worklists"),
+    "objection": Task("objection_checklist", "worklists"),
+    "withdrawal": Task("consent_withdrawal", "worklists"),
+    "complaint": Task("complaint_answer", "letters"),
+}
 _WAITING = ("IdentityNotVerified", "AnswerIncomplete")  # a person's turn, not a fault
 
 
@@ -119,9 +128,7 @@ def batch(
 
 def _without_run(workspace: Workspace, request: Request, right: str, dossier: Dossier, timeout: int, jobs: list[Job]) -> Result | None:
     """Return the result where there is nothing to run; else add the run to `jobs`."""
-    if right not in TASKS:
-        return Result(request.id, right, "failed", f"no notebook answers '{right}' yet: answer it by hand; there are {', '.join(TASKS)}")
-    if not request.identity_settled:
+    if not request.identity_settled and right != "complaint":  # which is acknowledged whoever makes it
         return Result(request.id, right, "waiting", "the requester's identity is not settled")
     job = Job(request.id, right, workspace.root, dossier.collected_at.isoformat(), timeout)
     if job.done:

@@ -1,5 +1,6 @@
 """The deletion checklist as its owner opens it, and when there is none."""
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import openpyxl
@@ -65,7 +66,7 @@ GROUND = "17(1)(a)"
 def test_one_list_per_system_with_every_step_and_no_data_of_the_row(tmp_path):
     made = written(tmp_path)
     assert [str(f.relative_to(tmp_path)) for f in made.files] == ["worklists/A-1_shop_worklist.xlsx", "worklists/A-1_news_worklist.xlsx"]
-    due = datetime(2026, 11, 23)  # noqa: DTZ001 - a cell has no zone
+    due = datetime(2026, 11, 25)  # noqa: DTZ001 - a cell has no zone
     blank = (None,) * 5
     steps = sheet(made.files[0], "Steps")
     ids = [line[0] for line in steps]
@@ -132,5 +133,9 @@ def test_open_points_stop_it_and_part_1_says_what_is_not_on_the_list(tmp_path):
     assert [(line[5], line[7], line[12]) for line in sheet(shop, "Steps")] == [("1", "not due", "shop.orders has been searched")]
 
 
-def test_owners_finish_five_working_days_before_the_28th_day():
-    assert internal_due(ANN) == date(2026, 11, 23)  # received on Monday 2026-11-02, 28 days: Monday 2026-11-30
+def test_owners_finish_five_working_days_before_the_statutory_day():
+    assert internal_due(ANN, SHOP.controller) == date(2026, 11, 25)  # received on 2 November: due on Wednesday 2 December
+    at_christmas = replace(ANN, received=date(2026, 11, 25))
+    assert internal_due(at_christmas, SHOP.controller) == date(2026, 12, 18)  # due on 29 December, and four days in between are none
+    waiting = replace(at_christmas, identity=(date(2026, 11, 25), None))
+    assert internal_due(waiting, SHOP.controller) == date(2026, 12, 18)

@@ -75,6 +75,9 @@ def test_a_value_may_hold_an_equals_sign(tmp_path):
     assert read(tmp_path, "A,2026-11-02,access,email=a=b@x.org,,")["A"].identifiers == (Identifier("email", "a=b@x.org", "claimed"),)
 
 
+WHICH_RIGHTS = (
+    "rights must be one or more of access, rectification, erasure, restriction, portability, objection, withdrawal, complaint, separated by ;"
+)
 DATE = "received must be a date like 2026-11-23"
 GOOD = "A,2026-11-02,access,email=ann@x.org,,"
 
@@ -94,11 +97,11 @@ GOOD = "A,2026-11-02,access,email=ann@x.org,,"
         (["A,2026-02-29,access,email=ann@x.org,,"], "line 2: received must be a date like 2026-11-23"),
         (
             ["A,2026-11-02,deletion,email=ann@x.org,,"],
-            "line 2: rights must be one or more of access, rectification, erasure, restriction, portability, objection, separated by ;",
+            f"line 2: {WHICH_RIGHTS}",
         ),
         (
             ["A,2026-11-02,,email=ann@x.org,,"],
-            "line 2: rights must be one or more of access, rectification, erasure, restriction, portability, objection, separated by ;",
+            f"line 2: {WHICH_RIGHTS}",
         ),
         (["A,2026-11-02,access,ann@x.org,,"], f"line 2: {KINDS}"),
         (["A,2026-11-02,access,Email=ann@x.org,,"], f"line 2: {KINDS}"),
@@ -160,7 +163,8 @@ def test_identity_has_to_be_settled_before_anything_leaves():
     with pytest.raises(IdentityNotVerified) as error:
         request("A", "email=ann@x.org", verified=False).require_identity()
     assert str(error.value) == (
-        "A: the requester's identity is not settled, so nothing may leave — fill in verified_on or no_reasonable_doubt in requests.csv"
+        "A: the requester's identity is not settled, so nothing may leave — "
+        "record `identity confirmed`, or fill in verified_on or no_reasonable_doubt in requests.csv"
     )
 
 
@@ -193,7 +197,7 @@ def test_a_request_is_answered_only_for_what_it_asks():
     asked.require("portability")
     with pytest.raises(NotAsked) as caught:
         asked.require("erasure")
-    assert str(caught.value) == "R-1: the request asks for portability, not for erasure — correct its rights in requests.csv if it does"
+    assert str(caught.value) == "R-1: the request asks for portability, not for erasure — correct its rights in the register if it does"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The analyst's counter: what comes in, what stands where, and what goes out."""

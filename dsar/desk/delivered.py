@@ -1,0 +1,68 @@
+"""Recording that an answer was delivered: the mail that was sent is compared with what was prepared.
+
+Recipients must be proved to be the person's or their agent's, and every attachment a file of this case
+as it was written; a mail of another case, an older version or one more person in copy is refused.
+"""
+
+import hashlib
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from email.utils import getaddresses
+from pathlib import Path
+
+from dsar import files, kinds
+from dsar.errors import DeliveryDiffers
+from dsar.request.case import Case
+from dsar.request.identity import shared_mailbox
+from dsar.request.store import Register
+
+_SENT_FROM = ("outbox", "delivery", "letters")
+
+
+def delivered(register: Register, case: Case, folder: Path, sent: Path, *, by: str, right: str = "") -> Case:
+    """Record the delivery that a sent mail (.eml) proves; raises `DeliveryDiffers` naming what differs."""
+    message = message_from_bytes(sent.read_bytes(), policy=default)
+    assert isinstance(message, EmailMessage)
+    attached = dict(_attached(message))
+    faults = [*_recipients(message, case), *_files(attached, folder)]
+    if faults:
+        raise DeliveryDiffers("; ".join(faults), where=case.request.id, remedy="find out what was sent, and tell whoever must know")
+    return register.record(case, "delivered", by=by, right=right, files=attached, method="e-mail")
+
+
+def _attached(message: EmailMessage) -> list[tuple[str, str]]:
+    parts = [(part.get_filename() or "unnamed", part.get_payload(decode=True)) for part in message.iter_attachments()]
+    return [(name, hashlib.sha256(content if isinstance(content, bytes) else b"").hexdigest()) for name, content in parts]
+
+
+def _recipients(message: EmailMessage, case: Case) -> list[str]:
+    lines = [str(line) for field in ("To", "Cc", "Bcc") for line in message.get_all(field, [])]
+    addresses = {kinds.normal("email", address) or address for _, address in getaddresses(lines)}
+    proved = {i.value for i in case.request.identifiers if i.kind == "email" and i.standing == "verified" and not shared_mailbox(i.value)}
+    if case.reply_to and case.authority_settled:
+        proved.add(kinds.normal("email", case.reply_to) or case.reply_to)
+    faults = [] if case.may_send else ["it is not settled who asks"]
+    if not addresses:
+        faults.append("it names no recipient")
+    if addresses - proved:
+        count = len(addresses - proved)
+        faults.append(f"{count} of its recipients {'is' if count == 1 else 'are'} no verified address of this request")
+    return faults
+
+
+def _files(attached: dict[str, str], folder: Path) -> list[str]:
+    present = {p.name: files.sha256(p) for name in _SENT_FROM for p in sorted((folder / name).glob("*")) if p.is_file()}
+    old = {files.sha256(p) for p in sorted((folder / "superseded").glob("*")) if p.is_file()}
+    faults = [] if attached else ["it has no attachment"]
+    for name, digest in attached.items():
+        if digest in old and present.get(name) != digest:
+            faults.append(f"{name} is a version that was superseded")
+        elif present.get(name) != digest:
+            faults.append(f"{name} is not a file of this case as it was written")
+    answer = [p.name for p in sorted((folder / "outbox").glob("*")) if p.is_file()]
+    whole = [p.name for p in sorted((folder / "delivery").glob("*")) if p.suffix != ".eml"] or answer
+    missing = [name for name in whole if name not in attached]
+    if missing and attached:
+        faults.append(f"{len(missing)} of the files prepared {'is' if len(missing) == 1 else 'are'} not attached ({', '.join(missing[:3])})")
+    return faults

@@ -1,0 +1,146 @@
+"""Drafts of letters: a document to edit and a mail to look at, whose recipient is proved or left empty.
+
+An edited draft is never written over. Nothing is sent from here: the PDF to send is made from the draft
+as a person left it, once nothing in it is left to fill in and somebody stands for its legal sentences.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from email.message import EmailMessage
+from email.policy import SMTP
+from hashlib import sha256
+from pathlib import Path
+
+from dsar import files
+from dsar.answer.export import plain
+from dsar.desk import docx
+from dsar.desk.facts import ANSWERS
+from dsar.errors import DraftUnfinished, IdentityNotVerified
+from dsar.request.case import Case
+from dsar.request.identity import shared_mailbox
+from dsar.request.letters import BEFORE_IDENTITY, TO_FILL, Letter, words
+
+_RECORD = ".drafts.json"
+_TO_OTHERS = ("recipient_notice",)  # not to the requester at all
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One letter as it lies in the case; `edited` says that somebody's changes were kept, `newer` is what would be written today."""
+
+    letter: Letter
+    path: Path
+    mail: Path
+    edited: bool
+    newer: Path | None
+    changed: bool  # since it was last written
+
+
+def addressees(case: Case, name: str) -> list[str]:
+    """Return whom a letter may be addressed to: a verified mailbox of the person's own, or an agent whose authority is recorded.
+
+    Empty before that is so, and for letters to others: the analyst then answers the mail that came in, and
+    nothing here says that the address is right.
+    """
+    if name in _TO_OTHERS or not case.may_send:
+        return []
+    if case.requester in {"agent", "parent"}:
+        return [case.reply_to] if case.reply_to else []
+    return [i.value for i in case.request.identifiers if i.kind == "email" and i.standing == "verified" and not shared_mailbox(i.value)][:1]
+
+
+def write(letter: Letter, case: Case, folder: Path, on: date) -> Draft:
+    """Write the draft of a letter into `letters/` of a case folder, or keep the one that somebody edited."""
+    target = files.private_dir(folder / "letters")
+    record = _record(target)
+    path = target / f"{case.request.id}_{letter.name}.docx"
+    newer = path.with_name(f"{path.stem}_newer.docx")
+    fresh = docx.draft(letter, case.controller, on)
+    last = record.get(path.name, "")
+    edited = path.exists() and files.sha256(path) != last
+    newer.unlink(missing_ok=True)
+    if not edited:
+        files.write_atomic(path, fresh)
+        files.write_atomic(target / _RECORD, json.dumps({**record, path.name: sha256(fresh).hexdigest()}, indent=1))
+    elif docx.text_of(fresh) != docx.text_of(path.read_bytes()):
+        files.write_atomic(newer, fresh)
+    mail = target / f"{case.request.id}_{letter.name}.eml"
+    files.write_atomic(mail, _mail(letter, case, docx.text_of(path.read_bytes()) if edited else letter.text))
+    return Draft(letter, path, mail, edited, newer if newer.exists() else None, changed=not edited and sha256(fresh).hexdigest() != last)
+
+
+def _record(folder: Path) -> dict[str, str]:
+    path = folder / _RECORD
+    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def _mail(letter: Letter, case: Case, text: str) -> bytes:
+    mail = EmailMessage(policy=SMTP)
+    mail["X-Unsent"] = "1"  # Outlook opens it as a draft
+    mail["From"] = case.controller.contact
+    to = addressees(case, letter.name)
+    if to:
+        mail["To"] = ", ".join(to)
+    mail["Subject"] = f"{letter.subject} ({case.request.id})"
+    mail.set_content(text)
+    return mail.as_bytes()
+
+
+def finish(name: str, case: Case, folder: Path) -> Path:
+    """Make the PDF to send from a draft as it was left; answers lie in the outbox, other letters beside their draft.
+
+    Raises `DraftUnfinished` where something is still to fill in, where the mark of unreviewed sentences
+    stands, or where LibreOffice is not there; `IdentityNotVerified` for what may not be sent yet.
+    """
+    if re.sub(r"_\d+$", "", name) not in BEFORE_IDENTITY and not case.may_send:
+        raise IdentityNotVerified("nothing may leave before it is settled who asks", where=case.request.id)
+    path = folder / "letters" / f"{case.request.id}_{name}.docx"
+    if not path.is_file():
+        raise DraftUnfinished("there is no such draft", where=f"{case.request.id} {name}", remedy="draft it first")
+    text = docx.text_of(path.read_bytes())
+    left = TO_FILL.findall(text)
+    if left:
+        raise DraftUnfinished(f"{len(left)} places are left to fill in", where=path.name, remedy="open it and fill them in")
+    if words(case.language)["mark"] in text:
+        raise DraftUnfinished("no lawyer stands for its legal sentences", where=path.name, remedy="read it, and remove the mark if you do")
+    stem = f"{plain(case.controller.name)}_{case.request.id}_letter"
+    is_answer = name in ANSWERS.values()
+    target = files.private_dir(folder / ("outbox" if is_answer else "letters")) / f"{stem}-{name.replace('_', '-')}.pdf"
+    files.write_atomic(target, _pdf(path))
+    return target
+
+
+def office() -> str | None:
+    """Return LibreOffice's command, or None where it is not there."""
+    return shutil.which("soffice") or shutil.which("libreoffice")
+
+
+def _pdf(path: Path) -> bytes:
+    command = office()
+    if command is None:
+        raise DraftUnfinished("LibreOffice is not there to make the PDF", where=path.name, remedy="install it, or print the draft to PDF yourself")
+    with tempfile.TemporaryDirectory(prefix="dsar-") as work:
+        profile = f"-env:UserInstallation={(Path(work) / 'profile').as_uri()}"  # so that it runs beside one that is open
+        words_ = [command, profile, "--headless", "--convert-to", "pdf", "--outdir", work, str(path)]
+        subprocess.run(words_, check=False, capture_output=True, timeout=120)  # noqa: S603 - our own command
+        made = Path(work) / f"{path.stem}.pdf"
+        if not made.is_file():
+            raise DraftUnfinished("LibreOffice made no PDF of it", where=path.name, remedy="print the draft to PDF yourself")
+        return made.read_bytes()
+
+
+def listed(drafts: Sequence[Draft]) -> list[tuple[str, str, str]]:
+    """Return for each draft: its file, what became of it, and whether somebody stands for it."""
+    lines = []
+    for draft in drafts:
+        what = "kept as you edited it" if draft.edited else "written"
+        what += f"; what would be written today is {draft.newer.name}" if draft.newer else ""
+        lines.append((draft.path.name, what, f"reviewed by {draft.letter.reviewed_by}" if draft.letter.reviewed else "NOT REVIEWED"))
+    return lines

@@ -1,0 +1,224 @@
+"""What a letter says of a case: from the register alone before identity is settled, from the snapshot after."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from dsar.answer.export import open_points
+from dsar.answer.select import choose
+from dsar.erase import measures
+from dsar.erase.plan import TO_DO, plan
+from dsar.errors import AnswerIncomplete, BadEvent
+from dsar.find.decisions import Decisions
+from dsar.find.dossier import Dossier
+from dsar.request.case import Case
+from dsar.request.events import Event
+from dsar.request.letters import BEFORE_IDENTITY, day, require_identity, words
+
+MEASURED = {"restriction_answer": "restriction", "objection_answer": "objection", "withdrawal_answer": "withdrawal"}
+ANSWERS = {
+    "access": "access_answer",
+    "portability": "portability_answer",
+    "erasure": "erasure_answer",
+    "rectification": "rectification_answer",
+    "complaint": "complaint_outcome",
+    **{right: letter for letter, right in MEASURED.items()},
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the snapshot of a case holds, and what was decided on it."""
+
+    dossier: Dossier
+    decisions: Decisions
+    today: date
+
+
+def due(case: Case, today: date) -> tuple[str, ...]:
+    """Return the letters that the case needs now, in the order of writing."""
+    found = ["complaint_acknowledged" if case.request.rights == ("complaint",) else "acknowledgement"] if not case.last("acknowledged") else []
+    waits = {what for what, _ in case.waits_for}
+    if "proof of identity" in waits and not case.last("identity reminded"):
+        found.append("identity_request")
+    found += ["lapse" if told == "lapse" else "reminder" for told in case.reminders(today)]
+    if not case.may_send:
+        return tuple(found)
+    found += [name for what, name in (("clarification", "clarification"), ("the fee", "fee")) if what in waits]
+    found += ["extension"] if case.request.extended and not case.last("letter sent") else []
+    if waits:
+        return tuple(found)
+    for right in case.request.rights:
+        outcome = case.outcomes.get(right)
+        found += ["refusal"] if outcome in {"refused", "partial"} else []
+        found += ["redirect"] if outcome == "redirected" else []
+        found += [ANSWERS[right]] if outcome not in {"refused", "redirected", "withdrawn", "lapsed"} else []
+        found += {"erasure": ["backups", "recipient_notice"], "objection": ["suppression"], "withdrawal": ["suppression"]}.get(right, [])
+    return tuple(dict.fromkeys(found))
+
+
+def facts(name: str, case: Case, found: Callable[[], Found], code: str = "", right: str = "") -> dict[str, Any]:
+    """Return what the letter needs; `found` is asked only for letters that say what was found, never for one before identity.
+
+    `code` goes into an identity letter, `right` names what is extended or refused. Raises `BadEvent` where
+    the register lacks the event the letter is about, and `IdentityNotVerified` before anything is looked up.
+    """
+    if name in BEFORE_IDENTITY:
+        return _register_facts(name, case, code)
+    if name != "refusal":  # which may say no more than that we cannot tell whose data are meant
+        require_identity(name, case)
+    made = _EVENTS.get(name)
+    if made:
+        return made(case, right)
+    if name in _SNAPSHOT:
+        return _SNAPSHOT[name](case, found())
+    if name in MEASURED:
+        return _measured(found(), MEASURED[name])
+    return {}
+
+
+def _register_facts(name: str, case: Case, code: str) -> dict[str, Any]:
+    own = words(case.language)
+    if name == "acknowledgement":
+        return {"rights": [own["rights"][r] for r in case.request.rights]}
+    if name in {"identity_request", "reminder", "lapse"}:
+        asked = _needed(case, "identity asked")
+        how = str(own["methods"][asked.details["method"]]).format(code=code)
+        return {"how": how, "asked": asked.on, "authority_needed": not case.authority_settled}
+    return {}
+
+
+def _needed(case: Case, kind: str, right: str | None = None) -> Event:
+    event = case.last(kind, right)
+    if event is None:
+        raise BadEvent("the letter is about an event that is not in the register", where=case.request.id, remedy=f"record '{kind}' first")
+    return event
+
+
+def _clarification(case: Case, _: str) -> dict[str, Any]:
+    return {"about": _needed(case, "clarification asked").details["about"], "stops": "access" in case.request.rights}
+
+
+def _extension(case: Case, right: str) -> dict[str, Any]:
+    event = _needed(case, "extended", right or None)
+    deadline = case.deadlines[event.right]
+    reason = words(case.language)["reasons"][event.details["reason"]]
+    return {"reason": reason, "because": event.details["because"], "due": deadline.due or deadline.cautious}
+
+
+def _refusal(case: Case, right: str) -> dict[str, Any]:
+    refused = [e for e in case.events if e.kind == "decided" and e.details["outcome"] in {"refused", "partial"} and right in {"", e.right}]
+    if not refused:
+        raise BadEvent("nothing was refused", where=case.request.id, remedy="record 'decided' with the outcome refused or partial first")
+    event, own = refused[-1], words(case.language)
+    codes = list(event.details["grounds"])
+    because = "" if codes == ["cannot identify"] else event.details["because"]
+    return {
+        "right": own["rights"][event.right],
+        "outcome": event.details["outcome"],
+        "codes": codes,
+        "grounds": [own["grounds"][c] for c in codes],
+        "because": because,
+    }
+
+
+def _fee(case: Case, _: str) -> dict[str, Any]:
+    event, own = _needed(case, "fee asked"), words(case.language)
+    further = {"en": "you ask for a further copy (Article 15(3))", "de": "Sie eine weitere Kopie verlangen (Artikel 15 Absatz 3)"}
+    return {"amount": event.details["amount"], "ground": own["grounds"].get(event.details["why"]) or further[case.language]}
+
+
+def _told(case: Case, _: str) -> dict[str, Any]:
+    told = [r for e in case.events if e.kind == "recipients told" for r in e.details["recipients"]]
+    if not told:
+        _needed(case, "recipients told")
+    return {"recipients": list(dict.fromkeys(told))}
+
+
+def _notice(case: Case, right: str) -> dict[str, Any]:
+    chosen = [r for r in case.request.rights if r in {"rectification", "erasure", "restriction"} and right in {"", r}]
+    own = words(case.language)["rights"]
+    return {"what": "; ".join(str(own[r]) for r in chosen or case.request.rights)}
+
+
+_EVENTS: Mapping[str, Callable[[Case, str], dict[str, Any]]] = {
+    "clarification": _clarification,
+    "extension": _extension,
+    "refusal": _refusal,
+    "fee": _fee,
+    "recipients_told": _told,
+    "recipient_notice": _notice,
+}
+
+
+def _part_one(found: Found, right: str) -> date | None:
+    """Return the day the rest follows by where only part 1 is answered; raises `AnswerIncomplete` where nobody decided that."""
+    points = open_points(found.dossier, found.decisions, right) if right in {"access", "portability"} else found.dossier.open_points
+    decision = found.decisions.get("part 1")
+    if points and not decision:
+        remedy = "close these points, or record the decision 'part 1'"
+        raise AnswerIncomplete("; ".join(map(str, points)), where=found.dossier.request.id, remedy=remedy)
+    return decision.rest_by if points and decision else None
+
+
+def _handed_over(found: Found, right: str) -> dict[str, Any]:
+    dossier, datamap = found.dossier, found.dossier.datamap
+    chosen = choose(dossier, right, free_text=found.decisions.get("free text read") is not None)
+    left = [f"{line.what}: {line.why}" for c in chosen for line in c.left_out]
+    systems = {datamap.sources[a.source].label: None for a, f in dossier.tables.items() if f.outcome.complete and not datamap.is_processor(a)}
+    return {
+        "rows": sum(len(c.frame) for c in chosen),
+        "systems": list(systems),
+        "left_out": list(dict.fromkeys(left)),
+        "rest_by": _part_one(found, right),
+        "collected": dossier.collected_at.astimezone(dossier.datamap.controller.zone).date(),
+    }
+
+
+def _access(_: Case, found: Found) -> dict[str, Any]:
+    return _handed_over(found, "access")
+
+
+def _portability(_: Case, found: Found) -> dict[str, Any]:
+    return _handed_over(found, "portability")
+
+
+def _erasure(case: Case, found: Found) -> dict[str, Any]:
+    datamap, steps = found.dossier.datamap, plan(found.dossier, found.today)
+    rest_by = _part_one(found, "erasure")
+    erase = Counter(datamap.table(s.address).label for s in steps if s.action in TO_DO)
+    later = Counter((datamap.table(s.address).label, str(s.until)) for s in steps if s.action == "not due")
+    kept: dict[tuple[str, str], list[date]] = defaultdict(list)
+    for step in steps:
+        if step.action == "keep" and isinstance(step.until, date):
+            kept[datamap.table(step.address).label, step.why].append(step.until)
+    return {
+        "erase": [f"{what} ({rows})" for what, rows in erase.items()],
+        "kept": [f"{what} ({len(ends)}), {day(max(ends), case.language)}: {why}" for (what, why), ends in kept.items()],
+        "later": [f"{what} ({rows}): {until}" for (what, until), rows in later.items()],
+        "checked": None,
+        "rest_by": rest_by,
+    }
+
+
+_SNAPSHOT: Mapping[str, Callable[[Case, Found], dict[str, Any]]] = {
+    "access_answer": _access,
+    "portability_answer": _portability,
+    "erasure_answer": _erasure,
+}
+
+
+def _measured(found: Found, right: str) -> dict[str, Any]:
+    rest_by = _part_one(found, right)
+    groups: dict[str, dict[str, None]] = {"stop": {}, "restrict": {}, "restrict and weigh": {}, "nothing": {}}
+    for row in measures.overview(found.dossier, right).itertuples(index=False):
+        groups[str(row.Action)][str(row.What)] = None
+    return {
+        "stopped": list(groups["stop"]),
+        "touched": list(groups["restrict"]),
+        "weighed": list(groups["restrict and weigh"]),
+        "untouched": list(groups["nothing"]),
+        "rest_by": rest_by,
+    }

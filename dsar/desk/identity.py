@@ -1,0 +1,76 @@
+"""Settling who asks: ask by no more than the doubt needs, and record what was seen, when and by whom.
+
+Collecting may begin before; sending may not. Nothing of a document is kept but its kind.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from dsar.datamap import DataMap
+from dsar.errors import IdentityNotVerified
+from dsar.request import mail as mails
+from dsar.request.case import Case
+from dsar.request.identity import Identifier, challenge_code, holds_code, policy_note, proportionate, shared_mailbox
+from dsar.request.register import identifiers
+from dsar.request.store import Register
+
+
+def mailboxes(case: Case) -> list[Identifier]:
+    """Return the e-mail addresses given that one person alone reads."""
+    return [i for i in case.request.identifiers if i.kind == "email" and not shared_mailbox(i.value)]
+
+
+def ask(register: Register, case: Case, *, by: str, doubt: str, method: str | None = None, on: date | None = None) -> tuple[Case, str]:
+    """Record that proof is asked for, by the least method unless another is named; return the case and what to know about it."""
+    given = [i.value for i in case.request.identifiers if i.kind == "email"]
+    least, why = proportionate(case.channel, case.requester, case.request.rights, given)
+    case = register.record(case, "identity asked", by=by, on=on, method=method or least, doubt=doubt)
+    notes = [f"Asked by: {method or least}."]
+    notes += [f"The least that would do is '{least}': {why}."] if method not in {None, least} else [f"Why this is enough: {why}."]
+    notes += [policy_note(case.channel)] if policy_note(case.channel) else []
+    return case, " ".join(notes)
+
+
+def codes(register: Register, case: Case) -> dict[str, str]:
+    """Return mailbox → the code that the identity letter to it holds."""
+    return {i.value: challenge_code(register.secret, case.request.id, i.value) for i in mailboxes(case)}
+
+
+def answered(register: Register, case: Case, reply: Path, *, by: str) -> Case:
+    """Verify a mailbox from the mail that came back with its code; raises `IdentityNotVerified` where it does not hold it.
+
+    A sender line alone proves nothing. The code does, since it went to that mailbox and nowhere else.
+    """
+    mail = mails.read(reply)
+    known = codes(register, case)
+    proved = [box for box in mailboxes(case) if holds_code(mail.text, known[box.value])]
+    if not proved:
+        remedy = "ask again, or settle it another way with `identity confirmed`"
+        raise IdentityNotVerified("the mail holds no code that was sent to a mailbox of this request", where=case.request.id, remedy=remedy)
+    day = mail.received.astimezone(register.controller.zone).date() if mail.received else register.today
+    on = min(max(day, case.request.received), register.today)
+    return register.record(case, "identity confirmed", by=by, on=on, verified=proved, method="challenge code", kinds=["email"])
+
+
+def confirm(
+    register: Register, case: Case, *, by: str, method: str, proved: Sequence[Identifier] = (), on: date | None = None, document: str | None = None
+) -> Case:
+    """Record a check that a person made, and which identifiers it proves; all given ones where none is named.
+
+    A shared mailbox proves nobody, so it stays claimed. Raises `IdentityNotVerified` where nothing is left to prove.
+    """
+    chosen = [i for i in proved or case.request.identifiers if not (i.kind == "email" and shared_mailbox(i.value))]
+    if method == "challenge code":
+        raise IdentityNotVerified("a code is confirmed by the mail that holds it", where=case.request.id, remedy="use `dsar identity answered`")
+    if not chosen:
+        remedy = "ask for an identifier of the person's own"
+        raise IdentityNotVerified("a mailbox that several people read proves nobody", where=case.request.id, remedy=remedy)
+    details = {"document": document} if document else {}
+    kinds = list(dict.fromkeys(i.kind for i in chosen))
+    return register.record(case, "identity confirmed", by=by, on=on, verified=chosen, method=method, kinds=kinds, **details)
+
+
+def claim(register: Register, case: Case, text: str, datamap: DataMap, *, by: str) -> Case:
+    """Add identifiers written kind=value that came later: a new check, whatever was proved before; raises `ValueError`, `BadIdentifier`."""
+    return register.claim(case, identifiers(text, datamap, settled=False), by=by)

@@ -1,0 +1,66 @@
+"""Tables that people fill in: a csv or xlsx file as lines of text under known headings.
+
+A cell is read as what it shows: a date as 2026-11-23, a number without the `.0` a spreadsheet adds.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+import openpyxl
+
+from dsar.errors import BadRequests
+
+Line = tuple[int, dict[str, str]]  # the row of the file, header included, and heading → text
+_EMPTY = {"–", "not recorded"}  # what our own sheets show where there is nothing
+
+
+def read(path: Path, needed: Sequence[str]) -> list[Line]:
+    """Return the lines below the row that holds all headings `needed`, blank ones left out; raises `BadRequests`."""
+    if path.suffix.lower() not in {".csv", ".xlsx"}:
+        raise BadRequests("is neither csv nor xlsx", where=path.name, remedy="save it as one of the two")
+    try:
+        rows = list(_csv(path) if path.suffix.lower() == ".csv" else _xlsx(path))
+    except OSError as error:
+        raise BadRequests("is not there, or cannot be opened", where=path.name, remedy="correct the name") from error
+    except Exception as error:  # noqa: BLE001 - openpyxl raises what it meets
+        raise BadRequests(f"cannot be read ({type(error).__name__})", where=path.name, remedy="save it anew") from None
+    for place, (_, cells) in enumerate(rows):
+        if set(needed) <= set(cells):
+            header = cells
+            return [(number, dict(zip(header, [*line, *[""] * len(header)], strict=False))) for number, line in rows[place + 1 :] if any(line)]
+    raise BadRequests("no row holds the headings", where=path.name, remedy=f"it needs {', '.join(needed)}")
+
+
+def _csv(path: Path) -> Iterator[tuple[int, list[str]]]:
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252")
+    first = text.split("\n", 1)[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
+    for line in reader:
+        yield reader.line_num, [cell.strip() for cell in line]
+
+
+def _xlsx(path: Path) -> Iterator[tuple[int, list[str]]]:
+    book = openpyxl.load_workbook(path, data_only=True)
+    for sheet in book.worksheets:
+        for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+            yield number, list(_texts(row))
+
+
+def _texts(row: Iterable[object]) -> Iterator[str]:
+    for value in row:
+        if isinstance(value, datetime) and not (value.hour or value.minute):
+            yield value.date().isoformat()
+        elif isinstance(value, datetime | date):
+            yield value.isoformat()
+        elif isinstance(value, float) and value.is_integer():
+            yield str(int(value))
+        else:
+            text = "" if value is None else str(value).strip()
+            yield "" if text in _EMPTY else text

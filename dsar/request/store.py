@@ -1,0 +1,294 @@
+"""The register: requests, what they are known by, and all that happened to them, in one database.
+
+A change is a new event and a new version of its request: who looked at version 3 cannot change
+version 4 unseen (`ChangedMeanwhile`), and nothing is ever overwritten without a trace.
+"""
+
+import hashlib
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from dsar.datamap import Controller, DataMap
+from dsar.errors import BadRequests, ChangedMeanwhile, UnknownRequest
+from dsar.files import sha256
+from dsar.request import tables
+from dsar.request.case import Case, fold
+from dsar.request.entry import Entry
+from dsar.request.events import Event, check
+from dsar.request.identity import Identifier
+from dsar.request.register import Request, read_lines
+
+_FIELDS = ("received", "channel", "requester", "reply_to", "language", "regime", "calendar", "no_reasonable_doubt")
+
+
+@dataclass(frozen=True)
+class Register:
+    """The register of one controller; days are local to it."""
+
+    engine: sa.Engine
+    controller: Controller
+    clock: Callable[[], datetime]
+
+    @classmethod
+    def open(cls, url: str, controller: Controller, clock: Callable[[], datetime]) -> Self:
+        """Return the register at a database URL, made or brought up to date where it must be; raises `RegisterUnusable`."""
+        return cls(tables.connect(url), controller, clock)
+
+    @property
+    def today(self) -> date:
+        """The day it is at the controller's."""
+        return self.clock().astimezone(self.controller.zone).date()
+
+    # -- read ------------------------------------------------------------------------------------
+
+    def cases(self, ids: Sequence[str] | None = None) -> dict[str, Case]:
+        """Return the cases by request id, in the order they were registered."""
+        with self.engine.connect() as connection:
+            return self._cases(connection, ids)
+
+    def case(self, request_id: str) -> Case:
+        """Return one case; raises `UnknownRequest`."""
+        found = self.cases([request_id])
+        if not found:
+            raise UnknownRequest(f"there is no such request; there are {self._known()}", where="the register")
+        return found[request_id]
+
+    def _known(self) -> str:
+        with self.engine.connect() as connection:
+            ids = list(connection.scalars(sa.select(tables.REQUESTS.c.id).order_by(tables.REQUESTS.c.seq)))
+        return ", ".join(ids[:20]) + (f" and {len(ids) - 20} more" if len(ids) > 20 else "") or "none"
+
+    def _cases(self, connection: sa.Connection, ids: Sequence[str] | None) -> dict[str, Case]:
+        chosen = sa.select(tables.REQUESTS).order_by(tables.REQUESTS.c.seq)
+        rows = connection.execute(chosen if ids is None else chosen.where(tables.REQUESTS.c.id.in_(ids))).mappings().all()
+        rights, identifiers = self._lines(connection, tables.RIGHTS, ids), self._lines(connection, tables.IDENTIFIERS, ids)
+        events = self._lines(connection, tables.EVENTS, ids)
+        return {
+            row["id"]: fold(
+                dict(row),
+                tuple(r["name"] for r in rights[row["id"]]),
+                tuple(Identifier(i["kind"], i["value"], i["standing"]) for i in identifiers[row["id"]]),
+                tuple(Event(e["kind"], e["on"], e["by"], e["at"], e["right"], e["details"]) for e in events[row["id"]]),
+                self.controller,
+            )
+            for row in rows
+        }
+
+    def _lines(self, connection: sa.Connection, table: sa.Table, ids: Sequence[str] | None) -> dict[str, list[Mapping[str, Any]]]:
+        found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        query = sa.select(table).order_by(table.c["id" if table is tables.EVENTS else "place"])
+        for row in connection.execute(query if ids is None else query.where(table.c.request.in_(ids))).mappings():
+            found[row["request"]].append(dict(row))
+        return found
+
+    def letters(self) -> dict[str, str]:
+        """Return the hash of each letter that is registered → its request."""
+        chosen = sa.select(tables.REQUESTS.c.letter_sha256, tables.REQUESTS.c.id).where(tables.REQUESTS.c.letter_sha256.is_not(None))
+        with self.engine.connect() as connection:
+            return {row.letter_sha256: row.id for row in connection.execute(chosen.order_by(tables.REQUESTS.c.seq.desc()))}
+
+    # -- write -----------------------------------------------------------------------------------
+
+    def add(self, entries: Iterable[Entry], *, by: str, source: str = "") -> dict[str, Case]:
+        """Register all of the entries or none, and return their cases; raises `BadRequests` where an id is taken.
+
+        An entry without an id gets the next one. Open requests of the same person are noted as duplicates.
+        """
+        added: list[str] = []
+        try:
+            with self.engine.begin() as connection:
+                self._lock(connection)
+                added.extend(self._insert(connection, entry, by, source) for entry in entries)
+                return self._cases(connection, added)
+        except sa.exc.IntegrityError:
+            raise BadRequests("an id stands in the register already", where=source, remedy="give it another one; nothing was registered") from None
+
+    def _lock(self, connection: sa.Connection) -> None:
+        # Takes the write lock before anything is read, so that two who register at once get different numbers.
+        connection.execute(sa.delete(tables.META).where(tables.META.c.key == "no such key"))
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7358)")
+
+    def _insert(self, connection: sa.Connection, entry: Entry, by: str, source: str) -> str:
+        request = entry.request
+        request_id = request.id or self._next(connection, request.received.year)
+        duplicates = list(self._same_person(connection, request.identifiers, entry.letter_sha256))
+        row = {
+            "id": request_id,
+            "id_folded": request_id.casefold(),
+            "version": 1,
+            "received": request.received,
+            "channel": entry.channel,
+            "requester": entry.requester,
+            "reply_to": entry.reply_to,
+            "language": entry.language,
+            "regime": request.regime or self.controller.regime,
+            "calendar": request.calendar or self.controller.calendar,
+            "no_reasonable_doubt": request.no_reasonable_doubt,
+            "handler": "",
+            "letter_sha256": entry.letter_sha256,
+            "line_sha256": entry.line_sha256,
+            "registered_at": self.clock().isoformat(),
+        }
+        connection.execute(sa.insert(tables.REQUESTS), row)
+        self._replace_lines(connection, request_id, request)
+        details = ({"duplicates": duplicates} if duplicates else {}) | ({"source": source} if source else {})
+        self._append(connection, request_id, Event("registered", self.today, by, "", details=details))
+        if request.verified_on:
+            self._append(connection, request_id, _confirmed_at_intake(request, by))
+        return request_id
+
+    def _next(self, connection: sa.Connection, year: int) -> str:
+        prefix = f"R-{year}-"
+        taken = connection.scalars(sa.select(tables.REQUESTS.c.id).where(tables.REQUESTS.c.id.like(f"{prefix}%")))
+        numbers = [int(i.removeprefix(prefix)) for i in taken if i.removeprefix(prefix).isdecimal()]
+        return f"{prefix}{max(numbers, default=0) + 1:04}"
+
+    def _same_person(self, connection: sa.Connection, identifiers: Sequence[Identifier], letter: str | None) -> Iterator[str]:
+        """Yield the earlier requests that share an identifier or the very letter."""
+        values = [i.value for i in identifiers]
+        shared = sa.select(tables.IDENTIFIERS).where(tables.IDENTIFIERS.c.value.in_(values))
+        mine = {(i.kind, i.value) for i in identifiers}
+        found = {row.request for row in connection.execute(shared) if (row.kind, row.value) in mine}
+        if letter:
+            found |= set(connection.scalars(sa.select(tables.REQUESTS.c.id).where(tables.REQUESTS.c.letter_sha256 == letter)))
+        order = sa.select(tables.REQUESTS.c.id).order_by(tables.REQUESTS.c.seq)
+        yield from (i for i in connection.scalars(order) if i in found)
+
+    def _replace_lines(self, connection: sa.Connection, request_id: str, request: Request) -> None:
+        for table in (tables.RIGHTS, tables.IDENTIFIERS):
+            connection.execute(sa.delete(table).where(table.c.request == request_id))
+        connection.execute(sa.insert(tables.RIGHTS), [{"request": request_id, "name": r, "place": n} for n, r in enumerate(request.rights)])
+        lines = [
+            {"request": request_id, "kind": i.kind, "value": i.value, "standing": i.standing, "place": n} for n, i in enumerate(request.identifiers)
+        ]
+        connection.execute(sa.insert(tables.IDENTIFIERS), lines)
+
+    def _append(self, connection: sa.Connection, request_id: str, event: Event) -> None:
+        line = {"request": request_id, "at": self.clock().isoformat(), "on": event.on, "by": event.by.strip(), "kind": event.kind}
+        connection.execute(sa.insert(tables.EVENTS), {**line, "right": event.right, "details": dict(event.details)})
+
+    def record(
+        self, case: Case, kind: str, *, by: str, on: date | None = None, right: str = "", verified: Sequence[Identifier] = (), **details: Any
+    ) -> Case:
+        """Add an event to a case as it was read, and return the case as it is then.
+
+        `verified` are the identifiers that the event proves. Raises `BadEvent` where the event is not one of the list,
+        and `ChangedMeanwhile` where somebody else was faster.
+        """
+        request = case.request
+        event = check(Event(kind, on or self.today, by, "", right, details), rights=request.rights, received=request.received, today=self.today)
+        with self.engine.begin() as connection:
+            self._advance(connection, case)
+            self._append(connection, request.id, event)
+            for identifier in verified:
+                same = (tables.IDENTIFIERS.c.kind == identifier.kind) & (tables.IDENTIFIERS.c.value == identifier.value)
+                mine = tables.IDENTIFIERS.c.request == request.id
+                connection.execute(sa.update(tables.IDENTIFIERS).where(mine & same).values(standing="verified"))
+            if kind == "identity withdrawn":
+                own = (tables.IDENTIFIERS.c.request == request.id) & (tables.IDENTIFIERS.c.standing == "verified")
+                connection.execute(sa.update(tables.IDENTIFIERS).where(own).values(standing="claimed"))
+                connection.execute(sa.update(tables.REQUESTS).where(tables.REQUESTS.c.id == request.id).values(no_reasonable_doubt=""))
+            if kind == "handed over":
+                handler = {"handler": details["handler"]}
+                connection.execute(sa.update(tables.REQUESTS).where(tables.REQUESTS.c.id == request.id).values(handler))
+        return self.case(request.id)
+
+    def claim(self, case: Case, identifiers: Sequence[Identifier], *, by: str) -> Case:
+        """Add identifiers the requester gave later: claimed until they are proved by a check of their own."""
+        known = {(i.kind, i.value) for i in case.request.identifiers}
+        fresh = [i for i in identifiers if (i.kind, i.value) not in known]
+        if not fresh:
+            return case
+        place = len(known)
+        with self.engine.begin() as connection:
+            self._advance(connection, case)
+            lines = [
+                {"request": case.request.id, "kind": i.kind, "value": i.value, "standing": "claimed", "place": place + n} for n, i in enumerate(fresh)
+            ]
+            connection.execute(sa.insert(tables.IDENTIFIERS), lines)
+            self._append(connection, case.request.id, Event("corrected", self.today, by, "", details={"fields": ["identifiers"]}))
+        return self.case(case.request.id)
+
+    def correct(self, case: Case, entry: Entry, *, by: str, source: str = "") -> Case:
+        """Change what was registered at intake to what the entry says, with an event that names the fields."""
+        with self.engine.begin() as connection:
+            self._correct(connection, case, entry, by, source)
+        return self.case(case.request.id)
+
+    def _correct(self, connection: sa.Connection, case: Case, entry: Entry, by: str, source: str) -> None:
+        old, new = case.request, entry.request
+        self._advance(connection, case)
+        row = {"received": new.received, "no_reasonable_doubt": new.no_reasonable_doubt, "line_sha256": entry.line_sha256}
+        if entry.wide:
+            row |= {"channel": entry.channel, "requester": entry.requester, "reply_to": entry.reply_to, "language": entry.language}
+        connection.execute(sa.update(tables.REQUESTS).where(tables.REQUESTS.c.id == old.id).values(row))
+        self._replace_lines(connection, old.id, new)
+        fields = [f for f in ("received", "rights", "identifiers", "verified_on", "no_reasonable_doubt") if getattr(old, f) != getattr(new, f)]
+        details = {"fields": fields or ["nothing"]} | ({"source": source} if source else {})
+        self._append(connection, old.id, Event("corrected", self.today, by, "", details=details))
+        if old.verified_on and not new.verified_on:
+            self._append(connection, old.id, Event("identity withdrawn", self.today, by, "", details={"why": "taken out at a correction"}))
+        elif new.verified_on and new.verified_on != old.verified_on:
+            self._append(connection, old.id, _confirmed_at_intake(new, by))
+
+    def _advance(self, connection: sa.Connection, case: Case) -> None:
+        mine = (tables.REQUESTS.c.id == case.request.id) & (tables.REQUESTS.c.version == case.version)
+        if connection.execute(sa.update(tables.REQUESTS).where(mine).values(version=case.version + 1)).rowcount != 1:
+            raise ChangedMeanwhile("somebody else changed it since you looked", where=case.request.id, remedy="look at it again, then repeat")
+
+    # -- requests.csv ----------------------------------------------------------------------------
+
+    def follow(self, path: Path, datamap: DataMap) -> None:
+        """Take over what is new or changed in a `requests.csv`, all of it or nothing; raises `BadRequests`.
+
+        A line that disappears changes nothing: a request is closed, never deleted.
+        """
+        digest = sha256(path) if path.is_file() else ""
+        if not digest or digest == self.meta(path.name):
+            return
+        lines = read_lines(path, datamap, self.today)
+        with self.engine.begin() as connection:
+            self._lock(connection)
+            known = self._cases(connection, None)
+            folded = {i.casefold(): i for i in known}
+            for line, request in lines:
+                entry = Entry(request, line_sha256=hashlib.sha256(line.encode()).hexdigest())
+                case = known.get(folded.get(request.id.casefold(), ""))
+                if case is None:
+                    self._insert(connection, entry, path.name, path.name)
+                elif case.line_sha256 != entry.line_sha256:
+                    self._correct(connection, case, entry, path.name, path.name)
+            self._set_meta(connection, path.name, digest)
+
+    def meta(self, key: str) -> str:
+        """Return a note the register keeps for itself, '' where there is none."""
+        with self.engine.connect() as connection:
+            return connection.scalar(sa.select(tables.META.c.value).where(tables.META.c.key == key)) or ""
+
+    def _set_meta(self, connection: sa.Connection, key: str, value: str) -> None:
+        connection.execute(sa.delete(tables.META).where(tables.META.c.key == key))
+        connection.execute(sa.insert(tables.META), {"key": key, "value": value})
+
+    @property
+    def secret(self) -> str:
+        """What challenge codes are made from; made at the first use, and never shown."""
+        if not self.meta("secret"):
+            with self.engine.begin() as connection:
+                self._lock(connection)
+                if not connection.scalar(sa.select(tables.META.c.value).where(tables.META.c.key == "secret")):
+                    self._set_meta(connection, "secret", secrets.token_hex(32))
+        return self.meta("secret")
+
+
+def _confirmed_at_intake(request: Request, by: str) -> Event:
+    assert request.verified_on
+    kinds = list(dict.fromkeys(i.kind for i in request.identifiers))
+    return Event("identity confirmed", request.verified_on, by, "", details={"method": "at intake", "kinds": kinds})

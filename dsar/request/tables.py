@@ -1,0 +1,122 @@
+"""The register's tables, and the door to them: SQLite in the workspace, or any database by URL.
+
+`requests` holds what was said at intake, `rights` and `identifiers` several lines per request, and
+`events` all that happened since: never changed, only added to. Migrations (Alembic) make and change
+the tables; whoever opens an older register brings it up to date.
+"""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from dsar.errors import RegisterUnusable
+
+METADATA = sa.MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
+)
+
+REQUESTS = sa.Table(
+    "requests",
+    METADATA,
+    sa.Column("seq", sa.Integer, primary_key=True),  # the order of registration
+    sa.Column("id", sa.String(40), nullable=False, unique=True),
+    sa.Column("id_folded", sa.String(40), nullable=False, unique=True),  # case folders of R-1 and r-1 are one on some disks
+    sa.Column("version", sa.Integer, nullable=False),  # goes up with every change: two analysts cannot overwrite each other
+    sa.Column("received", sa.Date, nullable=False),  # the local day
+    sa.Column("channel", sa.String(20), nullable=False),
+    sa.Column("requester", sa.String(20), nullable=False),
+    sa.Column("reply_to", sa.String(320), nullable=False),  # an agent's own address; empty: an identifier of the person
+    sa.Column("language", sa.String(2), nullable=False),
+    sa.Column("regime", sa.String(2), nullable=False),
+    sa.Column("calendar", sa.String(10), nullable=False),
+    sa.Column("no_reasonable_doubt", sa.Text, nullable=False),
+    sa.Column("handler", sa.String(100), nullable=False),
+    sa.Column("letter_sha256", sa.String(64), index=True),  # of the letter's text, to know it again
+    sa.Column("line_sha256", sa.String(64)),  # of its line in requests.csv, to notice a correction
+    sa.Column("registered_at", sa.String(40), nullable=False),  # UTC, ISO 8601
+)
+RIGHTS = sa.Table(
+    "rights",
+    METADATA,
+    sa.Column("request", sa.ForeignKey("requests.id"), primary_key=True),
+    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("place", sa.Integer, nullable=False),  # in the order asked
+)
+IDENTIFIERS = sa.Table(
+    "identifiers",
+    METADATA,
+    sa.Column("request", sa.ForeignKey("requests.id"), primary_key=True),
+    sa.Column("kind", sa.String(100), primary_key=True),
+    sa.Column("value", sa.String(400), primary_key=True, index=True),
+    sa.Column("standing", sa.String(20), nullable=False),
+    sa.Column("place", sa.Integer, nullable=False),
+)
+EVENTS = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("request", sa.ForeignKey("requests.id"), nullable=False, index=True),
+    sa.Column("at", sa.String(40), nullable=False),  # when it was recorded: UTC, ISO 8601
+    sa.Column("on", sa.Date, nullable=False),  # the local day it happened
+    sa.Column("by", sa.String(100), nullable=False),
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("right", sa.String(20), nullable=False),  # empty: about the request as a whole
+    sa.Column("details", sa.JSON, nullable=False),
+)
+META = sa.Table("meta", METADATA, sa.Column("key", sa.String(40), primary_key=True), sa.Column("value", sa.Text, nullable=False))
+
+
+def connect(url: str) -> sa.Engine:
+    """Return an engine whose tables are those of this version; raises `RegisterUnusable`."""
+    engine = None
+    try:
+        engine = sa.create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
+        if engine.dialect.name == "sqlite":
+            sa.event.listen(engine, "connect", _keep_references)
+        _migrate(engine)
+    except BaseException as error:
+        if engine is not None:
+            engine.dispose()
+        if not isinstance(error, sa.exc.SQLAlchemyError | ModuleNotFoundError):
+            raise
+        # The text of the error could quote the address with its password.
+        remedy = "check DSAR_REGISTER, and that its driver is installed; or restore register.db"
+        raise RegisterUnusable(f"the register cannot be opened ({type(error).__name__})", remedy=remedy) from None
+    if url.startswith("sqlite:///") and engine.url.database:
+        Path(engine.url.database).chmod(0o600)
+    return engine
+
+
+def _keep_references(connection: object, _: object) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")  # type: ignore[attr-defined]
+
+
+def _migrate(engine: sa.Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", "dsar:request/migrations")
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config)
+    with engine.connect() as connection:
+        if _revision(connection) == scripts.get_current_head():
+            return
+    # One at a time: the second finds the work done.
+    locked = engine.execution_options(isolation_level="AUTOCOMMIT") if engine.dialect.name == "sqlite" else engine
+    with locked.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        elif engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7357)")
+        now = _revision(connection)
+        if now is not None and now not in {script.revision for script in scripts.walk_revisions()}:
+            raise RegisterUnusable("the register was made by a newer version of this toolkit", remedy="update the toolkit")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.exec_driver_sql("COMMIT") if engine.dialect.name == "sqlite" else connection.commit()
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

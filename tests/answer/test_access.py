@@ -1,0 +1,95 @@
+"""The answer to a request for access: all of the person's, with what the law wants said, and nothing of anybody else."""
+
+from dataclasses import replace
+
+import openpyxl
+import pytest
+
+from dsar.answer.access import report
+from dsar.errors import AnswerIncomplete, IdentityNotVerified, NotAsked
+from dsar.find.decisions import Decisions
+from tests.answer.test_export import CLEAN, MAP, SHARED, STRANGE
+from tests.decoded import decoded
+from tests.worlds import NOW, TODAY, datamap, gather, request, sources
+
+SHOP = datamap(
+    MAP.replace('label = "Account"', 'label = "Account"\nactivity = "accounts"', 1)
+    + """
+[recipients.gateway]
+name = "Tern Payments"
+role = "controller"
+country = "Germany"
+safeguard = "standard clauses"
+[activities.accounts]
+purpose = "To keep your account"
+basis = "6(1)(f)"
+origin = "third party"
+recipients = ["gateway"]
+"""
+)
+ANN = replace(request("A-1", "email=ann@x.org"), rights=("access",))
+
+
+def written(case, who=ANN, data=CLEAN):
+    dossier = gather(SHOP, sources(SHOP, data, can=None), who)[who.id]
+    return report(dossier, case, Decisions(case / "decisions.json", NOW), TODAY)
+
+
+def pages(path):
+    book = openpyxl.load_workbook(path)
+    return {s.title: [[c.value for c in row if c.value is not None] for row in s.iter_rows() if any(c.value is not None for c in row)] for s in book}
+
+
+def test_it_holds_what_article_15_wants(tmp_path):
+    (path,) = written(tmp_path).files
+    assert path.relative_to(tmp_path).as_posix() == "outbox/Quill-Co_A-1_your-data.xlsx"
+    sheets = pages(path)
+    assert list(sheets)[:2] == ["Read me first", "Summary"]
+    assert list(sheets)[-5:] == ["How we use it", "What is not included", "Where we looked", "Your rights", "Words and codes"]
+    assert "Yes, we process personal data about you." in str(sheets["Read me first"])
+    use = next(row for row in sheets["How we use it"] if row[0] == "Account")
+    assert use == [
+        "Account",
+        "Id, E-mail",
+        "To keep your account",
+        "our legitimate interest — Art. 6(1)(f)",
+        "given to us by somebody else",
+        "Tern Payments (controller, Germany, standard clauses)",
+        "until it is no longer needed for the purpose",
+    ]
+    summary = {row[1]: row for row in sheets["Summary"][2:]}
+    assert summary["Account"][-2:] == ["no", "yes, see What is not included"]  # on a legitimate interest: a copy, but not to take along
+    assert summary["Subscription"][-2:] == ["yes, if you ask for it", "nothing"]
+    rights = str(sheets["Your rights"])
+    assert "164A" in rights
+    assert "supervisory authority: ICO" in rights
+    assert "court" in rights
+    assert "There are none." in rights
+
+
+def test_no_stranger_is_in_it(tmp_path):
+    for file in written(tmp_path).files:
+        assert not [text for _, text in decoded(file) for strange in STRANGE if strange in text]
+
+
+def test_nothing_held_is_said_with_the_systems_searched(tmp_path):
+    (path,) = written(tmp_path, replace(request("N-1", "email=nobody@x.org"), rights=("access",))).files
+    sheets = pages(path)
+    assert "We hold nothing about you in the systems listed" in str(sheets["Read me first"])
+    assert [row[-1] for row in sheets["Where we looked"][2:]].count("nothing") >= 2
+
+
+def test_it_waits_for_identity_for_holds_and_for_being_asked(tmp_path):
+    with pytest.raises(IdentityNotVerified):
+        written(tmp_path, replace(request("A-1", "email=ann@x.org", verified=False), rights=("access",)))
+    with pytest.raises(AnswerIncomplete):
+        written(tmp_path, data=SHARED)
+    with pytest.raises(NotAsked):
+        written(tmp_path, request("A-1", "email=ann@x.org"))
+    assert not list(tmp_path.glob("outbox/*"))
+
+
+def test_the_same_snapshot_and_day_is_the_same_file(tmp_path):
+    (path,) = written(tmp_path).files
+    before = path.read_bytes()
+    assert [f.read_bytes() for f in written(tmp_path).files] == [before]
