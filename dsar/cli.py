@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Lines
 
 import dsar
-from dsar import cli_register
+from dsar import cli_register, cli_review
 from dsar import datamap as maps
 from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
@@ -31,6 +31,9 @@ app.add_typer(cli_register.identity_app, name="identity")
 app.add_typer(cli_register.fastlane_app, name="fastlane")
 for _command in (cli_register.status, cli_register.begin, cli_register.record, cli_register.letters, cli_register.delivered):
     app.command()(_command)
+app.command()(cli_review.review)
+app.command()(cli_review.why)
+app.command("try")(cli_review.try_)
 _DEMO = ".dsar-demo"  # what `dsar demo` made, it may make anew
 _FILES = {".csv", ".xlsx", ".parquet"}
 

@@ -29,7 +29,7 @@ _OF_MANY = frozenset({
     "abuse", "accounting", "accounts", "admin", "billing", "booking", "bookings", "careers", "contact", "dpo", "enquiries", "finance", "hello",
     "help", "helpdesk", "hostmaster", "hr", "info", "information", "invoices", "it", "jobs", "kontakt", "mail", "marketing", "noc", "no-reply",
     "noreply", "office", "orders", "postmaster", "press", "privacy", "purchasing", "reception", "root", "sales", "security", "service", "shop",
-    "support", "team", "webmaster",
+    "support", "team", "webmaster", "buero", "vertrieb",
 })  # fmt: skip
 
 _NAMED = re.compile(r'(?:"[^"<>@]*"\s*|[^"<>@,;:|]*)<([^<>]*)>')  # Dora <dora@example.org>

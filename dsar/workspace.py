@@ -20,6 +20,7 @@ from dsar.answer.delivery import Delivery, Way, deliver
 from dsar.answer.publish import Written, withdraw
 from dsar.datamap import DataMap
 from dsar.desk import delivered, drafts, facts, fastlane, identity, status
+from dsar.desk.review import Open, Review
 from dsar.erase import checklist as checklists
 from dsar.erase import first_steps, measures
 from dsar.erase.plan import plan
@@ -30,6 +31,7 @@ from dsar.find.check import in_words
 from dsar.find.collect import Clock, Progress, collect
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
+from dsar.find.review import Rulings
 from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
 from dsar.request import letters
@@ -135,7 +137,8 @@ class Workspace:
         return kept | self._collect([r for r in wanted if r.id not in kept], progress)
 
     def _collect(self, requests: list[Request], progress: Progress = lambda _: None) -> dict[str, Dossier]:
-        fresh = collect(requests, self.datamap, self.sources(), self.clock, progress) if requests else {}
+        rulings = {r.id: self._rulings(r) for r in requests}
+        fresh = collect(requests, self.datamap, self.sources(), self.clock, progress, rulings) if requests else {}
         for request in requests:
             withdraw(self.case(request))  # what was written from an older snapshot is no answer any more
             fresh[request.id].save(self.case(request) / "dossier")
@@ -146,13 +149,31 @@ class Workspace:
         return unanswered and self._decisions(request, snapshot).get("part 1") is None
 
     def snapshot(self, request: Request) -> Dossier | None:
-        """Return the dossier on disk, or None where there is none that fits."""
+        """Return the dossier on disk, or None where there is none that fits, or a ruling was made since."""
+        dossier = self._looked_at(request)
+        return dossier if dossier and dossier.ruled == self._rulings(request).fingerprint else None
+
+    def _looked_at(self, request: Request) -> Dossier | None:
+        """Return the dossier on disk, whatever was ruled since."""
         try:
             return dossiers.load(self.root / "cases" / request.id / "dossier", request, self.datamap)
         except DossierMissing:
             return None
 
+    def _rulings(self, request: Request) -> Rulings:
+        return Rulings.read(self.root / "cases" / request.id / "review.json")
+
     # -- decide ----------------------------------------------------------------------------------
+
+    @property
+    def review(self) -> Review:
+        """What waits for a person over all requests that were collected; a ruling takes effect with the next `collect`."""
+        found = {r.id: Open(dossier, self._rulings(r)) for r in self.requests.values() if (dossier := self._looked_at(r))}
+        return Review(self.datamap, found, self.clock())
+
+    def why(self, request: Request, table: str, key: str) -> Listing:
+        """Why a row is the request's: columns Step, Row, By, Standing; from the row back to what the requester gave."""
+        return self.collect(request).why(table, key)
 
     def decisions(self, request: Request) -> Decisions:
         """Return what was decided on the request's present snapshot."""
@@ -162,12 +183,12 @@ class Workspace:
         return Decisions(self.case(request) / "decisions.json", dossier.collected_at)
 
     def decide(self, request: Request, code: Code, *, by: str, rest_by: date | None = None) -> Decision:
-        """Record a decision on the present snapshot: 'free text read', or 'part 1' with the day the rest follows by."""
+        """Record a decision on the present snapshot: 'part 1', with the day the rest follows by."""
         return self.decisions(request).add(code, by, self.clock(), rest_by)
 
     def open_points(self, request: Request, right: str = "portability") -> Listing:
         """What stands between the request and a complete answer to a right: columns Table, What, To do."""
-        points = exports.open_points(self.collect(request), self.decisions(request), right)
+        points = exports.open_points(self.collect(request), right)
         return listing(("Table", "What", "To do"), [(p.table, p.what, p.remedy) for p in points], empty="Nothing is open.")
 
     # -- answer and erase ------------------------------------------------------------------------

@@ -18,7 +18,6 @@ def build(folder):
                 try:
                     make(request)
                 except DsarError:
-                    workspace.decide(request, "free text read", by="R. Eader")
                     workspace.decide(request, "part 1", by="R. Eader", rest_by=date(2999, 1, 1))
                     make(request)
         if "portability" in request.rights and request.identity_settled:

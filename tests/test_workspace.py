@@ -1,11 +1,13 @@
 """The workspace: what notebooks and commands call, over sources that are counted."""
 
+import json
 from datetime import UTC, date, datetime
 
+import openpyxl
 import pytest
 
 from dsar import workspace
-from dsar.errors import AnswerIncomplete, BadMap, BadRequests, IdentityNotVerified, UnknownRequest, WorkspaceMissing
+from dsar.errors import AnswerIncomplete, BadMap, BadRequests, BadRuling, IdentityNotVerified, UnknownRequest, WorkspaceMissing
 from dsar.source import Settings
 from dsar.workspace import Workspace, connector, now, open_workspace
 from tests.worlds import HEAD, NOW, Memory, datamap, found, held, results, rows
@@ -124,17 +126,53 @@ def test_an_unknown_request_is_refused_with_those_there_are(ws):
         _ = Workspace(ws.root, ws.datamap).requests
 
 
-def test_open_points_are_shown_and_a_decision_closes_them(ws, monkeypatch):
-    monkeypatch.setitem(DATA["shop"]["orders"][0], "notes", "call Bob")
+def test_open_points_are_shown_and_a_ruling_closes_them(ws, monkeypatch):
+    monkeypatch.setitem(DATA["shop"]["orders"][0], "notes", "call bob@x.org")
     ann = ws.request("A")
-    what = "nobody has read yet whom the free text in Notes speaks of"
-    assert ws.open_points(ann).to_numpy().tolist() == [["shop.orders", what, "read it, then record the decision 'free text read'"]]
+    assert ws.open_points(ann)[["Table", "What"]].to_numpy().tolist() == [["shop.orders", "1 cells speak of somebody else"]]
     with pytest.raises(AnswerIncomplete):
         ws.export(ann)
-    taken = ws.decide(ann, "free text read", by="R. Eader")
-    assert (taken.by, taken.on, taken.collected_at) == ("R. Eader", NOW, NOW)
+    [(group, waiting)] = ws.review.waiting.items()
+    assert [(i.request, i.column) for i in waiting] == [("A", "notes")]
+    assert ws.review.rule(group, "mask", by="R. Eader") == 1
+    assert ws.review.waiting == {}
+    assert ws.snapshot(ann) is None  # it takes effect when the sources are asked again
     assert ws.open_points(ann).empty
     assert [f.name for f in ws.export(ann).files] == ["Quill-Co_A_portability.xlsx", "Quill-Co_A_portability.zip"]
+
+
+def test_a_review_goes_out_as_a_workbook_and_comes_back(ws, monkeypatch, tmp_path):
+    monkeypatch.setitem(DATA["shop"]["orders"][0], "notes", "call bob@x.org")
+    ann = ws.request("A")
+    ws.collect(ann)
+    path = ws.review.write(tmp_path / "review.xlsx")
+    book = openpyxl.load_workbook(path)
+    sheet = book["Review"]
+    header = next(row for row in sheet.iter_rows() if row[0].value == "Group")
+    at = {cell.value: cell.column for cell in header}
+    line = header[0].row + 1
+    assert sheet.cell(line, at["It may be"]).value == "mask / keep / leave out"
+    for column, value in (("Ruling", "keep"), ("Ruled by", "R. Eader")):
+        sheet.cell(line, at[column]).value = value
+    book.save(path)
+    with pytest.raises(BadRuling, match=r"row \d+: 'keep' needs the reason, in a few words — mend these rows; nothing was taken over"):
+        ws.review.read(path)
+    assert len(ws.review.waiting) == 1
+    sheet.cell(line, at["Reason, with evidence"]).value = "it is her own second address"
+    book.save(path)
+    assert ws.review.read(path) == 1
+    assert ws.review.waiting == {}
+    with pytest.raises(BadRuling, match="no such group waits any more"):
+        ws.review.read(path)
+
+
+def test_why_a_row_is_theirs_leads_back_to_what_they_gave(ws):
+    ann = ws.request("A")
+    key = json.dumps([DATA["shop"]["orders"][0]["id"]])
+    shown = ws.why(ann, "shop.orders", key)
+    assert shown["Because of"].tolist()[-1] == "the requester gave it"
+    with pytest.raises(KeyError):
+        ws.why(ann, "shop.orders", "[999]")
 
 
 def test_plan_and_checklist(ws):

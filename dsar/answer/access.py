@@ -31,10 +31,10 @@ def report(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> W
     part 1 is on record. Same dossier, decisions and day: same bytes.
     """
     dossier.request.require(RIGHT)
-    points, part_one = open_points(dossier, decisions, RIGHT), decisions.get("part 1")
+    points, part_one = open_points(dossier, RIGHT), decisions.get("part 1")
     if points and not part_one:
         raise AnswerIncomplete("; ".join(map(str, points)), where=dossier.request.id, remedy="close these points, or record the decision 'part 1'")
-    chosen = choose(dossier, RIGHT, free_text=decisions.get("free text read") is not None)
+    chosen = choose(dossier, RIGHT)
     answer = Answer(dossier, chosen, today, part_one if points else None, RIGHT)
     stem = f"{plain(dossier.datamap.controller.name)}_{dossier.request.id}_your-data"
     return Written(tuple(publish(case, "outbox", stem, partial(_build, answer))))

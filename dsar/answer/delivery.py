@@ -26,10 +26,6 @@ from dsar.texts import Texts, texts
 
 Way = Literal["workbook", "zip", "by hand"]
 LIMIT = 10 << 20  # bytes attached to one mail: encoded they are a third more, and many servers stop at 15 MB
-_SHARED = frozenset(
-    {"admin", "buero", "contact", "hello", "help", "hr", "info", "kontakt", "mail", "office"}
-    | {"postmaster", "sales", "service", "support", "team", "webmaster"}
-)
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ def _recipient(dossier: Dossier, to: str | None) -> str:
     if address is None or address not in proved:
         what = "this address is no verified identifier of the request" if to else "the request has no verified address, or several"
         raise DeliveryRefused(what, where=where, remedy=remedy)
-    if address.partition("@")[0] in _SHARED:
+    if kinds.is_of_many(address):
         raise DeliveryRefused(
             "a mailbox that several people read proves nobody", where=where, remedy="ask for a personal address, or deliver by hand"
         )

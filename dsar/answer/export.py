@@ -44,24 +44,11 @@ def _column(table: Table, name: str) -> str:
     return table.label_of(name) + (" (left out: about somebody else)" if table.columns[name].other_person else "")
 
 
-def open_points(dossier: Dossier, decisions: Decisions, right: str = RIGHT) -> tuple[OpenPoint, ...]:
+def open_points(dossier: Dossier, right: str = RIGHT) -> tuple[OpenPoint, ...]:
     """Return what stands between the dossier and a complete answer to a right that hands data over."""
     points = list(dossier.open_points)
     undetermined = {str(g.address) for g in groups(dossier, right) if g.outcome.answer == "blocked"}
     points += [OpenPoint(table, "its legal basis is not determined", "determine it in dsar.toml") for table in sorted(undetermined)]
-    if not decisions.get("free text read"):
-        for chosen in choose(dossier, right, free_text=True):
-            table = dossier.datamap.table(chosen.address)
-            unread = [c for c in chosen.frame.columns if c in table.columns and table.columns[str(c)].free_text and chosen.frame[c].notna().any()]
-            if unread:
-                labels = ", ".join(table.label_of(str(c)) for c in unread)
-                points.append(
-                    OpenPoint(
-                        str(chosen.address),
-                        f"nobody has read yet whom the free text in {labels} speaks of",
-                        "read it, then record the decision 'free text read'",
-                    )
-                )
     return tuple(points)
 
 
@@ -73,10 +60,10 @@ def export(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> W
     part 1 is on record. Same dossier, decisions and day: same bytes.
     """
     dossier.request.require(RIGHT)
-    points, part_one = open_points(dossier, decisions), decisions.get("part 1")
+    points, part_one = open_points(dossier), decisions.get("part 1")
     if points and not part_one:
         raise AnswerIncomplete("; ".join(map(str, points)), where=dossier.request.id, remedy="close these points, or record the decision 'part 1'")
-    chosen = choose(dossier, RIGHT, free_text=decisions.get("free text read") is not None)
+    chosen = choose(dossier, RIGHT)
     answer = Answer(dossier, chosen, today, part_one if points else None)
     stem = f"{plain(dossier.datamap.controller.name)}_{dossier.request.id}_portability"
     return Written(tuple(publish(case, "outbox", stem, lambda name, into: _build(answer, name, into))))

@@ -1,16 +1,18 @@
 """Which rows and columns of a dossier a right gives, and what is left out for which reason."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from dsar import values
 from dsar.datamap import Address, Column, Table
-from dsar.find.dossier import Dossier
+from dsar.find.dossier import Dossier, as_key
 from dsar.find.hold import HOLDS
+from dsar.find.mentions import Cell, cells_of
 from dsar.law import rights
+from dsar.recognise import MARK, mask
 
 Term = tuple[tuple[str, ...], str]  # legal bases, origin
 
@@ -49,16 +51,16 @@ class Chosen:
 
 
 NOT_ABOUT_YOU = "Not about you."
-UNREAD = HOLDS["shared"].for_requester
+CHECKING = HOLDS["third party"].for_requester
 
 
-def choose(dossier: Dossier, right: str, *, free_text: bool) -> tuple[Chosen, ...]:
+def choose(dossier: Dossier, right: str) -> tuple[Chosen, ...]:
     """Return what a right gives, table by table, for tables in which something was found.
 
-    Columns about another person stay here by rule; columns of free text unless `free_text`,
-    since nobody has read yet whom they speak of.
+    Columns about another person stay here by rule. What a cell of free text says of somebody else goes, stays or is
+    masked as a person ruled; until they have, the cell stays here.
     """
-    return tuple(_choose(dossier, address, right, free_text=free_text) for address, found in dossier.tables.items() if found.table.num_rows)
+    return tuple(_choose(dossier, address, right) for address, found in dossier.tables.items() if found.table.num_rows)
 
 
 def groups(dossier: Dossier, right: str) -> tuple[Group, ...]:
@@ -66,18 +68,52 @@ def groups(dossier: Dossier, right: str) -> tuple[Group, ...]:
     return tuple(group for address, found in dossier.tables.items() if found.outcome.rows for group in _groups(dossier, address, right))
 
 
-def _choose(dossier: Dossier, address: Address, right: str, *, free_text: bool) -> Chosen:
+def _choose(dossier: Dossier, address: Address, right: str) -> Chosen:
     table = dossier.datamap.table(address)
-    frame = dossier[str(address)]
+    frame, cells = dossier[str(address)], cells_of(dossier.rows(address))
     found = _groups(dossier, address, right)
     given = {c for g in found if g.outcome.answer == "yes" for c in g.columns if c in about(table)}
-    stays = {c for c, column in table.columns.items() if column.other_person or (column.free_text and not free_text)}
+    stays = {c for c, column in table.columns.items() if column.other_person}
     columns = [c for c in frame.columns if c in given and c not in stays]
     terms = _row_terms(dossier, table, frame)
     going = {term for term in set(terms) if any(_decide(dossier, table, c, term, right).answer == "yes" for c in columns)}
     rows = [n for n, term in enumerate(terms) if term in going]
-    left_out = (*_refused(dossier, address, found, stays), *_staying(dossier, address, frame, given, free_text=free_text), *_held(dossier, address))
-    return Chosen(address, values.take(frame[columns], rows), found, left_out)
+    left_out = (
+        *_refused(dossier, address, found, stays),
+        *_staying(dossier, address, frame),
+        *_spoken_of(table, cells, columns),
+        *_held(dossier, address),
+    )
+    return Chosen(address, values.take(ruled(frame, table, cells)[columns], rows), found, left_out)
+
+
+def ruled(frame: pd.DataFrame, table: Table, cells: Sequence[Cell]) -> pd.DataFrame:
+    """Return the rows with the marked parts of their cells masked, or whole cells withheld, as was ruled."""
+    if not cells:
+        return frame
+    keys = [as_key(*(row[c] for c in table.key)) for row in values.rows(frame[list(table.key)])]
+    shown = {(cell.key, cell.column): _shown(cell) for cell in cells}
+    changed = {}
+    for column in dict.fromkeys(cell.column for cell in cells):
+        found = [shown.get((key, column), v) for key, v in zip(keys, values.pylist(frame[column]), strict=True)]
+        changed[column] = values.frame({column: found}, {column: "text"})[column]
+    return frame.assign(**changed)
+
+
+def _shown(cell: Cell) -> str:
+    if cell.choice == "keep":
+        return cell.text
+    return mask(cell.text, cell.mentions) if cell.choice == "mask" else MARK
+
+
+def _spoken_of(table: Table, cells: Sequence[Cell], columns: Sequence[str]) -> Iterator[LeftOut]:
+    for column in columns:
+        choices = {cell.choice for cell in cells if cell.column == column}
+        what = f"{table.label}: {table.label_of(column)}"
+        if None in choices:
+            yield LeftOut(f"{what}, parts", None, CHECKING, "Art. 15(4), 20(4)", pending=True)
+        if choices & {"mask", "leave out"}:
+            yield LeftOut(f"{what}, parts marked {MARK}", None, HOLDS["withheld"].for_requester, "Art. 15(4), 20(4)")
 
 
 def about(table: Table) -> set[str]:
@@ -127,7 +163,7 @@ def _refused(dossier: Dossier, address: Address, found: tuple[Group, ...], stays
             yield LeftOut(table.label if whole else f"{table.label}: {', '.join(columns)}", group.rows, group.outcome.sentence, group.outcome.article)
 
 
-def _staying(dossier: Dossier, address: Address, frame: pd.DataFrame, given: set[str], *, free_text: bool) -> Iterator[LeftOut]:
+def _staying(dossier: Dossier, address: Address, frame: pd.DataFrame) -> Iterator[LeftOut]:
     table = dossier.datamap.table(address)
     if len(about(table)) < len(table.columns):
         yield LeftOut(f"{table.label}: the company's own affairs", None, NOT_ABOUT_YOU, "Art. 15(4), 20(4)")
@@ -137,8 +173,6 @@ def _staying(dossier: Dossier, address: Address, frame: pd.DataFrame, given: set
         filled = sum(v is not None for v in values.pylist(frame[name])) if name in frame else 0
         if filled and column.other_person:
             yield LeftOut(f"{table.label}: {table.label_of(name)}", None, NOT_ABOUT_YOU, "Art. 15(4), 20(4)")
-        elif filled and column.free_text and name in given and not free_text:
-            yield LeftOut(f"{table.label}: {table.label_of(name)}", filled, UNREAD, "Art. 15(4), 20(4)", pending=True)
 
 
 def _held(dossier: Dossier, address: Address) -> Iterator[LeftOut]:

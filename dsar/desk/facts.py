@@ -155,7 +155,7 @@ _EVENTS: Mapping[str, Callable[[Case, str], dict[str, Any]]] = {
 
 def _part_one(found: Found, right: str) -> date | None:
     """Return the day the rest follows by where only part 1 is answered; raises `AnswerIncomplete` where nobody decided that."""
-    points = open_points(found.dossier, found.decisions, right) if right in {"access", "portability"} else found.dossier.open_points
+    points = open_points(found.dossier, right) if right in {"access", "portability"} else found.dossier.open_points
     decision = found.decisions.get("part 1")
     if points and not decision:
         remedy = "close these points, or record the decision 'part 1'"
@@ -165,7 +165,7 @@ def _part_one(found: Found, right: str) -> date | None:
 
 def _handed_over(found: Found, right: str) -> dict[str, Any]:
     dossier, datamap = found.dossier, found.dossier.datamap
-    chosen = choose(dossier, right, free_text=found.decisions.get("free text read") is not None)
+    chosen = choose(dossier, right)
     left = [f"{line.what}: {line.why}" for c in chosen for line in c.left_out]
     systems = {datamap.sources[a.source].label: None for a, f in dossier.tables.items() if f.outcome.complete and not datamap.is_processor(a)}
     return {

@@ -287,7 +287,14 @@ class _Collection:
         shared = {address: self._two_requests(state) for address, state in self.states.items()}
         now = self.clock()
         return {
-            r: Dossier(request, self.datamap, now, self._found(r, {a: rows.get(r, set()) for a, rows in shared.items()}), self.unlisted)
+            r: Dossier(
+                request,
+                self.datamap,
+                now,
+                self._found(r, {a: rows.get(r, set()) for a, rows in shared.items()}),
+                self.unlisted,
+                self.rulings[r].fingerprint if r in self.rulings else "",
+            )
             for r, request in self.requests.items()
         }
 

@@ -9,7 +9,7 @@ from typing import Literal
 from dsar import files, values
 from dsar.errors import AnswerIncomplete
 
-Code = Literal["part 1", "free text read"]
+Code = Literal["part 1"]
 
 
 @dataclass(frozen=True)

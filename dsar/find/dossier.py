@@ -61,6 +61,7 @@ class Dossier:
     collected_at: datetime
     tables: Mapping[Address, Found]
     unlisted: Mapping[str, tuple[str, ...]]  # tables of a source that the map neither maps nor ignores
+    ruled: str = ""  # the rulings it was collected with
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         """Return the rows found in a table, with the table's own columns."""
@@ -90,6 +91,18 @@ class Dossier:
     @cached_property
     def _by_name(self) -> dict[str, dict[str, Any]]:
         return {f"{a} {row['dsar_key']}": row for a, f in self.tables.items() for row in values.rows(f.frame)}
+
+    def why(self, name: str, key: str) -> Listing:
+        """Why a row is here: columns Row, Found by, Because of; from the row back to what the requester gave. Raises `KeyError`."""
+        lines: list[tuple[str, str, str]] = []
+        at = f"{name} {key}"
+        while at and (row := self.row(at)) and at not in {line[0] for line in lines}:
+            held = f", held: {HOLDS[row['dsar_hold']].internal}" if row["dsar_hold"] else ""
+            lines.append((at, f"{row['dsar_kind']} in {row['dsar_matched_on']}", (row["dsar_via"] or "the requester gave it") + held))
+            at = str(row["dsar_via"] or "")
+        if not lines:
+            raise KeyError(f"{name}: no such row is in the dossier")
+        return listing(("Row", "Found by", "Because of"), lines, empty="")
 
     def retention_start(self, address: Address, row: Mapping[str, Any]) -> object:
         """Return what a row's retention is counted from; a line without a date takes its invoice's."""
@@ -186,6 +199,7 @@ class Dossier:
             "fingerprint": self.request.fingerprint,
             "map_sha256": self.datamap.sha256,
             "collected_at": self.collected_at,
+            "ruled": self.ruled,
             "unlisted": self.unlisted,
             "tables": listed,
         }
@@ -214,7 +228,7 @@ def load(folder: Path, request: Request, datamap: DataMap) -> Dossier:
         raise DossierMissing("it was collected with another data map or other identifiers", where=request.id, remedy="run `dsar collect`")
     tables = {a: _read(folder, request, manifest["tables"][str(a)]) for a, _ in datamap.tables()}
     unlisted = {k: tuple(v) for k, v in manifest["unlisted"].items()}
-    return Dossier(request, datamap, datetime.fromisoformat(manifest["collected_at"]), tables, unlisted)
+    return Dossier(request, datamap, datetime.fromisoformat(manifest["collected_at"]), tables, unlisted, manifest["ruled"])
 
 
 def _read(folder: Path, request: Request, entry: dict[str, Any]) -> Found:
@@ -225,6 +239,11 @@ def _read(folder: Path, request: Request, entry: dict[str, Any]) -> Found:
     entry |= {k: tuple(entry[k]) for k in ("searched_by", "undeclared", "clients")}
     outcome = Outcome(**entry, collected_at=datetime.fromisoformat(moment) if moment else None)
     return Found(outcome, pq.read_table(path))
+
+
+def as_key(*parts: object) -> str:
+    """Return a row's key as `dsar_key` spells it."""
+    return json.dumps(list(parts), default=values.as_text)
 
 
 def _seal(text: str) -> str:

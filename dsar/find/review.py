@@ -107,6 +107,12 @@ class Rulings:
         files.write_atomic(self.path, json.dumps([asdict(r) for r in self.found.values()], indent=1, default=values.as_text))
 
     @property
+    def fingerprint(self) -> str:
+        """A hash that changes with every ruling."""
+        entries = [asdict(r) for _, r in sorted(self.found.items())]
+        return _digest(json.dumps(entries, default=values.as_text))[:32] if entries else ""
+
+    @property
     def latest(self) -> datetime | None:
         """When the latest was made."""
         return max((r.on for r in self.found.values()), default=None)

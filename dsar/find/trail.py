@@ -73,7 +73,7 @@ class State:
 
     def key(self, position: int) -> str:
         """The row's key as JSON."""
-        return json.dumps([self.rows[position][c] for c in self.table.key], default=values.as_text)
+        return json.dumps([self.rows[position][c] for c in self.table.key], default=values.as_text)  # as `dsar.find.dossier.as_key`
 
     def whole(self) -> pa.Table:
         """All rows as one table, put together once however many requests ask."""

@@ -54,7 +54,7 @@ CLEAN = {
 # Bob is sent something at Ann's first address; her account names a second mailbox, which is Bob's too.
 SHARED = {
     **CLEAN,
-    "s.accounts": [{**CLEAN["s.accounts"][0], "second": "bob@x.org", "notes": "Heldnote"}, CLEAN["s.accounts"][1]],
+    "s.accounts": [{**CLEAN["s.accounts"][0], "second": "bob@x.org", "notes": "Heldnote for cat@x.org"}, CLEAN["s.accounts"][1]],
     "s.orders": [*CLEAN["s.orders"][:2], {**CLEAN["s.orders"][2], "address": 70}],
 }
 STRANGE = ("Zachary", "Giftee", "Bobnote", "Bobstreet", "Bobby", "99.99")
@@ -116,7 +116,7 @@ def test_a_clean_dossier_leaves_with_the_persons_rows_and_nobody_elses(tmp_path)
 
 
 def test_an_unsettled_identity_stops_everything_even_with_decisions(tmp_path):
-    said = refusal(tmp_path, collected(CLEAN, verified=False), "part 1", "free text read", kind=IdentityNotVerified)
+    said = refusal(tmp_path, collected(CLEAN, verified=False), "part 1", kind=IdentityNotVerified)
     assert said.startswith("A-1: the requester's identity is not settled")
 
 
@@ -126,23 +126,23 @@ def test_open_points_stop_it_and_are_all_named(tmp_path):
 
     dossier = collected(SHARED, change=lose)
     assert refusal(tmp_path, dossier) == (
-        "A-1: s.accounts: 1 held; s.addresses: 1 held"
+        "A-1: s.accounts: 1 held; s.accounts: 1 cells speak of somebody else; s.addresses: 1 held"
         "; news.readers: failed: news.readers: the source has no such table — mend its name in dsar.toml"
-        "; s.accounts: nobody has read yet whom the free text in Notes speaks of"
         " — close these points, or record the decision 'part 1'"
     )
-    assert [p.remedy for p in open_points(dossier, decisions(tmp_path))] == [
-        "look at dossier.held; a row is found once its key, proved to be theirs, stands among the identifiers in requests.csv",
-        "look at dossier.held; a row is found once its key, proved to be theirs, stands among the identifiers in requests.csv",
+    assert [p.remedy for p in open_points(dossier)] == [
+        "rule on them: `dsar review`, or the notebook review",
+        "mask, keep or leave out what they say: `dsar review`, or the notebook review",
+        "rule on them: `dsar review`, or the notebook review",
         "mend the source and collect again, or answer for it by hand",
-        "read it, then record the decision 'free text read'",
     ]
-    assert open_points(dossier, decisions(tmp_path, "free text read")) == dossier.open_points
 
 
 def test_part_1_names_the_date_of_the_rest_and_holds_nothing_that_is_held(tmp_path):
     dossier = collected(SHARED)
-    assert [str(p) for p in dossier.open_points] == ["s.accounts: 1 held", "s.addresses: 1 held", "news.readers: 1 held"]
+    assert [str(p) for p in dossier.open_points] == [
+        "s.accounts: 1 held", "s.accounts: 1 cells speak of somebody else", "s.addresses: 1 held", "news.readers: 1 held",
+    ]
     made = export(dossier, tmp_path, decisions(tmp_path, "part 1"), TODAY)
     said = text(made.files)
     assert [s for s in (*STRANGE, "Annstreet", "Heldnote") if s in said] == []
@@ -151,8 +151,8 @@ def test_part_1_names_the_date_of_the_rest_and_holds_nothing_that_is_held(tmp_pa
     assert any("You will have the rest by 2026-12-01." in str(cell) for cell in lines)
     left = grid(made.files[0], "What is not included")
     checking = "We are still checking whether this is yours to receive."
-    assert [line[:4] for line in left if line and line[0] in {"Account: Notes", "Account", "Address", "Subscription"}] == [
-        ("Account: Notes", 1, checking, "Art. 15(4), 20(4)"),
+    assert [line[:4] for line in left if line and line[0] in {"Account: Notes, parts", "Account", "Address", "Subscription"}] == [
+        ("Account: Notes, parts", checking, "Art. 15(4), 20(4)", "You will hear from us without asking."),
         ("Account", 1, checking, "Art. 15(4), 20(4)"),
         ("Address", 1, checking, "Art. 15(4), 20(4)"),
         ("Subscription", 1, checking, "Art. 15(4), 20(4)"),
@@ -166,13 +166,13 @@ def test_a_complete_answer_is_not_called_part_1_though_the_decision_is_there(tmp
     assert "part 1" not in text(made.files[:1]).lower()
 
 
-def test_free_text_goes_out_once_somebody_read_it(tmp_path):
-    data = {**CLEAN, "s.accounts": [{**CLEAN["s.accounts"][0], "notes": "Annsnote"}]}
+def test_free_text_goes_out_where_it_speaks_of_nobody_else(tmp_path):
+    data = {**CLEAN, "s.accounts": [{**CLEAN["s.accounts"][0], "notes": "Annsnote, ann@x.org"}]}
+    assert "Annsnote, ann@x.org" in text(export(collected(data), tmp_path, decisions(tmp_path), TODAY).files)
+    data["s.accounts"][0]["notes"] = "Annsnote, bob@x.org"
     assert refusal(tmp_path, collected(data)) == (
-        "A-1: s.accounts: nobody has read yet whom the free text in Notes speaks of — close these points, or record the decision 'part 1'"
+        "A-1: s.accounts: 1 cells speak of somebody else — close these points, or record the decision 'part 1'"
     )
-    made = export(collected(data), tmp_path, decisions(tmp_path, "free text read"), TODAY)
-    assert "Annsnote" in text(made.files)
 
 
 @pytest.mark.parametrize("basis", [None, "undetermined", "consent", ""])

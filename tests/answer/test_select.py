@@ -1,8 +1,13 @@
 """What a right gives of a dossier, cell by cell, and what is left out and said."""
 
+import pytest
+
 from dsar import values
 from dsar.answer.select import LeftOut, choose, groups
-from tests.worlds import datamap, gather, request, sources
+from dsar.find.collect import collect
+from dsar.find.review import Rulings, items, ruling
+from dsar.recognise import MARK
+from tests.worlds import NOW, datamap, gather, request, sources
 
 MAP = datamap("""
 [activities.letters]
@@ -40,7 +45,7 @@ basis_column = "basis"
 columns = ["id", "email", "basis"]
 """)
 DATA = {
-    "s.accounts": [{"id": 1, "email": "ann@x.org", "score": 9, "rep": "Bob", "notes": "called"}],
+    "s.accounts": [{"id": 1, "email": "ann@x.org", "score": 9, "rep": "Bob", "notes": "called bob@x.org"}],
     "s.letters": [{"id": 5, "account": 1}],
     "s.clicks": [{"id": 6, "account": 1, "agent": "Bob"}, {"id": 7, "account": 1, "agent": None}],
     "s.readers": [
@@ -52,6 +57,7 @@ DATA = {
 }
 BOUNDARY = "Art. 15(4), 20(4)"
 CHECKING = "We are still checking whether this is yours to receive."
+WITHHELD = "We may not give you this: it would affect the rights of others."
 
 
 def dossier(data=DATA, **options):
@@ -71,23 +77,41 @@ def says(dossier, table, basis):
 
 
 def test_only_portable_cells_go_out_and_never_those_about_others():
-    assert given(choose(dossier(), "portability", free_text=False)) == {
-        "s.accounts": [{"id": 1, "email": "ann@x.org"}],
+    assert given(choose(dossier(), "portability")) == {
+        "s.accounts": [{"id": 1, "email": "ann@x.org", "notes": MARK}],
         "s.letters": [{"id": 5, "account": 1}],
         "s.clicks": [],
         "s.readers": [{"id": 1, "email": "ann@x.org", "basis": "6(1)(a)"}],
     }
-    assert given(choose(dossier(), "portability", free_text=True))["s.accounts"] == [{"id": 1, "email": "ann@x.org", "notes": "called"}]
+
+
+@pytest.mark.parametrize(
+    ("choice", "shown", "left_out"),
+    [
+        ("keep", "called bob@x.org", ()),
+        ("mask", f"called {MARK}", (LeftOut(f"Account: Notes, parts marked {MARK}", None, WITHHELD, BOUNDARY),)),
+        ("leave out", MARK, (LeftOut(f"Account: Notes, parts marked {MARK}", None, WITHHELD, BOUNDARY),)),
+    ],
+)
+def test_what_a_text_says_of_somebody_else_goes_as_it_was_ruled(choice, shown, left_out):
+    waiting = dossier()
+    rulings = Rulings(None)
+    for item in items(waiting):
+        rulings.add(ruling(item, choice, by="I. Farr", on=NOW, reason="he is her brother and agreed"))
+    made = collect([waiting.request], MAP, sources(MAP, DATA), lambda: NOW, rulings={"A": rulings})["A"]
+    chosen = choose(made, "portability")
+    assert given(chosen)["s.accounts"][0]["notes"] == shown
+    assert left(chosen)["s.accounts"][2:] == left_out
 
 
 def test_everything_left_out_is_said_with_its_reason():
     made = dossier()
     derived, interest, undetermined = says(made, "s.accounts", "6(1)(f)"), says(made, "s.clicks", "6(1)(f)"), says(made, "s.readers", "undetermined")
-    assert left(choose(made, "portability", free_text=False)) == {
+    assert left(choose(made, "portability")) == {
         "s.accounts": (
             LeftOut("Account: Score", 1, derived.sentence, derived.article),
             LeftOut("Account: Clerk", None, "Not about you.", BOUNDARY),
-            LeftOut("Account: Notes", 1, CHECKING, BOUNDARY, pending=True),
+            LeftOut("Account: Notes, parts", None, CHECKING, BOUNDARY, pending=True),
         ),
         "s.letters": (),
         "s.clicks": (
@@ -112,7 +136,7 @@ def test_a_basis_the_row_does_not_name_rightly_blocks():
 
 
 def test_held_rows_give_nothing_but_a_neutral_line():
-    chosen = choose(dossier(verified=False), "portability", free_text=True)
+    chosen = choose(dossier(verified=False), "portability")
     assert all(len(c.frame) == 0 and c.groups == () for c in chosen)
     unproved = "We have not yet been able to confirm that this is yours."
     assert left(chosen) == {
@@ -125,13 +149,13 @@ def test_held_rows_give_nothing_but_a_neutral_line():
 
 def test_a_column_the_map_does_not_know_never_goes_out():
     data = {**DATA, "s.letters": [{"id": 5, "account": 1, "secret": "x"}]}
-    [letters] = [c for c in choose(dossier(data), "access", free_text=True) if c.address.table == "letters"]
+    [letters] = [c for c in choose(dossier(data), "access") if c.address.table == "letters"]
     assert (len(letters.frame), list(letters.frame.columns)) == (0, [])
     assert letters.left_out == (LeftOut("Letter", 1, "We are still classifying part of this record.", BOUNDARY, pending=True),)
 
 
 def test_access_gives_a_copy_of_all_but_what_is_about_others():
-    assert given(choose(dossier(), "access", free_text=True)) == {
+    assert given(choose(dossier(), "access")) == {
         "s.accounts": [{"id": 1, "email": "ann@x.org", "score": 9, "notes": "called"}],
         "s.letters": [{"id": 5, "account": 1}],
         "s.clicks": [{"id": 6, "account": 1}, {"id": 7, "account": 1}],

@@ -64,6 +64,5 @@ def exported(case, language="en", data=DATA, requested=None):
     asked = requested or request("A-1", "email=ann@x.org")
     dossier = gather(map_, sources(map_, data), asked)["A-1"]
     decisions = Decisions(case / "decisions.json", NOW)
-    decisions.add("free text read", "R. Eader", NOW)
     export(dossier, case, decisions, TODAY)
     return dossier

@@ -196,8 +196,10 @@ class Desk:
         elif more.get("outcome") == "redirected":
             self.record(request_id, "decided", right="access", outcome="redirected")
         else:
-            if open_points(self.ws.collect(request), self.ws.decisions(request), "access"):
-                self.ws.decide(request, "free text read", by=READER)
+            self.ws.collect(request)
+            for group, waiting in self.ws.review.waiting.items():
+                if waiting[0].request == request_id:
+                    self.ws.review.rule(group, "mask" if waiting[0].column else "withheld", by=READER)
             for right in request.rights:
                 self.produce(request, right)
                 outcome = "no data" if not list(self.ws.collect(request)) else "granted"

@@ -17,17 +17,17 @@ def test_a_decision_is_read_back_as_it_was_taken(tmp_path):
     taken = decisions.add("part 1", " R. Eader ", LATER, date(2026, 12, 1))
     assert taken == Decision("part 1", "R. Eader", LATER, NOW, date(2026, 12, 1))
     assert Decisions(tmp_path / "decisions.json", NOW).all() == (taken,)
-    assert (decisions.get("part 1"), decisions.get("free text read")) == (taken, None)
+    assert decisions.get("part 1") == taken
     assert (tmp_path / "decisions.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_decision_does_not_hold_for_another_snapshot_but_stays_on_record(tmp_path):
-    old = Decisions(tmp_path / "decisions.json", NOW).add("free text read", "R. Eader", NOW)
+    old = Decisions(tmp_path / "decisions.json", NOW).add("part 1", "R. Eader", NOW, date(2026, 12, 1))
     fresh = Decisions(tmp_path / "decisions.json", LATER)
-    assert fresh.get("free text read") is None
-    new = fresh.add("free text read", "B. Cause", LATER)
+    assert fresh.get("part 1") is None
+    new = fresh.add("part 1", "B. Cause", LATER, date(2026, 12, 2))
     assert fresh.all() == (old, new)
-    assert Decisions(tmp_path / "decisions.json", NOW).get("free text read") == old
+    assert Decisions(tmp_path / "decisions.json", NOW).get("part 1") == old
 
 
 def test_the_latest_decision_counts(tmp_path):
@@ -42,7 +42,6 @@ def test_the_latest_decision_counts(tmp_path):
     [
         ("part 1", "  ", date(2026, 12, 1), "part 1: a decision needs the name of who takes it"),
         ("part 1", "A", None, "part 1: 'part 1' needs the date the rest follows by, other decisions none"),
-        ("free text read", "A", date(2026, 12, 1), "free text read: 'part 1' needs the date the rest follows by, other decisions none"),
     ],
 )
 def test_a_decision_that_lacks_something_is_not_recorded(tmp_path, code, by, rest_by, message):

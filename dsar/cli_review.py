@@ -1,0 +1,80 @@
+"""The commands of the reviewer: what waits, what was ruled, why a row is here, and a trial on oneself."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table as Lines
+
+import dsar
+from dsar.errors import BadRuling
+from dsar.find.trial import trial
+from dsar.listing import Listing
+
+out = Console(highlight=False, soft_wrap=True)
+
+
+def review(
+    context: typer.Context,
+    group: Annotated[str | None, typer.Argument(help="A group of the list, to rule on.")] = None,
+    choice: Annotated[str | None, typer.Argument(help="What it is: theirs, not theirs, withheld, cannot tell; mask, keep, leave out.")] = None,
+    by: Annotated[str, typer.Option(help="Who rules.")] = "",
+    reason: Annotated[str, typer.Option(help="What shows it; needed for 'theirs' and 'keep'.")] = "",
+    to_xlsx: Annotated[Path | None, typer.Option(help="Write the list as a workbook to fill in.")] = None,
+    from_xlsx: Annotated[Path | None, typer.Option(help="Take the rulings of a filled-in workbook, all or none.")] = None,
+) -> None:
+    """List what waits for a person over all requests, rule on a group, or send the list out and read it back."""
+    workspace = dsar.open(context.find_root().obj)
+    waiting = workspace.review
+    if group:
+        if not choice:
+            raise BadRuling("a ruling needs a choice", where=group, remedy="see the column Choices of `dsar review`")
+        _ruled(waiting.rule(group, choice, by=by, reason=reason))
+    elif from_xlsx:
+        _ruled(waiting.read(from_xlsx))
+    elif to_xlsx:
+        out.print(f"{waiting.write(to_xlsx)}: fill in Ruling, then `dsar review --from-xlsx {to_xlsx}`", markup=False)
+    else:
+        _show(waiting.overview)
+
+
+def _ruled(items: int) -> None:
+    out.print(f"{items} ruled on; `dsar collect` asks the sources again, and then it counts")
+
+
+def why(
+    context: typer.Context,
+    request: Annotated[str, typer.Argument()],
+    table: Annotated[str, typer.Argument(help="source.table")],
+    key: Annotated[str, typer.Argument(help='The key as `dsar records` shows it, such as 17 or ["A-1", 2].')],
+) -> None:
+    """Say why a row is a request's, back to what the requester gave."""
+    workspace = dsar.open(context.find_root().obj)
+    found = workspace.request(request)
+    for spelled in (key, f"[{key}]", f'["{key}"]'):
+        try:
+            _show(workspace.why(found, table, spelled))
+        except KeyError:
+            continue
+        return
+    raise BadRuling("no such row is in the dossier", where=f"{request} {table}", remedy="see `dsar records`")
+
+
+def try_(
+    context: typer.Context,
+    volunteers: Annotated[Path, typer.Argument(help="A file, one volunteer a line: email=…; phone=…")],
+) -> None:
+    """Count what the systems hold on volunteers from the team, side by side; nothing is written."""
+    workspace = dsar.open(context.find_root().obj)
+    _show(trial(volunteers, workspace.datamap, workspace.sources(), workspace.clock))
+
+
+def _show(listed: Listing) -> None:
+    if listed.empty:
+        out.print(listed.attrs["empty"])
+        return
+    lines = Lines(*map(str, listed.columns))
+    for row in listed.itertuples(index=False):
+        lines.add_row(*(str(v) for v in row))
+    out.print(lines)

@@ -1,0 +1,110 @@
+"""The review: what waits over all requests, as a list, as a spreadsheet out and back, and as a form in the notebook."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from dsar.answer import workbook
+from dsar.answer.layout import Page, Paragraph, Worklist
+from dsar.datamap import DataMap
+from dsar.desk import lines
+from dsar.errors import BadRuling
+from dsar.find.dossier import Dossier
+from dsar.find.hold import HOLDS
+from dsar.find.review import Item, Rulings, grouped, items, overview, ruling
+from dsar.listing import Listing
+
+_FILLED_IN = ("Ruling", "Reason, with evidence", "Ruled by")
+HEADER = ("Group", "What", "Column", "Why it waits", "Requests", "Rows", "Key of one", "It may be", *_FILLED_IN)
+_HOW = (
+    "Each line is one ruling for everything alike, in all requests. Look at the row in its own system, or in the notebook of the request.",
+    "theirs: it goes out, and leads on. not theirs: it belongs to somebody else. cannot tell: nobody can say whose it is.",
+    "withheld: it is theirs too, but giving it away would harm somebody else.",
+    "For text: mask replaces what speaks of others, keep leaves it as it is, leave out withholds the whole text.",
+    "'theirs' and 'keep' need the reason. What is left empty waits on. Save the file and read it back: dsar review --from-xlsx FILE",
+)
+
+
+@dataclass(frozen=True)
+class Open:
+    """A case with the snapshot its reviewer looks at, and what was ruled so far."""
+
+    dossier: Dossier
+    rulings: Rulings
+
+
+@dataclass(frozen=True)
+class Review:
+    """What waits for a person over all open cases."""
+
+    datamap: DataMap
+    cases: Mapping[str, Open]
+    now: datetime
+
+    @property
+    def waiting(self) -> dict[str, list[Item]]:
+        """The items nobody ruled on yet, by group."""
+        return grouped(item for case in self.cases.values() for item in items(case.dossier) if not self._ruled(case, item))
+
+    def _ruled(self, case: Open, item: Item) -> bool:
+        two = self.datamap.controller.two_readers
+        return case.rulings.choice(str(item.address), item.key, item.column, item.hash, two_readers=two) is not None
+
+    @property
+    def overview(self) -> Listing:
+        """What waits: columns Group, What, Column, Why, Requests, Rows, Key of one, Choices."""
+        return overview(self.waiting, {a: t.label for a, t in self.datamap.tables()})
+
+    def rule(self, group: str, choice: str, *, by: str, reason: str = "") -> int:
+        """Record one ruling for all items of a group, each in its own case; return how many. Raises `BadRuling`."""
+        waiting = self.waiting
+        if group not in waiting:
+            raise BadRuling("no such group waits", where=group, remedy="see `dsar review`; what it was about may have changed")
+        made = [(item, ruling(item, choice, by=by, on=self.now, reason=reason)) for item in waiting[group]]
+        for item, one in made:
+            self.cases[item.request].rulings.add(one)
+        for request in dict.fromkeys(item.request for item, _ in made):
+            self.cases[request].rulings.save()
+        return len(made)
+
+    # -- as a spreadsheet --------------------------------------------------------------------------
+
+    def write(self, path: Path) -> Path:
+        """Write what waits as a workbook with drop-downs."""
+        controller = self.datamap.controller
+        labels = {a: t.label for a, t in self.datamap.tables()}
+        rows = tuple(self._line(group, found, labels[found[0].address]) for group, found in self.waiting.items())
+        choices = {"Ruling": tuple(dict.fromkeys(choice for found in self.waiting.values() for choice in found[0].choices))}
+        sheets = (Worklist("Review", HEADER, rows, choices=choices, editable=_FILLED_IN), Page("How to fill it in", tuple(map(Paragraph, _HOW))))
+        workbook.write(path, sheets, controller=controller.name, zone=controller.zone, attachments_prefix=path.stem)
+        return path
+
+    def _line(self, group: str, found: Iterable[Item], label: str) -> tuple[str | int, ...]:
+        waiting = list(found)
+        one = waiting[0]
+        requests = ", ".join(sorted({item.request for item in waiting}))
+        why = HOLDS[one.code].internal
+        return (group, label, one.column, why, requests, len(waiting), one.key, " / ".join(one.choices), "", "", "")
+
+    def read(self, path: Path) -> int:
+        """Take the rulings of a filled-in workbook, all or none; return how many items they settle. Raises `BadRuling` naming each bad row."""
+        filled = [(number, cells) for number, cells in lines.read(path, ("Group", *_FILLED_IN)) if cells["Ruling"]]
+        faults, made = [], []
+        waiting = self.waiting
+        for number, cells in filled:
+            found = waiting.get(cells["Group"], [])
+            if not found:
+                faults.append(f"row {number}: no such group waits any more")
+            try:
+                made += [(i, ruling(i, cells["Ruling"], by=cells["Ruled by"], on=self.now, reason=cells["Reason, with evidence"])) for i in found]
+            except BadRuling as error:
+                faults.append(f"row {number}: {error.what}")
+        if faults:
+            more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
+            raise BadRuling("; ".join(faults[:5]) + more, where=path.name, remedy="mend these rows; nothing was taken over")
+        for item, one in made:
+            self.cases[item.request].rulings.add(one)
+        for request in dict.fromkeys(item.request for item, _ in made):
+            self.cases[request].rulings.save()
+        return len(made)
