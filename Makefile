@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo lab test lint lock bench-matching fuzz bench-workbook pictures
+.PHONY: help demo lab test lint fuzz bench-workbook pictures lock bench-matching
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from dsar import files, values
 from dsar.answer import workbook
 
-ROWS, PEER, PEER_QUICK = 1_000_000, 100_000, 20_000
+ROWS, PEER, PEER_QUICK = 1_000_000, 100_000, 10_000
 FIGURES = Path(__file__).parent.parent / "docs" / "figures" / "workbook.md"
 
 

@@ -1,6 +1,6 @@
 """The demo company's outgoing files, made once per run: every answer and worklist, open points decided."""
 
-from datetime import date
+from datetime import timedelta
 
 import dsar
 from dsar.errors import DsarError
@@ -9,7 +9,7 @@ from fixtures import generate
 
 def build(folder):
     """Make the demo workspace in a folder and everything that can leave it; return the workbooks and packages."""
-    generate.build(folder, subjects=60, log_lines=5_000, requests=12)
+    generate.build(folder, subjects=60, log_lines=5_000, requests=6)
     workspace = dsar.open(folder)
     workspace.collect_all(workspace.requests.values())
     for request in workspace.requests.values():
@@ -18,7 +18,7 @@ def build(folder):
                 try:
                     make(request)
                 except DsarError:
-                    workspace.decide(request, "part 1", by="R. Eader", rest_by=date(2999, 1, 1))
+                    workspace.decide(request, "part 1", by="R. Eader", rest_by=workspace.today + timedelta(days=30))
                     make(request)
         if "portability" in request.rights and request.identity_settled:
             workspace.deliver(request, way="by hand")

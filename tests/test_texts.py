@@ -31,7 +31,9 @@ def constants(node):
 
 def said():
     """Every text handed to `say` in the code, and those that stand in tables of their own."""
-    found = LAW | set(get_args(State)) - {"found", "a client's"} | {select.NOT_ABOUT_YOU, draw._LONG, draw._FILL_IN, look.FOOTER, *sheets._HOW_TO_READ}
+    found = (
+        LAW | set(get_args(State)) - {"found", "a client's"} | {select.NOT_ABOUT_YOU, draw._LONG, draw._FILL_IN, look.FOOTER, *sheets._HOW_TO_READ}
+    )
     found |= {t for term in sheets._TERMS for t in term} | {sheets._YOU_WILL_HEAR, sheets._WHAT_YOU_CAN_DO, sheets._README}
     found |= {delivery._HEAD, delivery._OPEN_WORKBOOK, delivery._OPEN_ZIP, delivery._FOOT, delivery._TELL}
     found |= {f"{{n}} {unit}{s}" for unit in ("year", "month", "day") for s in ("", "s")}

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from dsar import files, kinds
 from dsar.answer import protect, second_reader
-from dsar.answer.publish import intact
+from dsar.answer.publish import intact, listed
 from dsar.errors import DeliveryRefused
 from dsar.find.dossier import Dossier
 from dsar.texts import Texts, texts
@@ -106,6 +106,9 @@ def _answer(dossier: Dossier, case: Path) -> list[Path]:
     found = sorted((case / "outbox").glob("*"))
     if not found or not intact(case, "outbox"):
         raise DeliveryRefused("the outbox holds no finished answer", where=dossier.request.id, remedy="run the export first")
+    if {path.name for path in found} != listed(case, "outbox").keys():
+        what, remedy = "something lies in the outbox that no export put there", "take it out: it could be another person's"
+        raise DeliveryRefused(what, where=dossier.request.id, remedy=remedy)
     return found
 
 

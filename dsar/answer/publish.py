@@ -69,9 +69,13 @@ def _retire(case: Path, folders: Sequence[str]) -> None:
 
 def intact(case: Path, folder: str) -> bool:
     """Whether every file that was put into the folder lies there as it was written."""
+    return all((case / folder / name).is_file() and files.sha256(case / folder / name) == sha for name, sha in listed(case, folder).items())
+
+
+def listed(case: Path, folder: str) -> dict[str, str]:
+    """Return name → SHA-256 of every file that was put into the folder."""
     records = [json.loads(p.read_text(encoding="utf-8")) for p in (case / "published").glob(f"{folder}.*.json")]
-    listed = [(case / folder / name, sha) for record in records for name, sha in record["files"].items()]
-    return all(path.is_file() and files.sha256(path) == sha for path, sha in listed)
+    return {name: sha for record in records for name, sha in record["files"].items()}
 
 
 def _record_path(case: Path, folder: str, stem: str) -> Path:

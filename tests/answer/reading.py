@@ -1,7 +1,9 @@
 """Readers of written workbooks, and whether what they see is the value: written from the rules, not from the code."""
 
+import json
 import re
 import subprocess
+import sys
 from datetime import date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -99,3 +101,20 @@ def same(value, seen, folder, naive):
         case date():
             return seen.date() == value if isinstance(seen, datetime) else seen == value.isoformat() and value < date(1900, 3, 1)
     return seen == value.isoformat()
+
+
+VALIDATE = """
+import json, os, sys
+from frictionless import validate
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    report = validate("datapackage.json")
+    print(json.dumps([e.message for e in report.errors] + [e.message for t in report.tasks for e in t.errors]))
+"""
+
+
+def frictionless(*folders):
+    """What the Frictionless framework finds wrong in each package."""
+    run = [sys.executable, "-W", "ignore", "-c", VALIDATE, *folders]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]

@@ -145,6 +145,14 @@ def test_a_changed_file_in_the_outbox_stops_it(tmp_path):
         deliver(dossier, tmp_path / "c")
 
 
+def test_a_file_that_no_export_put_into_the_outbox_is_not_sent_along(tmp_path):
+    dossier = exported(tmp_path / "c")
+    (tmp_path / "c" / "outbox" / "Quill-Co_B-2_portability.xlsx").write_bytes(b"another's")
+    with pytest.raises(DeliveryRefused, match="no export put there"):
+        deliver(dossier, tmp_path / "c")
+    assert not (tmp_path / "c" / "delivery").exists()
+
+
 def test_the_same_answer_keeps_its_passphrase_and_another_gets_its_own(made):
     case, dossier, prepared = made
     before = phrase_of(prepared)

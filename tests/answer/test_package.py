@@ -2,7 +2,6 @@ import hashlib
 import json
 import re
 import subprocess
-import sys
 import zipfile
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -11,8 +10,8 @@ import pytest
 
 from dsar import datamap, values
 from dsar.answer import package
-from tests import demo
 from tests.answer.frames import NASTY
+from tests.answer.reading import frictionless
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -31,23 +30,6 @@ def a_package(path, *tables, attached=()):
 
 def a_table(name, frame, key=(), **columns):
     return package.DataTable(name, "Orders", frame, columns, key, ("6(1)(b)", "6(1)(ea)"), ("provided", "agent"), "To sell", "Order system")
-
-
-VALIDATE = """
-import json, os, sys
-from frictionless import validate
-for folder in sys.argv[1:]:
-    os.chdir(folder)
-    report = validate("datapackage.json")
-    print(json.dumps([e.message for e in report.errors] + [e.message for t in report.tasks for e in t.errors]))
-"""
-
-
-def validate(*folders):
-    """What the Frictionless framework finds wrong in each package."""
-    run = [sys.executable, "-W", "ignore", "-c", VALIDATE, *folders]
-    done = subprocess.run(run, capture_output=True, text=True, check=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_csv_and_json_to_the_byte():
@@ -88,10 +70,10 @@ def test_frictionless_and_sha256sum_accept_a_package_of_nasty_cells(tmp_path):
     small = values.frame({"id": [], "x": []}, {"id": "integer", "x": "text"})
     with a_package(tmp_path / "p.zip", a_table("Orders", frame, ("id",)), a_table("Empty", small), attached=[tmp_path / "book.xlsx"]) as archive:
         archive.extractall(tmp_path / "out")
-    assert validate(tmp_path / "out") == [[]]
+    assert frictionless(tmp_path / "out") == [[]]
     subprocess.run(["sha256sum", "--check", "--strict", "checksums.sha256"], cwd=tmp_path / "out", check=True, capture_output=True)
     (tmp_path / "out/data/orders.csv").write_bytes(b"cut")
-    assert validate(tmp_path / "out") != [[]]
+    assert frictionless(tmp_path / "out") != [[]]
 
 
 def test_the_descriptor_in_full(tmp_path):
@@ -180,14 +162,3 @@ def test_same_input_same_bytes_and_faults_of_the_caller(tmp_path):
     with pytest.raises(ValueError, match="time zone"):
         package.write(tmp_path / "c.zip", [], [], page=b"", readme="", title="", request_id="", controller="", created=NOW.replace(tzinfo=None))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["README.txt", "a.zip", "b.zip"]
-
-
-def test_frictionless_accepts_every_package_of_the_demo(tmp_path):
-    folders = []
-    for path in (p for p in demo.build(tmp_path / "demo") if p.suffix == ".zip"):
-        folders.append(tmp_path / path.stem)
-        with zipfile.ZipFile(path) as archive:
-            archive.extractall(folders[-1])
-        subprocess.run(["sha256sum", "--check", "--strict", "checksums.sha256"], cwd=folders[-1], check=True, capture_output=True)
-    assert len(folders) > 2
-    assert validate(*folders) == [[]] * len(folders)

@@ -17,7 +17,7 @@ from dsar.answer.check import check_workbook
 from dsar.answer.workbook import Table
 from tests import demo
 from tests.answer.frames import NASTY
-from tests.answer.reading import write
+from tests.answer.reading import frictionless, write
 from tests.answer.world import exported
 from tests.needs import needs
 
@@ -25,10 +25,16 @@ NODE = Path(sys.prefix) / "node" / "node_modules" / ".bin"
 
 
 @pytest.fixture(scope="module")
-def workbooks(tmp_path_factory):
+def leaving(tmp_path_factory):
+    """What leaves the demo company."""
+    return demo.build(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="module")
+def workbooks(leaving, tmp_path_factory):
     """Every kind of workbook that is written, with names that tell them apart."""
     folder = tmp_path_factory.mktemp("books")
-    made = [p for p in demo.build(tmp_path_factory.mktemp("demo")) if p.suffix == ".xlsx"]
+    made = [p for p in leaving if p.suffix == ".xlsx"]
     exported(tmp_path_factory.mktemp("world") / "de", "de")
     made += tmp_path_factory.getbasetemp().glob("world*/de/outbox/*.xlsx")
     texts = [t for t in NASTY if "\u202e" not in t]
@@ -97,3 +103,14 @@ def test_the_check_passes_what_the_demo_wrote(workbooks):
         check_workbook(path, formulas)
         with zipfile.ZipFile(path) as archive:
             assert archive.testzip() is None
+
+
+def test_frictionless_accepts_every_package(leaving, tmp_path):
+    folders = []
+    for path in (p for p in leaving if p.suffix == ".zip"):
+        folders.append(tmp_path / path.stem)
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folders[-1])
+        subprocess.run(["sha256sum", "--check", "--strict", "checksums.sha256"], cwd=folders[-1], check=True, capture_output=True)
+    assert len(folders) > 1
+    assert frictionless(*folders) == [[]] * len(folders)
