@@ -19,7 +19,6 @@ from pathlib import Path
 
 from dsar import files
 from dsar.answer.export import plain
-from dsar.desk import docx
 from dsar.desk.facts import ANSWERS
 from dsar.errors import DraftUnfinished, IdentityNotVerified
 from dsar.request.case import Case
@@ -57,6 +56,8 @@ def addressees(case: Case, name: str) -> list[str]:
 
 def write(letter: Letter, case: Case, folder: Path, on: date) -> Draft:
     """Write the draft of a letter into `letters/` of a case folder, or keep the one that somebody edited."""
+    from dsar.desk import docx  # loads lxml: only where a letter is written
+
     target = files.private_dir(folder / "letters")
     record = _record(target)
     path = target / f"{case.request.id}_{letter.name}.docx"
@@ -104,6 +105,8 @@ def finish(name: str, case: Case, folder: Path) -> Path:
     path = folder / "letters" / f"{case.request.id}_{name}.docx"
     if not path.is_file():
         raise DraftUnfinished("there is no such draft", where=f"{case.request.id} {name}", remedy="draft it first")
+    from dsar.desk import docx
+
     text = docx.text_of(path.read_bytes())
     left = TO_FILL.findall(text)
     if left:

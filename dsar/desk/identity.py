@@ -11,7 +11,7 @@ from dsar.datamap import DataMap
 from dsar.errors import IdentityNotVerified
 from dsar.request import mail as mails
 from dsar.request.case import Case
-from dsar.request.identity import Identifier, challenge_code, holds_code, policy_note, proportionate, shared_mailbox
+from dsar.request.identity import Identifier, challenge_code, child_note, holds_code, policy_note, proportionate, shared_mailbox
 from dsar.request.register import identifiers
 from dsar.request.store import Register
 
@@ -29,6 +29,7 @@ def ask(register: Register, case: Case, *, by: str, doubt: str, method: str | No
     notes = [f"Asked by: {method or least}."]
     notes += [f"The least that would do is '{least}': {why}."] if method not in {None, least} else [f"Why this is enough: {why}."]
     notes += [policy_note(case.channel)] if policy_note(case.channel) else []
+    notes += [child_note(None, case.request.calendar or register.controller.calendar)] if case.requester in {"parent", "child"} else []
     return case, " ".join(notes)
 
 

@@ -8,12 +8,10 @@ the tables; whoever opens an older register brings it up to date.
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from dsar.errors import RegisterUnusable
+
+HEAD = "a1"  # the latest step in migrations/versions
 
 METADATA = sa.MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
@@ -96,13 +94,17 @@ def _keep_references(connection: object, _: object) -> None:
 
 
 def _migrate(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        if _revision(connection) == HEAD:
+            return
+    from alembic import command  # only where there is something to do: it takes as long to load as a command to run
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
     config = Config()
     config.set_main_option("script_location", "dsar:request/migrations")
     config.set_main_option("path_separator", "os")
-    scripts = ScriptDirectory.from_config(config)
-    with engine.connect() as connection:
-        if _revision(connection) == scripts.get_current_head():
-            return
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     # One at a time: the second finds the work done.
     locked = engine.execution_options(isolation_level="AUTOCOMMIT") if engine.dialect.name == "sqlite" else engine
     with locked.connect() as connection:
@@ -111,7 +113,7 @@ def _migrate(engine: sa.Engine) -> None:
         elif engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7357)")
         now = _revision(connection)
-        if now is not None and now not in {script.revision for script in scripts.walk_revisions()}:
+        if now is not None and now not in known:
             raise RegisterUnusable("the register was made by a newer version of this toolkit", remedy="update the toolkit")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -119,4 +121,7 @@ def _migrate(engine: sa.Engine) -> None:
 
 
 def _revision(connection: sa.Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return found
