@@ -43,7 +43,7 @@ def add(
     channel: Annotated[str, typer.Option(help="How it came.")] = "other",
     requester: Annotated[str, typer.Option(help="person, agent, parent or child.")] = "person",
     reply_to: Annotated[str, typer.Option(help="An agent's or parent's own address.")] = "",
-    language: Annotated[str, typer.Option(help="Of the letters.")] = "en",
+    language: Annotated[str, typer.Option(help="Of the letters. [default: the controller's]")] = "",
 ) -> None:
     """Register one request."""
     workspace = _open(context)

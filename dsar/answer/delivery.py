@@ -26,10 +26,6 @@ from dsar.texts import Texts, texts
 
 Way = Literal["workbook", "zip", "by hand"]
 LIMIT = 10 << 20  # bytes attached to one mail: encoded they are a third more, and many servers stop at 15 MB
-_SHARED = frozenset(
-    {"admin", "buero", "contact", "hello", "help", "hr", "info", "kontakt", "mail", "office"}
-    | {"postmaster", "sales", "service", "support", "team", "webmaster"}
-)
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ def _recipient(dossier: Dossier, to: str | None) -> str:
     if address is None or address not in proved:
         what = "this address is no verified identifier of the request" if to else "the request has no verified address, or several"
         raise DeliveryRefused(what, where=where, remedy=remedy)
-    if address.partition("@")[0] in _SHARED:
+    if kinds.is_of_many(address):
         raise DeliveryRefused(
             "a mailbox that several people read proves nobody", where=where, remedy="ask for a personal address, or deliver by hand"
         )
@@ -151,7 +147,7 @@ def _protected(answer: Sequence[Path], into: Path, way: Way, phrase: str, limit:
 
 
 def _secret(dossier: Dossier, case: Path, phrase: str) -> Path:
-    say = texts(dossier.datamap.controller.language)
+    say = texts(dossier.request.language or dossier.datamap.controller.language)
     folder = files.private_dir(case / "secrets")
     for old in folder.iterdir():
         old.unlink()
@@ -177,7 +173,7 @@ def _drafts(dossier: Dossier, into: Path, prepared: Sequence[Path], to: str, lim
 
 def _mail(dossier: Dossier, attached: Sequence[Path], to: str, number: int, count: int) -> EmailMessage:
     controller = dossier.datamap.controller
-    say = texts(controller.language)
+    say = texts(dossier.request.language or controller.language)
     mail = EmailMessage(policy=SMTP)
     mail["X-Unsent"] = "1"  # Outlook opens it as a draft
     mail["From"], mail["To"] = controller.contact, to

@@ -17,12 +17,11 @@ from email.policy import SMTP
 from hashlib import sha256
 from pathlib import Path
 
-from dsar import files
+from dsar import files, kinds
 from dsar.answer.export import plain
 from dsar.desk.facts import ANSWERS
 from dsar.errors import DraftUnfinished, IdentityNotVerified
 from dsar.request.case import Case
-from dsar.request.identity import shared_mailbox
 from dsar.request.letters import BEFORE_IDENTITY, TO_FILL, Letter, words
 
 _RECORD = ".drafts.json"
@@ -51,7 +50,7 @@ def addressees(case: Case, name: str) -> list[str]:
         return []
     if case.requester in {"agent", "parent"}:
         return [case.reply_to] if case.reply_to else []
-    return [i.value for i in case.request.identifiers if i.kind == "email" and i.standing == "verified" and not shared_mailbox(i.value)][:1]
+    return [i.value for i in case.request.identifiers if i.kind == "email" and i.standing == "verified" and not kinds.is_of_many(i.value)][:1]
 
 
 def write(letter: Letter, case: Case, folder: Path, on: date) -> Draft:

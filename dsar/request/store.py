@@ -128,7 +128,7 @@ class Register:
             "channel": entry.channel,
             "requester": entry.requester,
             "reply_to": entry.reply_to,
-            "language": entry.language,
+            "language": entry.language or self.controller.language,
             "regime": request.regime or self.controller.regime,
             "calendar": request.calendar or self.controller.calendar,
             "no_reasonable_doubt": request.no_reasonable_doubt,

@@ -76,6 +76,7 @@ def test_what_is_registered_comes_back_whole(register):
         date(2026, 11, 3),
         regime="uk",
         calendar="GB-ENG",
+        language="de",
     )
     assert case.events == (
         Event("registered", TODAY, "M. Aker", NOW.isoformat(), details={"source": "november.xlsx"}),
