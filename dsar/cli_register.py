@@ -10,7 +10,7 @@ from rich.table import Table as Lines
 
 import dsar
 from dsar import files
-from dsar.desk import fastlane, identity, imports, intake
+from dsar.desk import fastlane, identity, imports, intake, overview
 from dsar.errors import BadEvent, BadRequests, DsarError
 from dsar.request.entry import COLUMNS, entry
 from dsar.request.events import KINDS
@@ -75,6 +75,14 @@ def import_(context: typer.Context, file: Path, by: By) -> None:
 def template(context: typer.Context, file: Path) -> None:
     """Write an empty table to fill in and import."""
     out.print(f"{imports.write_template(file, _open(context).datamap)}: fill it in, then `dsar register import`", markup=False)
+
+
+@register_app.command()
+def export(context: typer.Context, file: Path) -> None:
+    """Write the register as a table for accountability: one line per request, nobody named."""
+    workspace = _open(context)
+    cases = workspace.register.cases().values()
+    out.print(f"{overview.write(cases, file, workspace.datamap.controller)}: {len(cases)} requests", markup=False)
 
 
 @register_app.command("intake")
