@@ -70,7 +70,7 @@ META = sa.Table("meta", METADATA, sa.Column("key", sa.String(40), primary_key=Tr
 
 def connect(url: str) -> sa.Engine:
     """Return an engine whose tables are those of this version; raises `RegisterUnusable`."""
-    engine = None
+    engine, fresh = None, not _file(url).exists()
     try:
         engine = sa.create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
         if engine.dialect.name == "sqlite":
@@ -84,9 +84,14 @@ def connect(url: str) -> sa.Engine:
         # The text of the error could quote the address with its password.
         remedy = "check DSAR_REGISTER, and that its driver is installed; or restore register.db"
         raise RegisterUnusable(f"the register cannot be opened ({type(error).__name__})", remedy=remedy) from None
-    if url.startswith("sqlite:///") and engine.url.database:
-        Path(engine.url.database).chmod(0o600)
+    if fresh and _file(url).is_file():
+        _file(url).chmod(0o600)
     return engine
+
+
+def _file(url: str) -> Path:
+    """Return the file of an SQLite URL; one that cannot exist for any other."""
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else Path("/dev/null/no")
 
 
 def _keep_references(connection: object, _: object) -> None:
