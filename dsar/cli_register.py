@@ -10,7 +10,7 @@ from rich.table import Table as Lines
 
 import dsar
 from dsar import files
-from dsar.desk import fastlane, identity, imports, intake
+from dsar.desk import fastlane, identity, imports, intake, overview
 from dsar.errors import BadEvent, BadRequests, DsarError
 from dsar.request.entry import COLUMNS, entry
 from dsar.request.events import KINDS
@@ -43,7 +43,7 @@ def add(
     channel: Annotated[str, typer.Option(help="How it came.")] = "other",
     requester: Annotated[str, typer.Option(help="person, agent, parent or child.")] = "person",
     reply_to: Annotated[str, typer.Option(help="An agent's or parent's own address.")] = "",
-    language: Annotated[str, typer.Option(help="Of the letters.")] = "en",
+    language: Annotated[str, typer.Option(help="Of the letters. [default: the controller's]")] = "",
 ) -> None:
     """Register one request."""
     workspace = _open(context)
@@ -75,6 +75,14 @@ def import_(context: typer.Context, file: Path, by: By) -> None:
 def template(context: typer.Context, file: Path) -> None:
     """Write an empty table to fill in and import."""
     out.print(f"{imports.write_template(file, _open(context).datamap)}: fill it in, then `dsar register import`", markup=False)
+
+
+@register_app.command()
+def export(context: typer.Context, file: Path) -> None:
+    """Write the register as a table for accountability: one line per request, nobody named."""
+    workspace = _open(context)
+    cases = workspace.register.cases().values()
+    out.print(f"{overview.write(cases, file, workspace.datamap.controller)}: {len(cases)} requests", markup=False)
 
 
 @register_app.command("intake")
@@ -133,8 +141,8 @@ def _details(event: str, given: list[str]) -> dict[str, Any]:
     details: dict[str, Any] = {}
     for pair in given:
         name, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals:
-            raise BadEvent("details are written name=value", where=event)
+        if not equals or name not in {n for kind in KINDS.values() for n in (*kind.needs, *kind.may)}:
+            raise BadEvent("details are written name=value, with the names that the event has", where=event)
         details[name] = [v.strip() for v in value.split(",")] if name in _LISTS else int(value) if value.isdecimal() else value
     return details
 

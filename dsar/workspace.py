@@ -24,7 +24,7 @@ from dsar.desk.review import Open, Review
 from dsar.erase import checklist as checklists
 from dsar.erase import first_steps, measures
 from dsar.erase.plan import plan
-from dsar.errors import BadMap, BadRequests, DossierMissing, DsarError, UnknownRequest, WorkspaceMissing
+from dsar.errors import AnswerIncomplete, BadMap, BadRequests, DossierMissing, DsarError, UnknownRequest, WorkspaceMissing
 from dsar.find import compare
 from dsar.find import dossier as dossiers
 from dsar.find.check import in_words
@@ -183,7 +183,10 @@ class Workspace:
         return Decisions(self.case(request) / "decisions.json", dossier.collected_at)
 
     def decide(self, request: Request, code: Code, *, by: str, rest_by: date | None = None) -> Decision:
-        """Record a decision on the present snapshot: 'part 1', with the day the rest follows by."""
+        """Record a decision on the present snapshot: 'part 1', with the day the rest follows by, not after the due date."""
+        due = self.register.case(request.id).due
+        if rest_by and rest_by > due:
+            raise AnswerIncomplete(f"the rest has to follow by the due date, {due}", where=request.id, remedy="name an earlier day, or extend")
         return self.decisions(request).add(code, by, self.clock(), rest_by)
 
     def open_points(self, request: Request, right: str = "portability") -> Listing:

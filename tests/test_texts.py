@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from dsar.answer import delivery, draw, look, select, sheets
+from dsar.answer import access, delivery, draw, look, select, sheets
 from dsar.cli import app  # noqa: F401 - the command must not need a language
 from dsar.find.hold import HOLDS
 from dsar.find.outcome import State
@@ -31,9 +31,8 @@ def constants(node):
 
 def said():
     """Every text handed to `say` in the code, and those that stand in tables of their own."""
-    found = (
-        LAW | set(get_args(State)) - {"found", "a client's"} | {select.NOT_ABOUT_YOU, draw._LONG, draw._FILL_IN, look.FOOTER, *sheets._HOW_TO_READ}
-    )
+    found = LAW | set(get_args(State)) - {"found", "a client's"} | {select.NOT_ABOUT_YOU, draw._LONG, draw._FILL_IN, look.FOOTER}
+    found |= {*sheets._HOW_TO_READ, *access._HOW_TO_READ}
     found |= {t for term in sheets._TERMS for t in term} | {sheets._YOU_WILL_HEAR, sheets._WHAT_YOU_CAN_DO, sheets._README}
     found |= {delivery._HEAD, delivery._OPEN_WORKBOOK, delivery._OPEN_ZIP, delivery._FOOT, delivery._TELL}
     found |= {f"{{n}} {unit}{s}" for unit in ("year", "month", "day") for s in ("", "s")}
@@ -44,6 +43,7 @@ def said():
                 found |= {t for a in told for t in constants(a)}
     for path in (ROOT / "dsar/templates").glob("*.html"):
         found |= {text for pair in re.findall(r"""say\((?:"([^"]+)"|'([^']+)')""", path.read_text(encoding="utf-8")) for text in pair if text}
+    found.add("You asked whether we process personal data about you, and for a copy (Article 15 of the General Data Protection Regulation).")
     return found - {"", "uk"}
 
 

@@ -43,60 +43,66 @@ def report(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> W
 def _build(answer: Answer, stem: str, into: Path) -> list[Path]:
     controller = answer.dossier.datamap.controller
     sheets = access_sheets(answer, _read_me(answer), _use(answer))
-    return workbook.write(into / f"{stem}.xlsx", sheets, controller=controller.name, zone=controller.zone, attachments_prefix=stem)
+    return workbook.write(into / f"{stem}.xlsx", sheets, controller=controller.name, zone=controller.zone, attachments_prefix=stem, say=answer.say)
 
 
 def confirmation(answer: Answer) -> str:
     """Say whether personal data are processed (Art. 15(1)), as far as was searched."""
-    rows = sum(len(c.frame) for c in answer.tables)
+    rows, say = sum(len(c.frame) for c in answer.tables), answer.say
     if rows:
-        return f"Yes, we process personal data about you. This file holds {rows} record{'s' if rows != 1 else ''}."
+        holds = say("This answer holds one record." if rows == 1 else "This answer holds {count} records.", count=rows)
+        return f"{say('Yes, we process personal data about you.')} {holds}"
     if answer.chosen or answer.part_one:
-        return "This file holds no record; what could not be put in stands on the sheet What is not included."
-    return "We hold nothing about you in the systems listed on the sheet Where we looked."
+        return say("This answer holds no record: see the sheet What is not included.")
+    return say("We hold nothing about you in the systems listed on the sheet Where we looked.")
 
 
 def _read_me(answer: Answer) -> Page:
-    dossier, controller = answer.dossier, answer.dossier.datamap.controller
+    dossier, controller, say = answer.dossier, answer.dossier.datamap.controller, answer.say
+    asked = "You asked whether we process personal data about you, and for a copy (Article 15 of the General Data Protection Regulation)."
     blocks = [
-        Heading("What we hold about you"),
-        Paragraph(
-            "You asked whether we process personal data about you, and for a copy (Article 15 of the General Data Protection Regulation). "
-            f"{confirmation(answer)} We searched the systems that stand on the sheet Where we looked."
-        ),
+        Heading(say("What we hold about you")),
+        Paragraph(f"{say(asked)} {confirmation(answer)} {say('The systems stand on the sheet Where we looked.')}"),
         *part_one_notice(answer),
         Facts(
             {
-                "Reference": dossier.request.id,
-                "From": controller.name,
-                "Address": controller.address,
-                "Request received on": dossier.request.received,
-                "Data as of": local(dossier, dossier.collected_at),
-                "Prepared on": answer.prepared,
-                "Questions to": controller.contact,
+                say("Reference"): dossier.request.id,
+                say("From"): controller.name,
+                say("Address"): controller.address,
+                say("Request received on"): dossier.request.received,
+                say("Data as of"): local(dossier, dossier.collected_at),
+                say("Prepared on"): answer.prepared,
+                say("Questions to"): controller.contact,
             }
         ),
-        Heading("How to read this"),
-        Paragraph("The sheet Summary lists everything in this file. Each sheet after it holds one kind of record, numbered in the first column."),
-        Paragraph('"not recorded" means that we hold nothing in that place. Times carry their time zone in the heading of the column.'),
-        Paragraph("Why we hold it, where it comes from, who received it and how long we keep it is on the sheet How we use it."),
-        Paragraph("What we hold but could not put in here, and why, is on the sheet What is not included."),
+        Heading(say("How to read this")),
+        *(Paragraph(say(text)) for text in _HOW_TO_READ),
     ]
-    return Page("Read me first", tuple(blocks))
+    return Page(say("Read me first"), tuple(blocks))
+
+
+_HOW_TO_READ = (
+    "The sheet Summary lists everything in this file. Each sheet after it holds one kind of record, numbered in the first column.",
+    '"not recorded" means that we hold nothing in that place. Times carry their time zone in the heading of the column.',
+    "Why we hold it, where it comes from, who received it and how long we keep it is on the sheet How we use it.",
+    "What we hold but could not put in here, and why, is on the sheet What is not included.",
+)
 
 
 def _use(answer: Answer) -> Page:
-    header = ("What", "Kinds of data", "Purpose", "Legal basis", "Where it comes from", "Who received it", "Kept until")
+    say = answer.say
+    header = tuple(map(say, ("What", "Kinds of data", "Purpose", "Legal basis", "Where it comes from", "Who received it", "Kept until")))
     lines = tuple(_use_lines(answer))
-    return Page("How we use it", (Grid(header, lines) if lines else Paragraph("We hold nothing of yours in the systems we searched."),))
+    nothing = Paragraph(say("We hold nothing of yours in the systems we searched."))
+    return Page(say("How we use it"), (Grid(header, lines) if lines else nothing,))
 
 
 def _use_lines(answer: Answer) -> Iterator[tuple[str, ...]]:
-    datamap = answer.dossier.datamap
+    datamap, say = answer.dossier.datamap, answer.say
     for chosen in (c for c in answer.chosen if c.groups):
         table = datamap.table(chosen.address)
-        bases = "; ".join(dict.fromkeys(words.bases(g.bases) for g in chosen.groups))
-        origins = "; ".join(dict.fromkeys(words.ORIGINS[g.origin] for g in chosen.groups)) + policy_versions(answer, chosen)
+        bases = "; ".join(dict.fromkeys(words.bases(g.bases, say) for g in chosen.groups))
+        origins = "; ".join(dict.fromkeys(say(words.ORIGINS[g.origin]) for g in chosen.groups)) + policy_versions(answer, chosen)
         shown = (table.label, _kinds(answer, chosen), datamap.activity(table).purpose, bases, origins)
         yield (*shown, recipients(answer, chosen), kept(answer, chosen))
 
@@ -105,4 +111,4 @@ def _kinds(answer: Answer, chosen: Chosen) -> str:
     """Return the kinds of data that there actually are: labels of the columns that hold something (Art. 15(1)(b))."""
     table = answer.dossier.datamap.table(chosen.address)
     filled = [c for c in chosen.frame.columns if any(v is not None for v in values.pylist(chosen.frame[c]))]
-    return ", ".join(dict.fromkeys(table.label_of(str(c)) for c in filled)) or "none that this file shows"
+    return ", ".join(dict.fromkeys(table.label_of(str(c)) for c in filled)) or answer.say("none that this file shows")

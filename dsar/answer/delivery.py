@@ -150,7 +150,7 @@ def _protected(answer: Sequence[Path], into: Path, way: Way, phrase: str, limit:
 
 
 def _secret(dossier: Dossier, case: Path, phrase: str) -> Path:
-    say = texts(dossier.datamap.controller.language)
+    say = texts(dossier.request.language or dossier.datamap.controller.language)
     folder = files.private_dir(case / "secrets")
     for old in folder.iterdir():
         old.unlink()
@@ -176,7 +176,7 @@ def _drafts(dossier: Dossier, into: Path, prepared: Sequence[Path], to: str, lim
 
 def _mail(dossier: Dossier, attached: Sequence[Path], to: str, number: int, count: int) -> EmailMessage:
     controller = dossier.datamap.controller
-    say = texts(controller.language)
+    say = texts(dossier.request.language or controller.language)
     mail = EmailMessage(policy=SMTP)
     mail["X-Unsent"] = "1"  # Outlook opens it as a draft
     mail["From"], mail["To"] = controller.contact, to

@@ -36,7 +36,7 @@ class Answer:
     @property
     def say(self) -> Texts:
         """The texts of the requester's language."""
-        return texts(self.dossier.datamap.controller.language)
+        return texts(self.dossier.request.language or self.dossier.datamap.controller.language)
 
     @property
     def tables(self) -> tuple[Chosen, ...]:

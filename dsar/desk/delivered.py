@@ -5,6 +5,8 @@ as it was written; a mail of another case, an older version or one more person i
 """
 
 import hashlib
+import json
+from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -14,7 +16,6 @@ from pathlib import Path
 from dsar import files, kinds
 from dsar.errors import DeliveryDiffers
 from dsar.request.case import Case
-from dsar.request.identity import shared_mailbox
 from dsar.request.store import Register
 
 _SENT_FROM = ("outbox", "delivery", "letters")
@@ -39,7 +40,7 @@ def _attached(message: EmailMessage) -> list[tuple[str, str]]:
 def _recipients(message: EmailMessage, case: Case) -> list[str]:
     lines = [str(line) for field in ("To", "Cc", "Bcc") for line in message.get_all(field, [])]
     addresses = {kinds.normal("email", address) or address for _, address in getaddresses(lines)}
-    proved = {i.value for i in case.request.identifiers if i.kind == "email" and i.standing == "verified" and not shared_mailbox(i.value)}
+    proved = {i.value for i in case.request.identifiers if i.kind == "email" and i.standing == "verified" and not kinds.is_of_many(i.value)}
     if case.reply_to and case.authority_settled:
         proved.add(kinds.normal("email", case.reply_to) or case.reply_to)
     faults = [] if case.may_send else ["it is not settled who asks"]
@@ -60,9 +61,18 @@ def _files(attached: dict[str, str], folder: Path) -> list[str]:
             faults.append(f"{name} is a version that was superseded")
         elif present.get(name) != digest:
             faults.append(f"{name} is not a file of this case as it was written")
-    answer = [p.name for p in sorted((folder / "outbox").glob("*")) if p.is_file()]
-    whole = [p.name for p in sorted((folder / "delivery").glob("*")) if p.suffix != ".eml"] or answer
-    missing = [name for name in whole if name not in attached]
-    if missing and attached:
+    wholes = list(_wholes(folder))
+    if attached and not any(set(whole) <= set(attached) for whole in wholes):
+        missing = sorted(set(wholes[0]) - set(attached))
         faults.append(f"{len(missing)} of the files prepared {'is' if len(missing) == 1 else 'are'} not attached ({', '.join(missing[:3])})")
     return faults
+
+
+def _wholes(folder: Path) -> Iterator[list[str]]:
+    """Yield the names that make a mail whole: those of a prepared draft, of which there may be several, or the whole outbox."""
+    record = folder / "published" / "delivery.json"
+    drafts = json.loads(record.read_text(encoding="utf-8"))["drafts"] if record.is_file() else {}
+    if drafts:
+        yield from drafts.values()
+    else:
+        yield [p.name for p in sorted((folder / "outbox").glob("*")) if p.is_file()]

@@ -17,13 +17,11 @@ from email.policy import SMTP
 from hashlib import sha256
 from pathlib import Path
 
-from dsar import files
+from dsar import files, kinds
 from dsar.answer.export import plain
-from dsar.desk import docx
 from dsar.desk.facts import ANSWERS
 from dsar.errors import DraftUnfinished, IdentityNotVerified
 from dsar.request.case import Case
-from dsar.request.identity import shared_mailbox
 from dsar.request.letters import BEFORE_IDENTITY, TO_FILL, Letter, words
 
 _RECORD = ".drafts.json"
@@ -52,11 +50,13 @@ def addressees(case: Case, name: str) -> list[str]:
         return []
     if case.requester in {"agent", "parent"}:
         return [case.reply_to] if case.reply_to else []
-    return [i.value for i in case.request.identifiers if i.kind == "email" and i.standing == "verified" and not shared_mailbox(i.value)][:1]
+    return [i.value for i in case.request.identifiers if i.kind == "email" and i.standing == "verified" and not kinds.is_of_many(i.value)][:1]
 
 
 def write(letter: Letter, case: Case, folder: Path, on: date) -> Draft:
     """Write the draft of a letter into `letters/` of a case folder, or keep the one that somebody edited."""
+    from dsar.desk import docx  # loads lxml: only where a letter is written
+
     target = files.private_dir(folder / "letters")
     record = _record(target)
     path = target / f"{case.request.id}_{letter.name}.docx"
@@ -104,6 +104,8 @@ def finish(name: str, case: Case, folder: Path) -> Path:
     path = folder / "letters" / f"{case.request.id}_{name}.docx"
     if not path.is_file():
         raise DraftUnfinished("there is no such draft", where=f"{case.request.id} {name}", remedy="draft it first")
+    from dsar.desk import docx
+
     text = docx.text_of(path.read_bytes())
     left = TO_FILL.findall(text)
     if left:

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from dsar import kinds
 from dsar.datamap import DataMap
 from dsar.errors import IdentityNotVerified
 from dsar.request import mail as mails
 from dsar.request.case import Case
-from dsar.request.identity import Identifier, challenge_code, holds_code, policy_note, proportionate, shared_mailbox
+from dsar.request.identity import Identifier, challenge_code, child_note, holds_code, policy_note, proportionate
 from dsar.request.register import identifiers
 from dsar.request.store import Register
 
 
 def mailboxes(case: Case) -> list[Identifier]:
     """Return the e-mail addresses given that one person alone reads."""
-    return [i for i in case.request.identifiers if i.kind == "email" and not shared_mailbox(i.value)]
+    return [i for i in case.request.identifiers if i.kind == "email" and not kinds.is_of_many(i.value)]
 
 
 def ask(register: Register, case: Case, *, by: str, doubt: str, method: str | None = None, on: date | None = None) -> tuple[Case, str]:
@@ -29,6 +30,7 @@ def ask(register: Register, case: Case, *, by: str, doubt: str, method: str | No
     notes = [f"Asked by: {method or least}."]
     notes += [f"The least that would do is '{least}': {why}."] if method not in {None, least} else [f"Why this is enough: {why}."]
     notes += [policy_note(case.channel)] if policy_note(case.channel) else []
+    notes += [child_note(None, case.request.calendar or register.controller.calendar)] if case.requester in {"parent", "child"} else []
     return case, " ".join(notes)
 
 
@@ -60,15 +62,15 @@ def confirm(
 
     A shared mailbox proves nobody, so it stays claimed. Raises `IdentityNotVerified` where nothing is left to prove.
     """
-    chosen = [i for i in proved or case.request.identifiers if not (i.kind == "email" and shared_mailbox(i.value))]
+    chosen = [i for i in proved or case.request.identifiers if not (i.kind == "email" and kinds.is_of_many(i.value))]
     if method == "challenge code":
         raise IdentityNotVerified("a code is confirmed by the mail that holds it", where=case.request.id, remedy="use `dsar identity answered`")
     if not chosen:
         remedy = "ask for an identifier of the person's own"
         raise IdentityNotVerified("a mailbox that several people read proves nobody", where=case.request.id, remedy=remedy)
     details = {"document": document} if document else {}
-    kinds = list(dict.fromkeys(i.kind for i in chosen))
-    return register.record(case, "identity confirmed", by=by, on=on, verified=chosen, method=method, kinds=kinds, **details)
+    proved_kinds = list(dict.fromkeys(i.kind for i in chosen))
+    return register.record(case, "identity confirmed", by=by, on=on, verified=chosen, method=method, kinds=proved_kinds, **details)
 
 
 def claim(register: Register, case: Case, text: str, datamap: DataMap, *, by: str) -> Case:

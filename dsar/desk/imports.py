@@ -18,7 +18,7 @@ from dsar.request.store import Register
 FAULT = "what to mend"
 _NEEDED = ("id", "received", "rights", "identifiers")
 _CHOICES = {"channel": CHANNELS, "requester": REQUESTERS, "language": LANGUAGES}
-_USUAL = {"channel": "e-mail", "requester": "person", "language": "en"}
+_USUAL = {"channel": "e-mail", "requester": "person"}
 _EXPLAINED = {
     "id": "your own number; left empty, the next one is given out",
     "received": "the day it reached you, like 2026-11-23",
@@ -35,7 +35,8 @@ _EXPLAINED = {
 
 def write_template(path: Path, datamap: DataMap, rows: int = 200) -> Path:
     """Write an empty table to fill in, with drop-downs where the words are fixed."""
-    empty = tuple(_USUAL.get(name, "") for name in COLUMNS)
+    usual = {**_USUAL, "language": datamap.controller.language}
+    empty = tuple(usual.get(name, "") for name in COLUMNS)
     return _write(path, datamap, "Requests", COLUMNS, [empty] * rows)
 
 

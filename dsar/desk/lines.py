@@ -27,14 +27,20 @@ def read(path: Path, needed: Sequence[str]) -> list[Line]:
         raise BadRequests("is not there, or cannot be opened", where=path.name, remedy="correct the name") from error
     except Exception as error:  # noqa: BLE001 - openpyxl raises what it meets
         raise BadRequests(f"cannot be read ({type(error).__name__})", where=path.name, remedy="save it anew") from None
-    for place, (_, cells) in enumerate(rows):
+    for place, (sheet, _, cells) in enumerate(rows):
         if set(needed) <= set(cells):
-            header = cells
-            return [(number, dict(zip(header, [*line, *[""] * len(header)], strict=False))) for number, line in rows[place + 1 :] if any(line)]
+            below = [(number, line) for other, number, line in rows[place + 1 :] if other == sheet and any(line)]
+            return [(number, _named(cells, line, path.name, number)) for number, line in below]
     raise BadRequests("no row holds the headings", where=path.name, remedy=f"it needs {', '.join(needed)}")
 
 
-def _csv(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _named(header: Sequence[str], line: Sequence[str], file: str, number: int) -> dict[str, str]:
+    if any(line[len(header) :]):
+        raise BadRequests("holds more cells than there are headings", where=f"{file} row {number}", remedy="quote a text that holds the delimiter")
+    return dict(zip(header, [*line, *[""] * (len(header) - len(line))], strict=False))
+
+
+def _csv(path: Path) -> Iterator[tuple[str, int, list[str]]]:
     raw = path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")
@@ -43,14 +49,14 @@ def _csv(path: Path) -> Iterator[tuple[int, list[str]]]:
     first = text.split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
     for line in reader:
-        yield reader.line_num, [cell.strip() for cell in line]
+        yield "", reader.line_num, [cell.strip() for cell in line]
 
 
-def _xlsx(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _xlsx(path: Path) -> Iterator[tuple[str, int, list[str]]]:
     book = openpyxl.load_workbook(path, data_only=True)
     for sheet in book.worksheets:
         for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-            yield number, list(_texts(row))
+            yield sheet.title, number, list(_texts(row))
 
 
 def _texts(row: Iterable[object]) -> Iterator[str]:

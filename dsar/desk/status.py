@@ -5,8 +5,6 @@ from datetime import date, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from icalendar import Calendar, Event, vDate
-
 from dsar.datamap import Controller
 from dsar.desk.facts import due
 from dsar.erase.first_steps import stops_marketing
@@ -123,6 +121,8 @@ _COLOURS = {
 
 def calendar(cases: Iterable[Case], controller: Controller, now: "datetime") -> bytes:
     """Return the dates of the open cases as iCalendar (RFC 5545): due, and five working days before; nothing about any person."""
+    from icalendar import Calendar, Event, vDate
+
     made = Calendar()
     made.add("prodid", "-//dsar//register//EN")
     made.add("version", "2.0")

@@ -138,6 +138,7 @@ def fold(
         no_reasonable_doubt=row["no_reasonable_doubt"],
         regime=row["regime"],
         calendar=row["calendar"],
+        language=row["language"],
         identity=_together(asked),
         fee=_together(fees),
         pauses=tuple(_spans(events, "clarification asked", "clarified")),

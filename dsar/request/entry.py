@@ -23,7 +23,7 @@ class Entry:
     channel: str = "other"
     requester: str = "person"
     reply_to: str = ""
-    language: str = "en"
+    language: str = ""  # empty: the controller's
     letter_sha256: str | None = None
     line_sha256: str | None = None
     wide: bool = False
@@ -38,7 +38,7 @@ def entry(cells: Mapping[str, str], datamap: DataMap, today: date) -> Entry:
     chosen = {
         "channel": _one_of(cells, "channel", CHANNELS, "other"),
         "requester": _one_of(cells, "requester", REQUESTERS, "person"),
-        "language": _one_of(cells, "language", LANGUAGES, "en"),
+        "language": _one_of(cells, "language", LANGUAGES, datamap.controller.language),
     }
     reply_to = cells.get("reply_to", "").strip()
     if reply_to and "@" not in reply_to:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from dsar import kinds
+
 Standing = Literal["verified", "claimed", "derived"]
 
 
@@ -45,19 +47,12 @@ REQUESTERS = ("person", "agent", "parent", "child")
 REMIND_AFTER = (7, 14)  # days without an answer
 LAPSE_AFTER = 30  # days without an answer; the ICO waits about a month for a clarification
 _NOT_IN_WRITING = {"phone", "in person"}
-# Who reads these is not one person, so what comes from them proves nobody.
-_SHARED = re.compile(r"(info|office|contact|hello|mail|admin|sales|support|service|team|post|kontakt|buero|noreply|no-reply)([.+-].*)?")
 _POWERFUL = {"access", "portability"}  # what is handed over cannot be called back
-
-
-def shared_mailbox(address: str) -> bool:
-    """Whether an e-mail address, in normal form, is read by more people than one."""
-    return bool(_SHARED.fullmatch(address.partition("@")[0]))
 
 
 def proportionate(channel: str, requester: str, rights: Iterable[str], mailboxes: Iterable[str]) -> tuple[str, str]:
     """Return the least method that settles the doubt, and why; `mailboxes` are the e-mail addresses given."""
-    own = [m for m in mailboxes if not shared_mailbox(m)]
+    own = [m for m in mailboxes if not kinds.is_of_many(m)]
     if requester in {"agent", "parent"}:
         return "two facts", "somebody else writes for the person: their authority is asked for besides"
     if channel == "internal":

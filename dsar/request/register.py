@@ -21,6 +21,7 @@ from dsar.errors import BadDates, BadIdentifier, BadRequests, IdentityNotVerifie
 from dsar.law.deadlines import RIGHTS, Deadline, Regime, Span, clock
 from dsar.listing import listing
 from dsar.request.identity import Identifier
+from dsar.texts import Language
 
 HEADER = ("id", "received", "rights", "identifiers", "verified_on", "no_reasonable_doubt")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
@@ -43,6 +44,7 @@ class Request:
     fee: Span | None = None
     pauses: tuple[Span, ...] = ()
     extended: frozenset[str] = frozenset()  # the rights whose extension was notified
+    language: Language | None = None  # of what is written to them; None: the controller's
     authority_settled: bool = True  # False: somebody else writes for the person, and has not shown that they may
 
     def deadline(self, right: str, controller: Controller) -> Deadline:

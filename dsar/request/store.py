@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -128,7 +128,7 @@ class Register:
             "channel": entry.channel,
             "requester": entry.requester,
             "reply_to": entry.reply_to,
-            "language": entry.language,
+            "language": entry.language or self.controller.language,
             "regime": request.regime or self.controller.regime,
             "calendar": request.calendar or self.controller.calendar,
             "no_reasonable_doubt": request.no_reasonable_doubt,
@@ -224,7 +224,7 @@ class Register:
         return self.case(case.request.id)
 
     def _correct(self, connection: sa.Connection, case: Case, entry: Entry, by: str, source: str) -> None:
-        old, new = case.request, entry.request
+        old, new = case.request, _kept_identity(case, entry.request)
         self._advance(connection, case)
         row = {"received": new.received, "no_reasonable_doubt": new.no_reasonable_doubt, "line_sha256": entry.line_sha256}
         if entry.wide:
@@ -286,6 +286,16 @@ class Register:
                 if not connection.scalar(sa.select(tables.META.c.value).where(tables.META.c.key == "secret")):
                     self._set_meta(connection, "secret", secrets.token_hex(32))
         return self.meta("secret")
+
+
+def _kept_identity(case: Case, new: Request) -> Request:
+    """Return what a corrected line says, with the identity that a check on record has proved since: a line without one withdraws its own only."""
+    confirmed = case.last("identity confirmed")
+    if new.identity_settled or not case.request.verified_on or confirmed is None or confirmed.details["method"] == "at intake":
+        return new
+    proved = {(i.kind, i.value) for i in case.request.identifiers if i.standing == "verified"}
+    identifiers = tuple(replace(i, standing="verified") if (i.kind, i.value) in proved else i for i in new.identifiers)
+    return replace(new, identifiers=identifiers, verified_on=case.request.verified_on)
 
 
 def _confirmed_at_intake(request: Request, by: str) -> Event:

@@ -8,12 +8,10 @@ the tables; whoever opens an older register brings it up to date.
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from dsar.errors import RegisterUnusable
+
+HEAD = "a1"  # the latest step in migrations/versions
 
 METADATA = sa.MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
@@ -72,7 +70,7 @@ META = sa.Table("meta", METADATA, sa.Column("key", sa.String(40), primary_key=Tr
 
 def connect(url: str) -> sa.Engine:
     """Return an engine whose tables are those of this version; raises `RegisterUnusable`."""
-    engine = None
+    engine, fresh = None, not _file(url).exists()
     try:
         engine = sa.create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
         if engine.dialect.name == "sqlite":
@@ -86,9 +84,14 @@ def connect(url: str) -> sa.Engine:
         # The text of the error could quote the address with its password.
         remedy = "check DSAR_REGISTER, and that its driver is installed; or restore register.db"
         raise RegisterUnusable(f"the register cannot be opened ({type(error).__name__})", remedy=remedy) from None
-    if url.startswith("sqlite:///") and engine.url.database:
-        Path(engine.url.database).chmod(0o600)
+    if fresh and _file(url).is_file():
+        _file(url).chmod(0o600)
     return engine
+
+
+def _file(url: str) -> Path:
+    """Return the file of an SQLite URL; one that cannot exist for any other."""
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else Path("/dev/null/no")
 
 
 def _keep_references(connection: object, _: object) -> None:
@@ -96,13 +99,17 @@ def _keep_references(connection: object, _: object) -> None:
 
 
 def _migrate(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        if _revision(connection) == HEAD:
+            return
+    from alembic import command  # only where there is something to do: it takes as long to load as a command to run
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
     config = Config()
     config.set_main_option("script_location", "dsar:request/migrations")
     config.set_main_option("path_separator", "os")
-    scripts = ScriptDirectory.from_config(config)
-    with engine.connect() as connection:
-        if _revision(connection) == scripts.get_current_head():
-            return
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     # One at a time: the second finds the work done.
     locked = engine.execution_options(isolation_level="AUTOCOMMIT") if engine.dialect.name == "sqlite" else engine
     with locked.connect() as connection:
@@ -111,7 +118,7 @@ def _migrate(engine: sa.Engine) -> None:
         elif engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7357)")
         now = _revision(connection)
-        if now is not None and now not in {script.revision for script in scripts.walk_revisions()}:
+        if now is not None and now not in known:
             raise RegisterUnusable("the register was made by a newer version of this toolkit", remedy="update the toolkit")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -119,4 +126,7 @@ def _migrate(engine: sa.Engine) -> None:
 
 
 def _revision(connection: sa.Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return found

@@ -141,7 +141,10 @@ def test_open_points_stop_it_and_are_all_named(tmp_path):
 def test_part_1_names_the_date_of_the_rest_and_holds_nothing_that_is_held(tmp_path):
     dossier = collected(SHARED)
     assert [str(p) for p in dossier.open_points] == [
-        "s.accounts: 1 held", "s.accounts: 1 cells speak of somebody else", "s.addresses: 1 held", "news.readers: 1 held",
+        "s.accounts: 1 held",
+        "s.accounts: 1 cells speak of somebody else",
+        "s.addresses: 1 held",
+        "news.readers: 1 held",
     ]
     made = export(dossier, tmp_path, decisions(tmp_path, "part 1"), TODAY)
     said = text(made.files)

@@ -4,10 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from dsar import kinds
 from dsar.desk import identity
 from dsar.errors import BadEvent, ChangedMeanwhile, IdentityNotVerified
 from dsar.request.entry import entry
-from dsar.request.identity import AUTHORITIES, challenge_code, child_note, holds_code, proportionate, shared_mailbox
+from dsar.request.identity import AUTHORITIES, challenge_code, child_note, holds_code, proportionate
 from dsar.request.register import HEADER
 from dsar.request.store import Register
 from tests.desk.letters import mail
@@ -85,7 +86,7 @@ def test_a_shared_mailbox_proves_nobody(register):
         identity.confirm(register, case, by="M", method="two facts")
     both = new(register, "email=info@example.org; phone=020 7946 0001", id="B")
     assert [i.standing for i in identity.confirm(register, both, by="M", method="call back").request.identifiers] == ["claimed", "verified"]
-    assert [shared_mailbox(a) for a in ("info@x.org", "info+gdpr@x.org", "informatics@x.org", "kontakt@x.de", "ann@x.org")] == [
+    assert [kinds.is_of_many(a) for a in ("info@x.org", "info+gdpr@x.org", "informatics@x.org", "kontakt@x.de", "ann@x.org")] == [
         True,
         True,
         False,

@@ -116,3 +116,16 @@ def test_an_id_that_stands_in_the_register_is_named_with_its_line(register, tmp_
     import_file(register, write(tmp_path / "a.csv", rows), MAP, by="M")
     with pytest.raises(BadRequests, match=r"2 of 2 lines are not right .row 2: this id stands in the register or in the file already"):
         import_file(register, write(tmp_path / "a.csv", rows), MAP, by="M")
+
+
+def test_notes_on_another_sheet_are_no_requests_and_a_cell_too_many_is_no_secret(register, tmp_path):
+    book = openpyxl.Workbook()
+    for row in two_hundred()[:3]:
+        book.active.append(row)
+    book.create_sheet("Notes").append(["A-900", "2026-11-02", "access", "email=note@example.org"])
+    book.save(tmp_path / "a.xlsx")
+    assert list(import_file(register, tmp_path / "a.xlsx", MAP, by="M")) == ["A-001", "A-002"]
+
+    (tmp_path / "b.csv").write_text("id,received,rights,identifiers\nB,2026-11-02,access,email=ann@example.org,erasure\n", encoding="utf-8")
+    with pytest.raises(BadRequests, match=r"b\.csv row 2: holds more cells than there are headings"):
+        import_file(register, tmp_path / "b.csv", MAP, by="M")

@@ -10,8 +10,7 @@ from email.policy import SMTP, default
 import pytest
 
 from dsar import datamap as maps
-from dsar.answer.export import open_points
-from dsar.desk import identity
+from dsar.desk import identity, overview
 from dsar.desk.docx import text_of
 from dsar.errors import DeliveryDiffers, IdentityNotVerified, NotAsked
 from dsar.find.collect import collect
@@ -19,6 +18,7 @@ from dsar.request.letters import BEFORE_IDENTITY
 from dsar.request.register import read_requests
 from dsar.workspace import Workspace
 from fixtures import generate
+from tests.decoded import decoded
 from tests.request.test_letters import REQUIRED
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -341,3 +341,22 @@ def test_clocks_follow_what_happened(month):
         "M-18": date(2026, 12, 14),  # paid on the 12th: Saturday the 12th
         "M-20": date(2026, 12, 8),  # authority on the 8th
     }
+
+
+def test_the_register_tells_what_became_of_everything_and_names_nobody(month, tmp_path):
+    path = overview.write(month.ws.register.cases().values(), tmp_path / "register.xlsx", month.ws.datamap.controller)
+    texts = [text for _, text in decoded(path)]
+    for address in month.address.values():
+        assert not [t for t in texts if address in t]
+    lines = {r: overview.row(month.case(r)) for r in CAST}
+    assert {r: (line["Identity: method"], line["Outcome"]) for r, line in lines.items() if r in {"M-01", "M-13", "M-19", "M-25"}} == {
+        "M-01": ("challenge code", "access: granted"),
+        "M-13": ("", "access: lapsed"),
+        "M-19": ("challenge code", "erasure: refused"),
+        "M-25": ("challenge code", "objection: granted; rectification: granted"),
+    }
+    one = lines["M-16"]
+    assert (one["Extended"], one["Due"]) == ("access: complexity, the call recordings have to be read one by one (2026-11-22)", "access: 2027-02-05")
+    assert re.fullmatch(r"JeraSoft-LLP_M-16_your-data\.xlsx: [0-9a-f]{64}", one["Files (SHA-256)"])
+    assert one["Closed on"] == "2026-12-22"
+    assert one["Delete case on"] == "2029-12-22"

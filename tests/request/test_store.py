@@ -76,6 +76,7 @@ def test_what_is_registered_comes_back_whole(register):
         date(2026, 11, 3),
         regime="uk",
         calendar="GB-ENG",
+        language="de",
     )
     assert case.events == (
         Event("registered", TODAY, "M. Aker", NOW.isoformat(), details={"source": "november.xlsx"}),
@@ -233,6 +234,20 @@ def test_requests_csv_is_taken_over_once_and_its_corrections_after(register, tmp
     assert list(register.cases()) == ["A", "B", "C"]  # a line taken out deletes no request
 
 
+def test_a_corrected_line_does_not_undo_a_check_made_since(register, tmp_path):
+    path = tmp_path / "requests.csv"
+    path.write_text(CSV, encoding="utf-8")
+    register.follow(path, MAP)
+    case = register.case("B")
+    register.record(case, "identity confirmed", by="M", verified=case.request.identifiers, method="two facts", kinds=["email"])
+    path.write_text(CSV.replace("B,2026-11-02,erasure,email=ben@x.org", "B,2026-11-02,access,email=ben@x.org; email=new@x.org"), encoding="utf-8")
+    register.follow(path, MAP)
+    case = register.case("B")
+    assert (case.request.rights, case.request.verified_on) == (("access",), TODAY)
+    assert [(i.value, i.standing) for i in case.request.identifiers] == [("ben@x.org", "verified"), ("new@x.org", "claimed")]
+    assert [e.kind for e in case.events] == ["registered", "identity confirmed", "corrected"]
+
+
 def test_a_bad_line_in_requests_csv_changes_nothing(register, tmp_path):
     path = tmp_path / "requests.csv"
     path.write_text(CSV + "C,2026-12-24,access,email=cat@x.org,,\n", encoding="utf-8")
@@ -248,7 +263,9 @@ def test_the_secret_is_made_once(register):
 
 def test_the_migrations_make_exactly_these_tables(register):
     with register.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), tables.METADATA) == []
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, tables.METADATA) == []
+        assert context.get_current_revision() == tables.HEAD
 
 
 def test_a_register_of_a_newer_version_is_left_alone(register, url):
