@@ -171,7 +171,9 @@ def test_a_complete_answer_is_not_called_part_1_though_the_decision_is_there(tmp
 
 def test_free_text_goes_out_where_it_speaks_of_nobody_else(tmp_path):
     data = {**CLEAN, "s.accounts": [{**CLEAN["s.accounts"][0], "notes": "Annsnote, ann@x.org"}]}
-    assert "Annsnote, ann@x.org" in text(export(collected(data), tmp_path, decisions(tmp_path), TODAY).files)
+    case = tmp_path / "other"
+    case.mkdir()
+    assert "Annsnote, ann@x.org" in text(export(collected(data), case, decisions(case), TODAY).files)
     data["s.accounts"][0]["notes"] = "Annsnote, bob@x.org"
     assert refusal(tmp_path, collected(data)) == (
         "A-1: s.accounts: 1 cells speak of somebody else — close these points, or record the decision 'part 1'"
