@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dsar.answer import workbook
 from dsar.answer.layout import Page, Paragraph, Worklist
@@ -14,6 +15,9 @@ from dsar.find.dossier import Dossier
 from dsar.find.hold import HOLDS
 from dsar.find.review import Item, Rulings, grouped, items, overview, ruling
 from dsar.listing import Listing
+
+if TYPE_CHECKING:
+    from ipywidgets import VBox
 
 _FILLED_IN = ("Ruling", "Reason, with evidence", "Ruled by")
 HEADER = ("Group", "What", "Column", "Why it waits", "Requests", "Rows", "Key of one", "It may be", *_FILLED_IN)
@@ -67,6 +71,12 @@ class Review:
         for request in dict.fromkeys(item.request for item, _ in made):
             self.cases[request].rulings.save()
         return len(made)
+
+    def form(self) -> "VBox":
+        """Return the review as a form for JupyterLab."""
+        from dsar.desk.review_form import form
+
+        return form(self)
 
     # -- as a spreadsheet --------------------------------------------------------------------------
 
