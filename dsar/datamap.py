@@ -98,6 +98,7 @@ class Controller(_Model):
     registration: str = ""  # company register and number, as printed in the policy
     dpo: str = ""  # data protection officer, Art. 37
     eu_representative: str = ""  # Art. 27
+    fresh_hours: int = Field(default=24, gt=0)  # an answer is made from a snapshot no older
     two_readers: bool = False  # a ruling on what is held counts once a second person agreed
     one_mailbox: bool = False  # ann+news@ and a.nn@ are taken for ann@: true only where every host in use folds them
     complaints: str = ""  # the electronic form for complaints to the controller, DPA 2018 s.164A

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -133,7 +133,7 @@ class Workspace:
         A snapshot in which a table failed or waits is collected anew, unless somebody decided on it.
         """
         wanted = list(requests)
-        kept = {} if again else {r.id: s for r in wanted if (s := self.snapshot(r)) and not self._worth_a_retry(r, s)}
+        kept = {} if again else {r.id: s for r in wanted if (s := self.snapshot(r)) and not self._worth_a_retry(r, s) and not self._stale(r, s)}
         return kept | self._collect([r for r in wanted if r.id not in kept], progress)
 
     def _collect(self, requests: list[Request], progress: Progress = lambda _: None) -> dict[str, Dossier]:
@@ -141,8 +141,24 @@ class Workspace:
         fresh = collect(requests, self.datamap, self.sources(), self.clock, progress, rulings) if requests else {}
         for request in requests:
             withdraw(self.case(request))  # what was written from an older snapshot is no answer any more
+            if before := self._looked_at(request):
+                compare.save(before, fresh[request.id], self.case(request) / "difference.json")
             fresh[request.id].save(self.case(request) / "dossier")
         return fresh
+
+    def _fresh(self, request: Request) -> Dossier:
+        """Return a snapshot that an answer may be made from: asked again where it is old and nothing was made from it yet."""
+        snapshot = self.snapshot(request)
+        return self.collect(request, again=snapshot is not None and self._stale(request, snapshot))
+
+    def _stale(self, request: Request, snapshot: Dossier) -> bool:
+        age = self.clock() - snapshot.collected_at
+        made = any((self.case(request) / folder).is_dir() and any((self.case(request) / folder).iterdir()) for folder in ("outbox", "worklists"))
+        return age > timedelta(hours=self.datamap.controller.fresh_hours) and not made
+
+    def difference(self, request: Request) -> Listing:
+        """What changed between the last two times the sources were asked: columns What, Key, Change, Columns."""
+        return compare.load(self.case(request) / "difference.json", self.datamap)
 
     def _worth_a_retry(self, request: Request, snapshot: Dossier) -> bool:
         unanswered = any(found.outcome.state in {"failed", "waiting"} for found in snapshot.tables.values())
@@ -202,7 +218,7 @@ class Workspace:
 
     def export(self, request: Request) -> Written:
         """Write the portability workbook and package; raises `IdentityNotVerified`, `AnswerIncomplete`."""
-        return exports.export(self.collect(request), self.case(request), self.decisions(request), self.today)
+        return exports.export(self._fresh(request), self.case(request), self.decisions(request), self.today)
 
     def deliver(self, request: Request, *, to: str | None = None, way: Way = "workbook") -> Delivery:
         """Prepare the outbox for sending: files under a passphrase, a draft mail, the second reader's sheet; raises `DeliveryRefused`."""
@@ -210,7 +226,7 @@ class Workspace:
 
     def access_report(self, request: Request) -> Written:
         """Write the access workbook; raises `IdentityNotVerified`, `AnswerIncomplete`."""
-        return access.report(self.collect(request), self.case(request), self.decisions(request), self.today)
+        return access.report(self._fresh(request), self.case(request), self.decisions(request), self.today)
 
     def since(self, request: Request) -> Listing:
         """What differs from the person's previous request: columns What, Key, Change, Columns."""
@@ -268,7 +284,7 @@ class Workspace:
 
     def checklist(self, request: Request) -> Written:
         """Write one deletion worklist per system; raises `IdentityNotVerified`, `AnswerIncomplete`."""
-        return checklists.checklist(self.collect(request), self.case(request), self.decisions(request), self.today)
+        return checklists.checklist(self._fresh(request), self.case(request), self.decisions(request), self.today)
 
     # -- the desk --------------------------------------------------------------------------------
 

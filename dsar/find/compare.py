@@ -4,11 +4,13 @@ Used to show an answer beside the previous one, and to see by asking again what 
 Values are never repeated: a difference names a row and its columns.
 """
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
-from dsar import values
-from dsar.datamap import Address
+from dsar import files, values
+from dsar.datamap import Address, DataMap
 from dsar.find.dossier import PROVENANCE, Dossier
 from dsar.listing import Listing, listing
 
@@ -57,3 +59,23 @@ def shown(before: Dossier, after: Dossier) -> Listing:
     ]
     since = f"{before.request.id}, collected {before.collected_at:%Y-%m-%d}"
     return listing(("What", "Key", "Change", "Columns"), lines, empty=f"Nothing differs from {since}.")
+
+
+def save(before: Dossier, after: Dossier, path: Path) -> None:
+    """Write down in what the later snapshot differs; keys and columns, never values."""
+    found = [(str(d.address), d.key, d.change, list(d.columns)) for d in differences(before, after)]
+    files.write_atomic(
+        path, json.dumps({"before": before.collected_at.isoformat(), "after": after.collected_at.isoformat(), "rows": found}, indent=1)
+    )
+
+
+def load(path: Path, datamap: DataMap) -> Listing:
+    """Return what was written down: columns What, Key, Change, Columns."""
+    columns = ("What", "Key", "Change", "Columns")
+    if not path.exists():
+        return listing(columns, (), empty="The sources were asked once.")
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    tables = {str(a): t for a, t in datamap.tables()}
+    known = (row for row in saved["rows"] if row[0] in tables)
+    lines = [(tables[name].label, key, change, ", ".join(map(tables[name].label_of, changed))) for name, key, change, changed in known]
+    return listing(columns, lines, empty=f"Nothing changed between {saved['before'][:16]} and {saved['after'][:16]} UTC.")
