@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 import idna
 import phonenumbers
@@ -110,6 +111,7 @@ def _email(text: str) -> str | None:
     return f"{unicodedata.normalize('NFC', local.lower())}@{host}"
 
 
+@lru_cache(10_000)
 def _host(domain: str) -> str | None:
     try:
         host = idna.encode(domain, uts46=True).decode("ascii")

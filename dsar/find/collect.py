@@ -65,6 +65,8 @@ class _Collection:
         names: Names = defaultdict(set)
         self.states = {a: State(a, t, zone=datamap.zone(a.source), names=names) for a, t in datamap.tables()}
         self.unlisted: dict[str, tuple[str, ...]] = {}
+        self.nothing: dict[Address, pa.Table] = {}  # what a request receives of a table that holds nothing of theirs
+        self.settled: dict[tuple[Address, str, int], Hold | None] | None = None
         self.known = {r.id: given(r, one_mailbox=datamap.controller.one_mailbox) for r in requests}
         for name in datamap.sources:
             self._compare_schema(name)
@@ -167,7 +169,12 @@ class _Collection:
     # -- widening, and what is held --------------------------------------------------------------
 
     def _hold(self, state: State, request: str, position: int) -> Hold | None:
-        return self._ruled(state, request, position, hold_of(state, request, position, self.known[request]))
+        if self.settled is None:
+            return self._ruled(state, request, position, hold_of(state, request, position, self.known[request]))
+        place = (state.address, request, position)
+        if place not in self.settled:
+            self.settled[place] = self._ruled(state, request, position, hold_of(state, request, position, self.known[request]))
+        return self.settled[place]
 
     def _ruled(self, state: State, request: str, position: int, hold: Hold | None) -> Hold | None:
         """Return the hold, or what a person ruled on the row as it is now."""
@@ -283,6 +290,7 @@ class _Collection:
     def dossiers(self) -> dict[str, Dossier]:
         """Return what was found, held and not answered, per request."""
         self._judge_sightings()
+        self.settled = {}  # from here on nothing more is learned, so no hold changes
         self.cells = bystanders.cells(self.states, self.known, self.datamap, self._hold, self._count, self.rulings)
         shared = {address: self._two_requests(state) for address, state in self.states.items()}
         now = self.clock()
@@ -331,6 +339,8 @@ class _Collection:
     def _table(self, state: State, request: str, shared: set[int]) -> pa.Table:
         """Return the rows of a request with their provenance; a processor's rows are nobody's to receive from us."""
         links = {} if self.datamap.is_processor(state.address) else state.links.get(request, {})
+        if not links:
+            return self._nothing(state)
         positions = sorted(links, key=state.order_key)
         holds = [self._row_hold(state, request, p, shared) for p in positions]
         first = [min(links[p], key=lambda link: self.known[request][link.kind, link.value].hold is not None) for p in positions]
@@ -347,6 +357,14 @@ class _Collection:
         for name in PROVENANCE:
             found = found.append_column(name, pa.array(provenance[name], pa.string()))
         return found
+
+    def _nothing(self, state: State) -> pa.Table:
+        if state.address not in self.nothing:
+            empty = state.whole().slice(0, 0)
+            for name in PROVENANCE:
+                empty = empty.append_column(name, pa.array([], pa.string()))
+            self.nothing[state.address] = empty
+        return self.nothing[state.address]
 
     def _via(self, state: State, request: str, position: int, link: Link) -> str:
         trace = self.known[request][link.kind, link.value]
