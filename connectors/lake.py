@@ -24,7 +24,7 @@ from connectors.exact import Look
 from connectors.files import Empty, csv_rows, sheet_names, xlsx_rows
 from dsar import datamap, kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
-from dsar.source import Ask, Can, Done, Keys, Match, Others, Part, Rows, Schema, Settings, Text
+from dsar.source import Ask, Can, Done, Everyone, Keys, Match, Others, Part, Rows, Schema, Settings, Text
 
 _CSV, _XLSX, _PARQUET = (".csv", ".tsv", ".txt"), (".xlsx", ".xlsm"), (".parquet",)
 _LISTED = (".csv", ".tsv", *_XLSX, *_PARQUET)
@@ -75,7 +75,7 @@ class Lake:
             case Others():
                 exact.mapped(self.settings, ask.table)
                 return self._others(ask)
-            case Text():
+            case Text() | Everyone():
                 raise NotOffered("text inside columns cannot be searched", where=f"{self.settings.name}.{ask.table}")
 
     def _match(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:

@@ -27,7 +27,7 @@ import pandas as pd
 from connectors import exact
 from dsar import kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
-from dsar.source import Ask, Asked, Can, Done, Keys, Malformed, Match, Others, Part, Rows, Schema, Settings, Text
+from dsar.source import Ask, Asked, Can, Done, Everyone, Keys, Malformed, Match, Others, Part, Rows, Schema, Settings, Text
 
 KEY = ("file", "line", "copy")
 COLUMNS: Mapping[str, str] = {
@@ -90,7 +90,7 @@ class Logs:
                 return self._match(ask, exact.wanted(ask, exact.mapped(self.settings, ask.table), self.settings))
             case Keys():
                 return self._keys(ask)
-            case Others() | Text():
+            case Others() | Text() | Everyone():
                 raise NotOffered("only addresses and keys can be looked up in logs", where=f"{self.settings.name}.{ask.table}")
 
     def _match(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:

@@ -18,9 +18,9 @@ from sqlalchemy.pool import NullPool
 
 from connectors import exact, reflect
 from connectors.coarse import condition
-from dsar import datamap, kinds
+from dsar import datamap, kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
-from dsar.source import Ask, Can, Done, Keys, Match, Others, Part, Rows, Schema, Settings, Text
+from dsar.source import Ask, Can, Done, Everyone, Keys, Match, Others, Part, Rows, Schema, Settings, Text
 
 Parts = Generator[Part, None, None]
 IN_LIST = 1_000  # values per statement: databases bound the number of parameters
@@ -36,7 +36,7 @@ _READ_ONLY = {
 class Sql:
     """The tables and views of one database."""
 
-    can = Can(many=True, others=True)
+    can = Can(many=True, others=True, everyone=True)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -58,6 +58,8 @@ class Sql:
                 return self._keys(ask, exact.mapped(self.settings, ask.table))
             case Others():
                 return self._others(ask)
+            case Everyone():
+                return self._everyone(ask)
             case Text():
                 raise NotOffered("text inside columns cannot be searched", where=f"{self.settings.name}.{ask.table}")
 
@@ -84,6 +86,13 @@ class Sql:
             if len(counts.frame):
                 yield counts
             yield Done(answer.read, len(counts.frame))
+
+    def _everyone(self, ask: Everyone) -> Parts:
+        with self._connection(ask.table) as connection:
+            table = self._reflect(connection, ask.table, ask.columns)
+            answer = _Answer(self, connection, ask.table, table)
+            yield from answer.everyone(ask.columns)
+            yield answer.done()
 
     def _reflect(self, connection: sa.Connection, name: str, needed: Sequence[str]) -> sa.Table:
         at = f"{self.settings.name}.{name}"
@@ -198,6 +207,12 @@ class _Answer:
 
     def _counted(self, column: str, found: Sequence[object]) -> Sequence[object]:
         return exact.Raw({column: found}, self._typed, self.mapped).values(column)
+
+    def everyone(self, columns: Sequence[str]) -> Iterator[Rows]:
+        for chunk in self._chunks(sa.select(*(self._exactly(self.table.c[name]) for name in columns))):
+            read = {name: self._typed(name, [row[n] for row in chunk]) for n, name in enumerate(columns)}
+            self.rows += len(chunk)
+            yield Rows(values.to_frame(pa.table(read)))
 
     def _one_of(self, column: str, wanted: Sequence[object], kind: str = "key") -> sa.ColumnElement[bool]:
         forms = [kinds.normal(kind, v) for v in wanted]

@@ -37,6 +37,7 @@ class Can:
     many: bool = True  # one read answers for many subjects
     others: bool = True  # counts who else refers to a value
     search: bool = False  # finds text inside columns
+    everyone: bool = False  # hands over a table of people, to be compared in memory
     erase: bool = False
     transactional: bool = False
 
@@ -108,7 +109,18 @@ class Text:
     needles: tuple[str, ...]
 
 
-Ask = Match | Keys | Others | Text
+@dataclass(frozen=True)
+class Everyone:
+    """Every row's values in these columns, key columns first: to look for records that are like a person's own.
+
+    For tables that the map marks as registers of people, where the source offers it (`Can.everyone`).
+    """
+
+    table: str
+    columns: tuple[str, ...]
+
+
+Ask = Match | Keys | Others | Text | Everyone
 
 
 class Asked(NamedTuple):

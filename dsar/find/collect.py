@@ -10,15 +10,16 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
+import pandas as pd
 import pyarrow as pa
 
 from dsar import kinds, values
 from dsar.datamap import Address, Attribution, DataMap, Reveal
 from dsar.errors import DsarError
-from dsar.find import bystanders
+from dsar.find import bystanders, duplicates
 from dsar.find.check import Answer, checked, counted, drift, in_words, require_unique
 from dsar.find.dossier import PROVENANCE, Dossier, Found
-from dsar.find.hold import HOLDS, Hold
+from dsar.find.hold import HOLDS, KIND_SIMILAR, Hold
 from dsar.find.judge import given, hold_of, line_hold
 from dsar.find.mentions import cells_of
 from dsar.find.order import reading_order, referrers
@@ -151,6 +152,14 @@ class _Collection:
             yield answer
 
     def _take_in(self, state: State, part: Rows, pending: Sequence[Pending]) -> Iterator[tuple[str, int]]:
+        positions = self._add(state, part)
+        for asked in part.asks:
+            request, kind, value = pending[int(asked.ask_id)]
+            state.link(request, positions[asked.row], Link(kind, value, asked.matched_on))
+            yield request, positions[asked.row]
+
+    def _add(self, state: State, part: Rows) -> list[int]:
+        """Keep the rows that are new, and return where each of them stands."""
         positions, new = [], []
         for n, row in enumerate(values.rows(part.frame)):
             key = tuple(row[c] for c in state.table.key)
@@ -161,10 +170,7 @@ class _Collection:
             positions.append(state.index[key])
         if new:
             state.frames.append(values.to_arrow(part.frame).take(pa.array(new, pa.int64())))
-        for asked in part.asks:
-            request, kind, value = pending[int(asked.ask_id)]
-            state.link(request, positions[asked.row], Link(kind, value, asked.matched_on))
-            yield request, positions[asked.row]
+        return positions
 
     # -- widening, and what is held --------------------------------------------------------------
 
@@ -285,11 +291,44 @@ class _Collection:
             for sighting in trace.seen.values():
                 judge(sighting, rule, everybody, moments(bearers[request, value], zone))
 
+    def _look_for_duplicates(self) -> None:
+        """Hold the records of people that are much like a person's own: somebody entered twice is found twice."""
+        people = [s for s in self.states.values() if s.table.people and not s.failed and not self.datamap.is_processor(s.address)]
+        own = [
+            (request, duplicates.record(state.rows[position], state.table))
+            for state in people
+            for request, links in state.links.items()
+            for position in links
+            if self._hold(state, request, position) is None
+        ]
+        for state in people if own else ():
+            try:
+                self._look_in(state, duplicates.known(own))
+            except Exception as error:  # noqa: BLE001 - what was found stays found; that this was not looked through is said
+                state.failed = str(in_words(error, str(state.address)))
+
+    def _look_in(self, state: State, own: pd.DataFrame) -> None:
+        from dsar.find.similar import similar
+
+        source = self._source(state.address.source)
+        if not source.can.everyone:
+            return
+        linked = {(request, state.key(position)) for request, links in state.links.items() for position in links}
+        found = similar(own, duplicates.everybody(source, state.address, state.table), linked, region=self.region)
+        pairs = list(found[["subject", "key", "why"]].itertuples(index=False, name=None))
+        for part in duplicates.rows_of(source, state.address, dict.fromkeys(key for _, key, _ in pairs)) if pairs else ():
+            self._add(state, part)
+        positions = {state.key(position): position for position in state.index.values()}
+        for request, key, why in pairs:
+            self.known[request].setdefault((KIND_SIMILAR, key), Trace(HOLDS[KIND_SIMILAR], via=why, issued=False))
+            state.links[request].setdefault(positions[key], []).append(Link(KIND_SIMILAR, key, KIND_SIMILAR))
+
     # -- the result ------------------------------------------------------------------------------
 
     def dossiers(self) -> dict[str, Dossier]:
         """Return what was found, held and not answered, per request."""
         self._judge_sightings()
+        self._look_for_duplicates()
         self.settled = {}  # from here on nothing more is learned, so no hold changes
         self.cells = bystanders.cells(self.states, self.known, self.datamap, self._hold, self._count, self.rulings)
         shared = {address: self._two_requests(state) for address, state in self.states.items()}

@@ -22,6 +22,7 @@ class Hold:
         return {"company": "company", "withheld": "withheld", "not theirs": "withheld", "cannot tell": "withheld"}.get(self.code, "held")
 
 
+KIND_SIMILAR = "similar record"
 _BEING_CHECKED = "We are still checking whether this is yours to receive."
 
 HOLDS = {
@@ -52,6 +53,7 @@ HOLDS = {
         Hold("organisation", "a company account nobody else belongs to: a sole trader's company data are their own", _BEING_CHECKED),
         Hold("through company", "reached through a record of a company account; whether it is about them has to be decided", _BEING_CHECKED),
         Hold("company", "the company's own affairs: they belong to its account, but it is not about them", "Not about you."),
+        Hold(KIND_SIMILAR, "much like a record of theirs, and perhaps the same person entered twice", _BEING_CHECKED),
         Hold("third party", "the text names somebody else, or gives their address or number", _BEING_CHECKED),
         Hold(
             "withheld",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from dsar import kinds
-from dsar.find.hold import HOLDS, Hold
+from dsar.find.hold import HOLDS, KIND_SIMILAR, Hold
 from dsar.find.names import one_person
 from dsar.find.sighting import of_line
 from dsar.find.trail import Link, State, Trace
@@ -39,7 +39,7 @@ def _standing(identifier: Identifier) -> Hold | None:
 
 def hold_of(state: State, request: str, position: int, known: Known) -> Hold | None:
     """Return the reason a row is held, or None where one clean identifier leads to it and nothing speaks against it."""
-    links = sorted(state.links[request][position], key=lambda link: link.kind == kinds.MAILBOX)
+    links = sorted(state.links[request][position], key=lambda link: link.kind in {kinds.MAILBOX, KIND_SIMILAR})
     traces = [known[link.kind, link.value] for link in links]
     if state.table.owner == "organisation":
         return _of_company(state, traces)

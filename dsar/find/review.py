@@ -145,7 +145,7 @@ def items(dossier: Any) -> list[Item]:
 
 def _row_item(dossier: Any, address: Address, row: Mapping[str, Any]) -> Item:
     kind = str(row["dsar_kind"])
-    value = kinds.normal(kind, row.get(str(row["dsar_matched_on"])), dossier.datamap.controller.region) or ""
+    value = kinds.normal(kind, row.get(str(row["dsar_matched_on"])), dossier.datamap.controller.region) or str(row["dsar_key"])
     return Item(dossier.request.id, address, str(row["dsar_key"]), str(row["dsar_hold"]), row_hash(row), f"{kind} {value}")
 
 
