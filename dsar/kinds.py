@@ -87,10 +87,15 @@ def is_of_many(address: str) -> bool:
     return address.partition("@")[0].split("+")[0] in _OF_MANY
 
 
+def plain_words(text: str) -> list[str]:
+    """Return the words of a text without case, accents and punctuation."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return re.findall(r"\w+", plain)
+
+
 def name_parts(name: str) -> tuple[str, ...]:
-    """Return the words of a name without case, accents and punctuation, sorted."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
-    return tuple(sorted(re.findall(r"\w+", plain)))
+    """Return the `plain_words` of a name, sorted."""
+    return tuple(sorted(plain_words(name)))
 
 
 def _visible(text: str) -> str:
