@@ -20,8 +20,8 @@ _APART = re.compile(r"[.,]?(?:[^\S\n]{1,2}|\r?\n)")
 _PARTICLES = frozenset(
     ("al", "bin", "da", "de", "del", "della", "den", "der", "des", "di", "do", "dos", "du", "el", "ibn", "la", "le", "ten", "ter", "van", "von", "zu")
 )
-_PREFIXED = frozenset("והבלכמש" + "وفبكل")  # Hebrew, Arabic: and, in, to, from … are written as one with the name
-_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR")
+PREFIXED = frozenset("והבלכמש" + "وفبكل")  # Hebrew, Arabic: and, in, to, from … are written as one with the name
+UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR")
 
 
 def names_in(text: str, names: Collection[str]) -> tuple[Mention, ...]:
@@ -82,7 +82,7 @@ def _spaced(text: str, names: Collection[str]) -> Iterator[tuple[int, int, str]]
     words = [match.span() for match in _WORD.finditer(text)]
     near = [0 < after[0] - before[1] <= _BETWEEN for before, after in pairwise(words)]
     for at, (start, end) in enumerate(words):
-        for shift in (0, 1) if text[start] in _PREFIXED else (0,):
+        for shift in (0, 1) if text[start] in PREFIXED else (0,):
             for wanted, name in by_first.get(text[start + shift : end], ()):
                 last = at + len(wanted) - 1
                 rest = [text[a:b] for a, b in words[at + 1 : last + 1]]
@@ -103,6 +103,6 @@ def _by_first_word(names: Collection[str]) -> Mapping[str, list[tuple[tuple[str,
 def _unspaced(text: str, names: Collection[str]) -> Iterator[tuple[int, int, str]]:
     for name in names:
         words = _WORD.findall(_folded(name)[0])
-        if len("".join(words)) > 1 and all(unicodedata.name(w[0], "").startswith(_UNSPACED) for w in words):
+        if len("".join(words)) > 1 and all(unicodedata.name(w[0], "").startswith(UNSPACED) for w in words):
             for match in re.finditer(r"[\s·・]?".join(map(re.escape, words)), text):
                 yield *match.span(), name
