@@ -347,6 +347,7 @@ class Source(_Model):
     timezone: Annotated[str, AfterValidator(_zone)] | None = None  # of times stored without one; the controller's unless said
     url: str = ""
     write_url: str = ""
+    timeout: int = Field(default=600, gt=0)  # seconds that one statement or call may take
     ignored: dict[str, str] = {}
     tables: dict[str, Table] = Field(min_length=1)
 

@@ -39,6 +39,7 @@ class Can:
     search: bool = False  # finds text inside columns
     erase: bool = False
     transactional: bool = False
+    advises: bool = False  # knows what would make it faster (`Adviser`)
 
 
 @dataclass(frozen=True)
@@ -169,4 +170,12 @@ class Source(Protocol):
 
     def read(self, ask: Ask) -> Iterator[Part]:
         """Answer one question as a stream of parts that ends with `Done`."""
+        ...
+
+
+class Adviser(Protocol):
+    """A source that can say what would make it faster, where `can.advises`."""
+
+    def advice(self) -> Iterator[tuple[str, str]]:
+        """Yield a table and what would help; no row is read. Raises what `schema` raises."""
         ...

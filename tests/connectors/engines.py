@@ -1,6 +1,7 @@
 """The suite on each engine: how a world is loaded, counted and damaged."""
 
 import csv
+import hashlib
 import sqlite3
 from contextlib import closing, contextmanager
 from datetime import date, datetime
@@ -18,6 +19,7 @@ from connectors import files, parquet
 from connectors.lake import Lake
 from connectors.sql import Sql
 from dsar import values
+from tests import servers
 from tests.source_suite import SourceSuite
 
 SQL_TYPES = {"integer": "INTEGER", "text": "TEXT", "decimal(12,2)": "NUMERIC(12,2)", "datetime": "DATETIME", "date": "DATE", "boolean": "BOOLEAN"}
@@ -80,6 +82,117 @@ class OnSqlite(SourceSuite):
             yield lambda: len(statements)
         finally:
             sa.event.remove(sa.Engine, "before_cursor_execute", note)
+
+
+class OnServer(SourceSuite):
+    """A database server: each test has a database of its own, read by a role that may only read."""
+
+    TYPES = MappingProxyType({})
+
+    def name(self, folder):
+        return f"w{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
+
+    def connect(self, settings):
+        return Sql(settings)
+
+    def root(self):
+        raise NotImplementedError
+
+    def owner(self, folder):
+        return self.root().set(database=self.name(folder))
+
+    def execute(self, folder, *statements):
+        servers.execute(self.owner(folder), *statements)
+
+    def grants(self, folder):
+        raise NotImplementedError
+
+    def quote(self, name):
+        return f'"{name}"'
+
+    def create(self, folder):
+        servers.execute(self.root(), f"CREATE DATABASE {self.name(folder)}")
+
+    def load(self, folder, tables):
+        self.create(folder)
+        engine = sa.create_engine(self.owner(folder), poolclass=sa.pool.NullPool)
+        with engine.begin() as connection:
+            for name, grid in tables.items():
+                types = {c: "VARCHAR(190)" if t == "text" and c in grid.key else self.TYPES[t] for c, t in grid.columns.items()}
+                columns = ", ".join(f"{self.quote(c)} {t}" for c, t in types.items())
+                keys = ", ".join(map(self.quote, grid.key))
+                connection.exec_driver_sql(f"CREATE TABLE {self.quote(name)} ({columns}, PRIMARY KEY ({keys}))")
+                table = sa.table(name, *(sa.column(c) for c in grid.columns))
+                for some in range(0, len(grid.rows), 5_000):
+                    connection.execute(sa.insert(table).values([dict(zip(grid.columns, row, strict=True)) for row in grid.rows[some : some + 5_000]]))
+        self.execute(folder, *self.grants(folder))
+
+    def drop(self, folder, table):
+        self.execute(folder, f"DROP TABLE {self.quote(table)}")
+
+    @contextmanager
+    def counting(self, table):
+        with OnSqlite.counting(self, table) as count:
+            yield count
+
+
+class OnPostgresql(OnServer):
+    TYPES = MappingProxyType({
+        "integer": "BIGINT", "text": "TEXT", "decimal(12,2)": "NUMERIC(12,2)", "datetime": "TIMESTAMP", "date": "DATE", "boolean": "BOOLEAN",
+    })  # fmt: skip
+
+    def root(self):
+        return servers.postgresql()
+
+    def url(self, folder):
+        return self.owner(folder).set(drivername="postgresql", username="reader").render_as_string()
+
+    def grants(self, _):
+        return "GRANT USAGE ON SCHEMA public TO reader", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader"
+
+    def break_off(self, folder, table):
+        self.execute(
+            folder,
+            f"ALTER TABLE {table} RENAME TO whole",
+            f"CREATE VIEW {table} AS SELECT id, customer, "
+            f"CASE WHEN id = {self.many_rows - 1} THEN (1 / (id - id))::text ELSE note END AS note FROM whole",
+            f"GRANT SELECT ON {table} TO reader",
+        )
+
+    def take_down(self, folder):
+        servers.execute(self.root(), f"DROP DATABASE {self.name(folder)} WITH (FORCE)")
+
+
+class OnMariadb(OnServer):
+    TYPES = MappingProxyType({
+        "integer": "BIGINT", "text": "TEXT", "decimal(12,2)": "DECIMAL(12,2)", "datetime": "DATETIME(6)", "date": "DATE", "boolean": "BOOLEAN",
+    })  # fmt: skip
+
+    def root(self):
+        return servers.mariadb()
+
+    def url(self, folder):
+        return self.owner(folder).set(drivername="mariadb", username="reader", password="reader").render_as_string(hide_password=False)
+
+    def quote(self, name):
+        return f"`{name}`"
+
+    def create(self, folder):
+        servers.execute(self.root(), f"CREATE DATABASE {self.name(folder)} CHARACTER SET utf8mb4")
+
+    def grants(self, folder):
+        return (f"GRANT SELECT, SHOW VIEW ON {self.name(folder)}.* TO reader@'%'",)
+
+    def break_off(self, folder, table):
+        self.execute(
+            folder,
+            f"ALTER TABLE {table} RENAME TO whole",
+            "CREATE FUNCTION boom() RETURNS TEXT DETERMINISTIC SQL SECURITY INVOKER BEGIN SIGNAL SQLSTATE '45000'; RETURN ''; END",
+            f"CREATE VIEW {table} AS SELECT id, customer, CASE WHEN id = {self.many_rows - 1} THEN boom() ELSE note END AS note FROM whole",
+        )
+
+    def take_down(self, folder):
+        servers.execute(self.root(), f"DROP DATABASE {self.name(folder)}")
 
 
 class OnFiles(SourceSuite):
