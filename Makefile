@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo lab test lint fuzz bench-workbook pictures lock bench-matching
+.PHONY: help demo lab test lint fuzz bench-workbook pictures lock bench-matching test-engines
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -16,6 +16,9 @@ lab: .venv/demo ## Open JupyterLab on the demo workspace
 
 test: .venv/test ## Run the tests
 	$(BIN)/pytest -n 2 --dist loadfile
+
+test-engines: .venv/test ## One world on all engines: identical dossiers, and what each takes (QUICK=1: SQLite, PostgreSQL, DuckDB)
+	$(BIN)/pytest -m "" -q -s tests/connectors/test_engines_world.py $(if $(QUICK),-k "not mariadb and not spark")
 
 lint: .venv/test ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check

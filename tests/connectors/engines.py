@@ -9,6 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from unittest import mock
 
+import duckdb
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +17,9 @@ import sqlalchemy as sa
 from openpyxl.cell import WriteOnlyCell
 
 from connectors import files, parquet
+from connectors.engine import DuckDb
 from connectors.lake import Lake
+from connectors.spark import Spark
 from connectors.sql import Sql
 from dsar import values
 from tests import servers
@@ -195,6 +198,54 @@ class OnMariadb(OnServer):
         servers.execute(self.root(), f"DROP DATABASE {self.name(folder)}")
 
 
+class OnDuckdb(SourceSuite):
+    """A DuckDB database, through Ibis."""
+
+    database = "world.duckdb"
+    TYPES = MappingProxyType({**OnPostgresql.TYPES})
+
+    def connect(self, settings):
+        return DuckDb(settings)
+
+    def url(self, _):
+        return f"duckdb:///{self.database}"
+
+    def execute(self, folder, *statements):
+        with duckdb.connect(folder / self.database) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def load(self, folder, tables):
+        with duckdb.connect(folder / self.database) as connection:
+            for name, grid in tables.items():
+                columns = ", ".join(f'"{c}" {self.TYPES[t]}' for c, t in grid.columns.items())
+                connection.execute(f'CREATE TABLE "{name}" ({columns}, PRIMARY KEY ({", ".join(grid.key)}))')
+                connection.register("rows", OnParquet.arrow(grid))
+                connection.execute(f'INSERT INTO "{name}" SELECT * FROM rows')
+
+    def break_off(self, folder, table):
+        last = f"CASE WHEN id = {self.many_rows - 1} THEN error('broken') ELSE note END"
+        self.execute(folder, f"ALTER TABLE {table} RENAME TO whole", f"CREATE VIEW {table} AS SELECT id, customer, {last} AS note FROM whole")
+
+    def drop(self, folder, table):
+        self.execute(folder, f'DROP TABLE "{table}"')
+
+    def take_down(self, folder):
+        (folder / self.database).unlink()
+
+    @contextmanager
+    def counting(self, table):
+        original = DuckDb.chunks
+        expressions = []
+
+        def spy(engine, backend, expression):
+            expressions.append(backend.compile(expression))
+            return original(engine, backend, expression)
+
+        with mock.patch.object(DuckDb, "chunks", spy):
+            yield lambda: sum(f'"{table}"' in sql for sql in expressions)
+
+
 class OnFiles(SourceSuite):
     suffix = ""
 
@@ -295,9 +346,12 @@ class OnParquet(OnFiles):
 
     def load(self, folder, tables):
         for name, grid in tables.items():
-            cells = list(zip(*grid.rows, strict=True))
-            columns = {c: pa.array(cells[n], self.ARROW[t]) for n, (c, t) in enumerate(grid.columns.items())}
-            pq.write_table(pa.table(columns), self.path(folder, name), row_group_size=5_000, compression="zstd")
+            pq.write_table(self.arrow(grid), self.path(folder, name), row_group_size=5_000, compression="zstd")
+
+    @classmethod
+    def arrow(cls, grid):
+        cells = list(zip(*grid.rows, strict=True)) or [()] * len(grid.columns)
+        return pa.table({c: pa.array(cells[n], cls.ARROW[t]) for n, (c, t) in enumerate(grid.columns.items())})
 
     def break_off(self, folder, table):
         path = self.path(folder, table)
@@ -306,3 +360,28 @@ class OnParquet(OnFiles):
         start = last.dictionary_page_offset or last.data_page_offset
         raw[start + 30 : start + 400] = b"\xff" * 370
         path.write_bytes(bytes(raw))
+
+
+class OnSpark(OnParquet):
+    """Spark in local mode, on the parquet files of a folder."""
+
+    needs_types = True
+    many_rows = 11_500
+
+    def connect(self, settings):
+        return Spark(settings)
+
+    def url(self, _):
+        return "local[2]"
+
+    @contextmanager
+    def counting(self, table):
+        original = Spark.chunks
+        expressions = []
+
+        def spy(engine, backend, expression):
+            expressions.append(backend.compile(expression))
+            return original(engine, backend, expression)
+
+        with mock.patch.object(Spark, "chunks", spy):
+            yield lambda: sum(f"dsar_world_{table}`" in sql for sql in expressions)
