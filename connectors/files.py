@@ -137,16 +137,17 @@ def _refuse(_: str) -> None:
 
 
 def _flat(value: object) -> object:
-    return _as_json(value) if isinstance(value, dict | list) else value
+    return as_json(value) if isinstance(value, dict | list) else value
 
 
-def _as_json(value: object) -> str:
+def as_json(value: object) -> str:
+    """Return JSON in which a Decimal keeps its digits."""
     # Python's own way would write a Decimal as text, or round it.
     match value:
         case dict():
-            return f"{{{', '.join(f'{json.dumps(k, ensure_ascii=False)}: {_as_json(v)}' for k, v in value.items())}}}"
+            return f"{{{', '.join(f'{json.dumps(k, ensure_ascii=False)}: {as_json(v)}' for k, v in value.items())}}}"
         case list():
-            return f"[{', '.join(map(_as_json, value))}]"
+            return f"[{', '.join(map(as_json, value))}]"
         case Decimal():
             return str(value)
     return json.dumps(value, ensure_ascii=False)

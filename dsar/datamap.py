@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dsar import kinds, mapfaults, values
+from dsar import kinds, mapfaults, restmap, values
 from dsar.errors import BadMap
 from dsar.texts import Language
 
@@ -286,6 +286,7 @@ class Table(_Model):
     part: Subset | None = None
     find: str = ""  # how the system owner finds a row: "Customers > search by number {key}"
     file: File | None = None
+    rest: restmap.Records | None = None
     columns: dict[str, Column] = Field(min_length=1)
 
     def match_columns(self, kind: str, source: str) -> tuple[str, ...]:
@@ -347,6 +348,7 @@ class Source(_Model):
     timezone: Annotated[str, AfterValidator(_zone)] | None = None  # of times stored without one; the controller's unless said
     url: str = ""
     write_url: str = ""
+    rest: restmap.Service = restmap.Service()
     timeout: int = Field(default=600, gt=0)  # seconds that one statement or call may take
     ignored: dict[str, str] = {}
     tables: dict[str, Table] = Field(min_length=1)
