@@ -70,7 +70,7 @@ class Rest:
     def _match(self, ask: Match) -> Iterator[Part]:
         wanted = exact.wanted(ask, exact.mapped(self.settings, ask.table), self.settings)
         with service(self.settings, ask.table) as client:
-            fetched = {w: self._look_up(client, ask.table, self._how(ask.table, w), w) for w in ask.wanted}
+            fetched = {w: self._look_up(client, ask.table, self._how(ask.table, w), w) for w in ask.wanted if self._searched(ask.table, w)}
         # One record may be the answer to several identifiers.
         records = list({repr(sorted(r.items())): r for some in fetched.values() for r in some}.values())
         found = wanted.rows(self._chunk(ask.table, records)) if records else None
@@ -123,6 +123,9 @@ class Rest:
 
     def _how(self, table: str, want: Want) -> LookUp:
         return next(how for kind, how in self._asked(table).look_up.items() if kinds.scoped(kind, self.settings.name) == want.kind)
+
+    def _searched(self, table: str, want: Want) -> bool:
+        return bool(exact.mapped(self.settings, table).match_columns(want.kind, self.settings.name))
 
     def _look_up(self, client: Service, table: str, how: LookUp, want: Want) -> list[dict[str, object]]:
         columns = tuple(exact.mapped(self.settings, table).columns)
