@@ -33,6 +33,7 @@ class Service:
     def __init__(self, settings: Settings, client: "httpx.Client", at: str) -> None:
         self.settings, self.client, self.at = settings, client, at
         self.calls = 0
+        self.memory: dict[str, Any] = {}  # what one read need not ask twice
         self._earliest = 0.0
 
     def ask(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None, auth: Any = None) -> Any:
@@ -81,8 +82,11 @@ def _refuse(_: str) -> None:
 
 
 @contextmanager
-def service(settings: Settings, table: str) -> Iterator[Service]:
-    """Yield a way to call the source's service; raises `SourceUnreachable` where its address is wrong."""
+def service(settings: Settings, table: str, *, basic: bool = True) -> Iterator[Service]:
+    """Yield a way to call the source's service; raises `SourceUnreachable` where its address is wrong.
+
+    `basic` sends name and password with every call; without it, whoever asks logs in once.
+    """
     at = f"{settings.name}.{table}" if table else f"sources.{settings.name}"
     try:
         import httpx
@@ -107,7 +111,7 @@ def service(settings: Settings, table: str) -> Iterator[Service]:
     with httpx.Client(
         base_url=url,
         headers=headers,
-        auth=(user, password) if proof.basic else None,
+        auth=(user, password) if proof.basic and basic else None,
         timeout=min(60, declared.timeout),
         transport=RetryTransport(retry=again),
         trust_env=False,

@@ -69,16 +69,17 @@ class Rest:
 
     def _match(self, ask: Match) -> Iterator[Part]:
         wanted = exact.wanted(ask, exact.mapped(self.settings, ask.table), self.settings)
+        searched = [w for w in ask.wanted if exact.mapped(self.settings, ask.table).match_columns(w.kind, self.settings.name)]
         with service(self.settings, ask.table) as client:
-            fetched = {w: self._look_up(client, ask.table, self._how(ask.table, w), w) for w in ask.wanted if self._searched(ask.table, w)}
+            fetched = {w: self.fetch(client, ask.table, w) for w in searched}
         # One record may be the answer to several identifiers.
         records = list({repr(sorted(r.items())): r for some in fetched.values() for r in some}.values())
         found = wanted.rows(self._chunk(ask.table, records)) if records else None
         yield from exact.limited([found] if found else [], ask, self.settings, (c for c, _ in wanted.columns))
         yield from exact.unclear(wanted)
-        strangers = sum(self._strange(ask.table, want, some) for want, some in fetched.items())
-        if strangers:
-            yield Malformed(strangers, f"{strangers} records that the service returned, though they bear no identifier that was asked for")
+        for want, some in fetched.items():
+            if strangers := self._strange(ask.table, want, some):
+                yield Malformed(strangers, "records that the service returned, though they bear no identifier that was asked for", (want.ask_id,))
         yield Done(len(records), len(found.frame) if found else 0)
 
     def _keys(self, ask: Keys) -> Iterator[Part]:
@@ -89,7 +90,7 @@ class Rest:
         scoped = kinds.scoped(kind, self.settings.name)
         wants = [Want("", scoped, form) for (key,) in ask.keys if (form := kinds.normal("key", key))]
         with service(self.settings, ask.table) as client:
-            found = [r for w in wants for r in self._look_up(client, ask.table, self._how(ask.table, w), w)]
+            found = [r for w in wants for r in self.fetch(client, ask.table, w)]
         rows = exact.key_set(table.key, ask.keys).rows(self._chunk(ask.table, found)) if found else None
         if rows is not None:
             yield rows
@@ -99,7 +100,7 @@ class Rest:
 
     def _strange(self, table: str, want: Want, records: Sequence[dict[str, object]]) -> int:
         """Return how many records do not bear the identifier that the service returned them for."""
-        if self._how(table, want).fuzzy:
+        if self.fuzzy(table, want):
             return 0
         columns = exact.mapped(self.settings, table).match_columns(want.kind, self.settings.name)
         return sum(all(kinds.normal(want.kind, r.get(c), self.settings.region) != want.value for c in columns) for r in records)
@@ -124,10 +125,13 @@ class Rest:
     def _how(self, table: str, want: Want) -> LookUp:
         return next(how for kind, how in self._asked(table).look_up.items() if kinds.scoped(kind, self.settings.name) == want.kind)
 
-    def _searched(self, table: str, want: Want) -> bool:
-        return bool(exact.mapped(self.settings, table).match_columns(want.kind, self.settings.name))
+    def fuzzy(self, table: str, want: Want) -> bool:
+        """Whether the service also returns records that bear something similar."""
+        return self._how(table, want).fuzzy
 
-    def _look_up(self, client: Service, table: str, how: LookUp, want: Want) -> list[dict[str, object]]:
+    def fetch(self, client: Service, table: str, want: Want) -> list[dict[str, object]]:
+        """Return the records that the service has for one identifier, flat, perhaps with some more."""
+        how = self._how(table, want)
         columns = tuple(exact.mapped(self.settings, table).columns)
         try:
             found = [flat(record, columns) for page in _pages(client, self._filled(how, want.value, columns)) for record in page]
