@@ -106,10 +106,11 @@ class Engine:
         with self._faults(ask.table) as backend:
             table = self._table(backend, ask.table, [ask.column, *ask.also, *([ask.at] if ask.at else [])])
             forms = [f for v in ask.values if (f := kinds.normal(ask.kind, v))]
+            beside = (*ask.also, *([ask.at] if ask.at else []))
             found = [
                 line
                 for some in exact.batches(dict.fromkeys(forms), IN_LIST)
-                for chunk in self.chunks(backend, counted(table, Look(ask.column, ask.kind, some), mapped, (*ask.also, *([ask.at] if ask.at else []))))
+                for chunk in self.chunks(backend, counted(table, Look(ask.column, ask.kind, some), mapped, beside))
                 for line in self._counts(ask, chunk)
                 if kinds.normal(ask.kind, line[0]) in set(some)  # what another statement counts too is left to it
             ]

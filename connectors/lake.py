@@ -250,7 +250,9 @@ class _Parquet:
                 moments = self._typed(at, found[at]).to_pylist() if at else [None] * len(found)
                 yield from zip(read, moments, found["rows"].to_pylist(), strict=True)
             elif beside:
-                raise SourceBroken("rows cannot be counted here", where=f"{self.settings.name}.{self.name}", remedy="its files differ in their columns")
+                raise SourceBroken(
+                    "rows cannot be counted here", where=f"{self.settings.name}.{self.name}", remedy="its files differ in their columns"
+                )
             elif look.column in part.told:
                 yield part.told[look.column], None, self.engine.length(part.path)
 

@@ -29,6 +29,10 @@ class Mailman(Rest):
         mapped = self.settings.declared.tables
         return {name: Schema(dict.fromkeys(mapped[name].columns), mapped[name].key) if name in mapped else Schema({}) for name in TABLES}
 
+    def searchable(self, table: str, want: Want) -> bool:  # noqa: ARG002
+        """Whether Mailman can be asked by this kind of identifier: by address only."""
+        return want.kind == "email"
+
     def fuzzy(self, table: str, want: Want) -> bool:  # noqa: ARG002
         """Whether a table can only be read whole."""
         return table in _PER_LIST

@@ -75,7 +75,8 @@ class Manual:
 
     def _match(self, ask: Match) -> Iterator[Part]:
         table = exact.mapped(self.settings, ask.table)
-        searched = [w for w in ask.wanted if table.match_columns(w.kind, self.settings.name)]
+        # A person finds an address however it is tagged: that is no search of its own.
+        searched = [w for w in ask.wanted if w.kind != kinds.MAILBOX and table.match_columns(w.kind, self.settings.name)]
         answers = self._answers()
         open_ones = [w for w in searched if answers.get(self.search_id(w), _Answer("", "")).result not in {NOTHING, FILES}]
         for want in searched:

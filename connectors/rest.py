@@ -69,7 +69,7 @@ class Rest:
 
     def _match(self, ask: Match) -> Iterator[Part]:
         wanted = exact.wanted(ask, exact.mapped(self.settings, ask.table), self.settings)
-        searched = [w for w in ask.wanted if exact.mapped(self.settings, ask.table).match_columns(w.kind, self.settings.name)]
+        searched = [w for w in ask.wanted if self.searchable(ask.table, w)]
         with service(self.settings, ask.table) as client:
             fetched = {w: self.fetch(client, ask.table, w) for w in searched}
         # One record may be the answer to several identifiers.
@@ -124,6 +124,10 @@ class Rest:
 
     def _how(self, table: str, want: Want) -> LookUp:
         return next(how for kind, how in self._asked(table).look_up.items() if kinds.scoped(kind, self.settings.name) == want.kind)
+
+    def searchable(self, table: str, want: Want) -> bool:
+        """Whether the service can be asked by this kind of identifier."""
+        return any(kinds.scoped(kind, self.settings.name) == want.kind for kind in self._asked(table).look_up)
 
     def fuzzy(self, table: str, want: Want) -> bool:
         """Whether the service also returns records that bear something similar."""

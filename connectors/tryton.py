@@ -85,8 +85,8 @@ class Tryton:
             yield Done(session.read, total)
 
     def _others(self, ask: Others) -> Iterator[Part]:
-        if ask.at:
-            raise NotOffered("rows cannot be counted by moment", where=f"{self.settings.name}.{ask.table}")
+        if ask.at or ask.also:
+            raise NotOffered("rows cannot be counted so", where=f"{self.settings.name}.{ask.table}")
         with self._session(ask.table) as session:
             forms = [f for v in ask.values if (f := kinds.normal(ask.kind, v))]
             ids = sorted(session.bearing(ask.table, ask.column, ask.kind, forms))

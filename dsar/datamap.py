@@ -263,6 +263,8 @@ class File(_Model):
     delimiter: Literal[",", ";", "\t"] | None = None
     decimal: Literal[".", ","] = "."
     sheet: str | None = None
+    format: str = "combined"  # of log lines: combined, common, vhost, json, or the server's own string
+    trusted: tuple[str, ...] = ()  # networks of our own proxies, such as 10.0.0.0/8: the client is whom they name
 
 
 class Table(_Model):
@@ -284,6 +286,7 @@ class Table(_Model):
     client: str | None = None  # the column that names the client a processor holds the row for
     attribute: Attribution | None = None  # required where rows are matched by IP address
     part: Subset | None = None
+    documents: bool = False  # each row is a document that nobody has read yet: held until a person decides
     find: str = ""  # how the system owner finds a row: "Customers > search by number {key}"
     file: File | None = None
     rest: restmap.Records | None = None
