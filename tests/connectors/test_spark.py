@@ -1,5 +1,6 @@
 """The suite on Spark in local mode, and the files that Spark reads itself."""
 
+import shutil
 from datetime import date
 from decimal import Decimal
 
@@ -13,6 +14,8 @@ from tests.connectors.engines import OnSpark
 from tests.source_suite import answer
 
 pytest.importorskip("pyspark", reason="Spark is not installed: pip install 'dsar[spark]'")
+if not shutil.which("java"):
+    pytest.skip("Spark needs Java 17", allow_module_level=True)
 # pyspark leaves its sockets to the garbage collector.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")]
 
