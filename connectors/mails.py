@@ -74,10 +74,8 @@ def _parsed(raw: bytes, name: str) -> Mail:
 
 
 def _msg(path: Path) -> Mail:
-    try:
-        from oxmsg import Message
-    except ImportError as error:
-        raise SourceBroken("Outlook's msg cannot be read here", where=path.name, remedy="pip install 'dsar[mail]', or save it as eml") from error
+    from oxmsg import Message
+
     message = Message.load(str(path))
     recipients = ", ".join(f"{r.name} <{r.email_address}>" for r in message.recipients)
     names = ", ".join(a.file_name or "unnamed" for a in message.attachments)

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dsar import datamap as maps
 from dsar import files
-from dsar.answer import access
+from dsar.answer import access, searches
 from dsar.answer import export as exports
-from dsar.answer import searches
 from dsar.answer.delivery import Delivery, Way, deliver
 from dsar.answer.publish import Written, withdraw
 from dsar.datamap import DataMap
