@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from connectors import coarse, exact, parquet
+from connectors import coarse, exact, expressions
 from dsar import datamap, kinds
 
 DECLARATIONS = ["INTEGER", "NUMERIC(10,2)", "TEXT", "BIGINT", "", "REAL", "BLOB", "DATE"]
@@ -146,7 +146,7 @@ TABLE = datamap.Table(label="t", activity="a", key=("c",), match={"email": "c"},
 def in_duckdb(duck, rows, kind, forms, arrow):
     duck.con.register("t", pa.table({"id": pa.array(range(len(rows))), "c": pa.array(rows, arrow)}))
     seen = duck.table("t")
-    found = seen.filter(parquet._condition(seen.c, exact.Look("c", kind, forms), TABLE))
+    found = seen.filter(expressions.condition(seen.c, exact.Look("c", kind, forms), TABLE))
     return set(found[["id"]].to_pyarrow()["id"].to_pylist())
 
 
