@@ -1,8 +1,10 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+TRYTON := 'trytond<8.3' 'trytond_party<8.3' 'trytond_sale<8.3' 'trytond_web_shop<8.3' 'trytond_web_user<8.3' 'trytond_marketing_email<8.3'
+MAILMAN := mailman==3.3.10 'sqlalchemy<2.1' 'falcon<4'
 
-.PHONY: help demo lab test lint fuzz bench-workbook pictures lock bench-matching
+.PHONY: help demo lab test test-engines real lint fuzz bench-workbook pictures lock bench-matching
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -16,6 +18,15 @@ lab: .venv/demo ## Open JupyterLab on the demo workspace
 
 test: .venv/test ## Run the tests
 	$(BIN)/pytest -n 2 --dist loadfile
+
+test-engines: .venv/test ## One world on all engines: identical dossiers, and what each takes (QUICK=1: SQLite, PostgreSQL, DuckDB)
+	$(BIN)/pytest -m "" -q -s tests/connectors/test_engines_world.py $(if $(QUICK),-k "not mariadb and not spark")
+
+real: .venv/test ## Install the systems of the slow tests (Spark, Tryton, Mailman), and run these
+	$(BIN)/pip install --quiet 'pyspark>=4,<4.1'
+	test -x .venv-tryton/bin/trytond || ($(PYTHON) -m venv .venv-tryton && .venv-tryton/bin/pip install --quiet $(TRYTON))
+	test -x .venv-mailman/bin/mailman || ($(PYTHON) -m venv .venv-mailman && .venv-mailman/bin/pip install --quiet $(MAILMAN))
+	$(BIN)/pytest -m slow
 
 lint: .venv/test ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check

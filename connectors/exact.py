@@ -221,6 +221,11 @@ def strict(settings: Settings, table: str, column: str, found: Sequence[object],
         raise SourceBroken(str(error), where=f"{settings.name}.{table}", remedy="correct `type` in dsar.toml, or the value at its source") from error
 
 
+def tester(look: Look) -> Callable[[object], bool]:
+    """Return a cheap test that rules out no value that has one of the looked-for forms, or holds it among others."""
+    return _possible(look.kind, set(look.forms))
+
+
 def declared_type(table: Table | None, column: str) -> str | None:
     """Return the logical type the map declares for a column, if any."""
     known = table.columns.get(column) if table else None

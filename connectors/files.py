@@ -1,4 +1,4 @@
-"""csv and xlsx files, row by row: constant memory, and a file that is not whole is an error.
+"""csv, xlsx and JSON-lines files, row by row: constant memory, and a file that is not whole is an error.
 
 Each reader yields the column names first, then one list per row with None for an empty cell.
 Errors name file and line, never what stands there.
@@ -6,12 +6,16 @@ Errors name file and line, never what stands there.
 
 import codecs
 import csv
+import gzip
+import json
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from io import TextIOWrapper
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from zipfile import ZipFile
 
 import openpyxl
@@ -27,6 +31,30 @@ _Row = tuple[Any, ...]  # of cells
 
 class Empty(SourceBroken):
     """A file or sheet without even a header line."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading; one that ends in .gz is unpacked on the way."""
+    with path.open("rb") as raw:
+        if path.suffix.lower() == ".gz":
+            with gzip.open(raw) as unpacked:
+                yield cast("BinaryIO", unpacked)
+        else:
+            yield cast("BinaryIO", raw)
+
+
+def json_rows(path: Path, file: File) -> Generator[Sequence[object], None, None]:  # noqa: ARG001 - called as `csv_rows` is
+    """Yield the column names and the rows of a file of JSON lines; a number keeps its digits, what is nested stays JSON.
+
+    The columns are the keys of all lines: the file is read twice. Raises `OSError`, `SourceBroken`.
+    """
+    columns = list(dict.fromkeys(key for record in _json_lines(path) for key in record))
+    if not columns:
+        raise Empty("is empty: there is no line", where=path.name, remedy="export the file again")
+    yield columns
+    for record in _json_lines(path):
+        yield [_flat(record.get(c)) for c in columns]
 
 
 def csv_rows(path: Path, file: File) -> Generator[Sequence[object], None, None]:
@@ -87,18 +115,56 @@ def sheet_names(path: Path) -> list[str]:
         return [s.title for s in openpyxl.load_workbook(raw, read_only=True, keep_links=False).worksheets]
 
 
+# -- JSON lines -------------------------------------------------------------------------------------
+
+
+def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    with opened(path) as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line.removeprefix(codecs.BOM_UTF8), parse_float=Decimal, parse_constant=_refuse)
+            except ValueError as error:
+                raise SourceBroken("is no whole JSON", where=f"{path.name}, line {number}", remedy="export the file again") from error
+            if not isinstance(record, dict):
+                raise SourceBroken("is no JSON object", where=f"{path.name}, line {number}", remedy="write one object per line")
+            yield record
+
+
+def _refuse(_: str) -> None:
+    raise ValueError
+
+
+def _flat(value: object) -> object:
+    return as_json(value) if isinstance(value, dict | list) else value
+
+
+def as_json(value: object) -> str:
+    """Return JSON in which a Decimal keeps its digits."""
+    # Python's own way would write a Decimal as text, or round it.
+    match value:
+        case dict():
+            return f"{{{', '.join(f'{json.dumps(k, ensure_ascii=False)}: {as_json(v)}' for k, v in value.items())}}}"
+        case list():
+            return f"[{', '.join(map(as_json, value))}]"
+        case Decimal():
+            return str(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
 # -- csv --------------------------------------------------------------------------------------------
 
 
 def _lines(path: Path, encoding: str | None) -> Generator[str, None, None]:
-    with path.open("rb") as raw:
+    with opened(path) as raw:
         start = raw.read(3)
         raw.seek(0)
         if encoding is None and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             yield from _guessed(raw, "utf-8" if start.startswith(codecs.BOM_UTF8) else None, path.name)
             return
     try:
-        with path.open(encoding=encoding or "utf-16", newline="") as text:
+        with opened(path) as raw, TextIOWrapper(raw, encoding=encoding or "utf-16", newline="") as text:
             yield from text
     except (UnicodeError, LookupError) as error:
         raise _not_in(encoding or "utf-16", path.name) from error
@@ -182,7 +248,7 @@ def _quietly(rows: Iterator[_Row]) -> list[_Row]:
 
 
 def _has_formulas(path: Path) -> bool:
-    with ZipFile(path) as book:
+    with path.open("rb") as raw, ZipFile(raw) as book:
         for part in book.namelist():
             if part.startswith("xl/worksheets/"):
                 with book.open(part) as xml:

@@ -1,46 +1,33 @@
-"""Tables that are files: csv, xlsx and parquet, as other systems export them.
+"""Tables that are files: csv, xlsx, parquet and JSON lines, as other systems export them.
 
-A mapped table names its file (`file.path`: relative to the workspace, `${WORKSPACE}` allowed). A
-source may also name a file or a folder as its `url`: then each csv, xlsx or parquet file in it is
-a table called like the file without its ending; a workbook of several sheets is one table per
-sheet, `file.sheet` (just `sheet` where the `url` is that one file). A mapped table without `file`
-is looked up by that name. Files lying there unmapped, and unmapped sheets of a mapped workbook,
-are listed by `schema()`, so that `dsar check` can name them.
+A mapped table names its file (`file.path`: relative to the workspace, `${WORKSPACE}` allowed), a
+folder or a pattern of files (`connectors.places`). A source may also name a file or a folder as its
+`url`: then each such file, and each folder of them, is a table called like it without its ending; a
+workbook of several sheets is one table per sheet, `file.sheet` (just `sheet` where the `url` is that
+one file). A mapped table without `file` is looked up by that name. Files lying there unmapped, and
+unmapped sheets of a mapped workbook, are listed by `schema()`, so that `dsar check` can name them.
 
-csv and xlsx are read once for any number of subjects, in chunks; a csv value is text unless the
-map declares its `type`, and an empty cell is NULL.
+csv, JSON lines and xlsx are read once for any number of subjects, in chunks; a csv value is text
+unless the map declares its `type`, and an empty cell is NULL. Parquet is filtered by DuckDB.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
 
-from connectors import exact
+from connectors import exact, places
+from connectors.arrow import ArrowChunk
 from connectors.exact import Look
-from connectors.files import Empty, csv_rows, sheet_names, xlsx_rows
+from connectors.files import Empty, csv_rows, json_rows, sheet_names, xlsx_rows
+from connectors.places import CSV, JSON, PARQUET, XLSX, Place
 from dsar import datamap, kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Ask, Can, Done, Everyone, Keys, Match, Others, Part, Rows, Schema, Settings, Text
 
-_CSV, _XLSX, _PARQUET = (".csv", ".tsv", ".txt"), (".xlsx", ".xlsm"), (".parquet",)
-_LISTED = (".csv", ".tsv", *_XLSX, *_PARQUET)
 _COMMA = str.maketrans(",.", ".,")
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a table lies and how it is read."""
-
-    path: Path
-    file: datamap.File
-
-    @property
-    def suffix(self) -> str:
-        return self.path.suffix.lower()
 
 
 class Lake:
@@ -57,13 +44,13 @@ class Lake:
         A file that is missing, or whose header cannot be read, has its fault said; an empty one that is not mapped is left out.
         Raises `SourceUnreachable` where the source's folder, or every one of its files, is missing.
         """
-        places = self._places()
-        if not any(place.path.is_file() for place in places.values()):
+        found = self._places()
+        if not any(place.exists for place in found.values()):
             raise SourceUnreachable(
                 "none of its files is there", where=f"sources.{self.settings.name}", remedy="put the exported files where dsar.toml says"
             )
-        found = {name: self._described(name, place) for name, place in places.items()}
-        return {name: schema for name, schema in found.items() if schema}
+        known = {name: self._described(name, place) for name, place in found.items()}
+        return {name: schema for name, schema in known.items() if schema}
 
     def read(self, ask: Ask) -> Iterator[Part]:
         """Answer one question as a stream of parts that ends with `Done`; raises `NotOffered` for `Text`."""
@@ -107,7 +94,7 @@ class Lake:
         """Yield a mapped table, opened; every error of reading becomes one of ours."""
         place = self._place(name)
         with _faults(self.settings.name, name, place.path):
-            table = _Parquet(self.settings, name, place) if place.suffix in _PARQUET else _Grid(self.settings, name, place)
+            table = _Parquet(self.settings, name, place) if place.suffix in PARQUET else _Grid(self.settings, name, place)
             lost = [c for c in needed if c not in table.columns]
             if lost:
                 raise SourceBroken(
@@ -120,57 +107,56 @@ class Lake:
             finally:
                 table.close()
 
-    def _place(self, name: str) -> _Place:
+    def _place(self, name: str) -> Place:
         file = self.settings.declared.tables[name].file
         if file:
-            return _Place(self._path(file.path), file)
+            return Place(self._path(file.path), file)
         if not self.settings.declared.url:
             raise SourceBroken("names no file", where=f"{self.settings.name}.{name}", remedy="set file = { path = … } in dsar.toml")
-        places = self._places()
-        if name not in places:
+        found = self._places()
+        if name not in found:
             raise SourceUnreachable("no file of this name is there", where=f"{self.settings.name}.{name}", remedy="put the exported file there")
-        return places[name]
+        return found[name]
 
     def _path(self, text: str) -> Path:
-        return self.settings.root / self.settings.expand(text)
+        return places.at(self.settings.root, self.settings.expand(text), self.settings.name)
 
-    def _places(self) -> dict[str, _Place]:
+    def _places(self) -> dict[str, Place]:
         """Return every table there is: the mapped files, then what else lies beside or in them."""
-        places = {name: _Place(self._path(t.file.path), t.file) for name, t in self.settings.declared.tables.items() if t.file}
-        mapped = {(place.path.resolve(), place.file.sheet) for place in places.values()}
+        found = {name: Place(self._path(t.file.path), t.file) for name, t in self.settings.declared.tables.items() if t.file}
+        mapped = {(part.path.resolve(), place.file.sheet) for place in found.values() for part in place.parts}
+        mapped |= {(place.path.resolve(), place.file.sheet) for place in found.values()}
         url = self._path(self.settings.declared.url) if self.settings.declared.url else None
-        lying = [*(self._lying(url) if url else []), *(place.path for place in places.values() if place.path.is_file())]
+        lying = [*(places.lying(url, self.settings.name) if url else []), *(place.path for place in found.values() if place.path.is_file())]
         for path in dict.fromkeys(lying):
             for n, (name, sheet) in enumerate(self._tables_in(path, alone=path == url)):
-                if (path.resolve(), sheet) in mapped or (n == 0 and (path.resolve(), None) in mapped):
+                if (
+                    (path.resolve(), sheet) in mapped
+                    or (n == 0 and (path.resolve(), None) in mapped)
+                    or (path.is_dir() and self._covered(path, mapped))
+                ):
                     continue
-                if name in places:
+                if name in found:
                     raise SourceBroken(
                         f"two files are called {name}", where=f"sources.{self.settings.name}", remedy="name each under `file` in dsar.toml"
                     )
-                places[name] = _Place(path, datamap.File(path=str(path), sheet=sheet))
-        return places
+                found[name] = Place(path, datamap.File(path=str(path), sheet=sheet))
+        return found
 
-    def _lying(self, url: Path) -> list[Path]:
-        if url.is_file():
-            return [url]
-        if not url.is_dir():
-            raise SourceUnreachable(
-                "there is no such file or folder", where=f"sources.{self.settings.name}.url", remedy="put the exported files there"
-            )
-        return sorted(p for p in url.iterdir() if p.suffix.lower() in _LISTED and p.is_file() and not p.name.startswith((".", "~$")))
+    def _covered(self, folder: Path, mapped: set[tuple[Path, str | None]]) -> bool:
+        return all((part.path.resolve(), None) in mapped for part in Place(folder, datamap.File(path="")).parts)
 
     def _tables_in(self, path: Path, *, alone: bool) -> list[tuple[str, str | None]]:
         """Return the name and sheet of each table in a file."""
-        if path.suffix.lower() not in _XLSX:
-            return [(path.stem, None)]
+        if places.ending(path) not in XLSX:
+            return [(places.stem(path), None)]
         with _faults(self.settings.name, path.stem, path):
             sheets = sheet_names(path)
         if len(sheets) == 1:
             return [(path.stem, sheets[0])]
         return [(sheet if alone else f"{path.stem}.{sheet}", sheet) for sheet in sheets]
 
-    def _described(self, name: str, place: _Place) -> Schema | None:
+    def _described(self, name: str, place: Place) -> Schema | None:
         try:
             with _faults(self.settings.name, name, place.path):
                 return Schema(_header(place))
@@ -182,7 +168,7 @@ class Lake:
 class _Grid:
     """A csv file or a sheet, and what has been read of it so far."""
 
-    def __init__(self, settings: Settings, name: str, place: _Place) -> None:
+    def __init__(self, settings: Settings, name: str, place: Place) -> None:
         self.settings, self.name, self.file = settings, name, place.file
         self.mapped = settings.declared.tables.get(name)
         self.cells = _cells(place)
@@ -223,16 +209,16 @@ class _Grid:
 
 
 class _Parquet:
-    """A parquet file; its rows are found by an engine (`connectors.parquet`)."""
+    """Parquet files; their rows are found by an engine (`connectors.parquet`)."""
 
-    def __init__(self, settings: Settings, name: str, place: _Place) -> None:
+    def __init__(self, settings: Settings, name: str, place: Place) -> None:
         # Not before it is needed: the engine takes half a second to load.
         from connectors import parquet
 
-        self.engine, self.settings, self.name, self.path = parquet, settings, name, place.path
+        self.engine, self.settings, self.name, self.parts = parquet, settings, name, place.parts
         self.mapped = settings.declared.tables[name]
-        self.columns = list(parquet.columns(place.path))
-        self.read, self.handed = parquet.length(place.path), 0
+        self.columns = list(_header(place))
+        self.read, self.handed = sum(parquet.length(part.path) for part in self.parts), 0
 
     def close(self) -> None:
         """Nothing stays open between two chunks."""
@@ -241,37 +227,81 @@ class _Parquet:
         return Done(self.read, self.handed)
 
     def rows(self, question: exact.Question, looks: Sequence[Look], *, every: bool) -> Iterator[Rows]:
-        for some in self.engine.rows(self.path, self.mapped, looks, every=every):
-            if (found := question.rows(self.engine.ArrowChunk(some, self._typed))) is not None:
-                self.handed += len(found.frame)
-                yield found
+        if not looks and not every:
+            return
+        for part in self.parts:
+            inside = self.engine.columns(part.path)
+            known = [look for look in looks if look.column in inside]
+            # A column that only other files have, or that the path tells, rules nothing out.
+            whole = not every and len(known) < len(looks)
+            for some in self.engine.rows(part.path, self.mapped, [] if whole else known, every=every or whole):
+                chunk = ArrowChunk(self.engine.widened(some, self.columns, part.told), self._typed)
+                if (found := question.rows(chunk)) is not None:
+                    self.handed += len(found.frame)
+                    yield found
 
     def counts(self, look: Look, at: str | None, also: Sequence[str]) -> Iterator[tuple[object, object, int]]:
-        found = self.engine.counts(self.path, self.mapped, look, (*also, *([at] if at else [])))
-        read = exact.together([self._typed(look.column, found["value"]).to_pylist(), *(self._typed(c, found[c]).to_pylist() for c in also)])
-        moments = self._typed(at, found[at]).to_pylist() if at else [None] * len(found)
-        return zip(read, moments, found["rows"].to_pylist(), strict=True)
+        beside = (*also, *([at] if at else []))
+        for part in self.parts:
+            inside = self.engine.columns(part.path)
+            if look.column in inside and all(c in inside for c in beside):
+                found = self.engine.counts(part.path, self.mapped, look, beside)
+                read = exact.together([self._typed(look.column, found["value"]).to_pylist(), *(self._typed(c, found[c]).to_pylist() for c in also)])
+                moments = self._typed(at, found[at]).to_pylist() if at else [None] * len(found)
+                yield from zip(read, moments, found["rows"].to_pylist(), strict=True)
+            elif beside:
+                raise SourceBroken(
+                    "rows cannot be counted here", where=f"{self.settings.name}.{self.name}", remedy="its files differ in their columns"
+                )
+            elif look.column in part.told:
+                yield part.told[look.column], None, self.engine.length(part.path)
 
     def _typed(self, column: str, found: pa.ChunkedArray) -> pa.Array:
         declared = exact.declared_type(self.mapped, column)
         return exact.strict(self.settings, self.name, column, found.to_pylist(), declared) if declared else found
 
 
-def _header(place: _Place) -> dict[str, str | None]:
-    if place.suffix in _PARQUET:
+def _header(place: Place) -> dict[str, str | None]:
+    """Return the columns of all the files of a table, then those that their paths tell."""
+    columns: dict[str, str | None] = {}
+    for part in place.parts:
+        columns |= {c: kind for c, kind in _inside(part.path, place).items() if c not in columns}
+    return columns | {c: "text" for part in place.parts for c in part.told if c not in columns}
+
+
+def _inside(path: Path, place: Place) -> dict[str, str | None]:
+    if place.suffix in PARQUET:
         from connectors import parquet
 
-        return parquet.columns(place.path)
-    with closing(_cells(place)) as cells:
+        return parquet.columns(path)
+    with closing(_file(path, place)) as cells:
         return {str(c): None for c in next(cells)}
 
 
-def _cells(place: _Place) -> Generator[Sequence[object], None, None]:
-    if place.suffix in _XLSX:
-        return xlsx_rows(place.path, place.file.sheet)
-    if place.suffix in _CSV:
-        return csv_rows(place.path, place.file)
-    raise SourceBroken("is none of csv, xlsx and parquet", where=place.path.name, remedy="export it in one of these formats")
+def _cells(place: Place) -> Generator[Sequence[object], None, None]:
+    """Yield the columns of all files, then the rows of one after the other."""
+    parts = place.parts
+    if len(parts) == 1 and not parts[0].told:
+        yield from _file(parts[0].path, place)
+        return
+    columns = list(_header(place))
+    yield columns
+    for part in parts:
+        with closing(_file(part.path, place)) as cells:
+            own = [str(c) for c in next(cells)]
+            for row in cells:
+                known = {**part.told, **dict(zip(own, row, strict=True))}
+                yield [known.get(c) for c in columns]
+
+
+def _file(path: Path, place: Place) -> Generator[Sequence[object], None, None]:
+    if place.suffix in XLSX:
+        return xlsx_rows(path, place.file.sheet)
+    if place.suffix in CSV:
+        return csv_rows(path, place.file)
+    if place.suffix in JSON:
+        return json_rows(path, place.file)
+    raise SourceBroken("is none of csv, xlsx, parquet and JSON lines", where=path.name, remedy="export it in one of these formats")
 
 
 @contextmanager

@@ -1,30 +1,35 @@
-"""Web-server logs: nginx's and Apache's "combined" lines, plain and gzipped, read once for any number of addresses.
+"""Web-server logs, plain and packed (gzip, zstd), read once for any number of identifiers.
 
-A mapped table names its files by a pattern (`file.path = "logs/access*"`). Lines are found by the client
-field, compared as an address (`dsar.kinds`), never as a piece of text. A row is known by its file, a hash of
-the line, and which of equal lines in that file it is, so that it can be found again.
+A mapped table names its files by a pattern (`file.path = "logs/access*"`) and how the server writes
+(`file.format`: `combined` unless said; `common`, `vhost`, `json`, nginx's or Apache's own string). Lines are found by
+the client's address (`client`; behind the proxies in `file.trusted` the one they name), by the user-name
+field (`user`), and by an e-mail address in the request (`query_email`). A row is known by its file, a
+hash of the line, and which of equal lines in that file it is, so that it can be found again.
 
 Columns: `file`, `line` (hash), `copy` (1, 2 … of equal lines), `client`, `user`, `at`, `request`, `status`,
-`bytes`, `referrer`, `browser`; `-` in a log is NULL. A line of a wanted address that is not as the format
-demands comes with its text in `request`; any other line without an address or a format is counted.
+`bytes`, `referrer`, `browser`; `-` in a log is NULL. Where the map says more of a table than the plain format
+and addresses, `query_email` and `more` (all other variables, as JSON) come beside them. A line of a wanted address that is not
+as the format demands comes with its text in `request`; any other line without an address or a format is counted.
 """
 
-import gzip
 import hashlib
+import ipaddress
+import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import NamedTuple
 
 import pandas as pd
 
-from connectors import exact
+from connectors import exact, logfiles, logformat
+from connectors.logfiles import LogFile
 from dsar import kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Ask, Asked, Can, Done, Everyone, Keys, Malformed, Match, Others, Part, Rows, Schema, Settings, Text
@@ -43,12 +48,15 @@ _IPV4 = re.compile(rb"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?
 _STAMP = re.compile(r"(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<time>\d\d:\d\d:\d\d) (?P<zone>[+-]\d{4})", re.ASCII)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LIKE_COMBINED = re.compile(rb'[^\[]*\[[^\]]+\] ".*"\r?\n?$', re.DOTALL)  # what a line nobody asks for is looked at for
+MORE: Mapping[str, str] = {"query_email": "text", "more": "text"}
+_OWN = ("remote_addr", "remote_user", "time_local", "time_iso8601", "request", "status", "body_bytes_sent", "http_referer", "http_user_agent")
 
 
 class _Line(NamedTuple):
     number: int
     text: bytes
     client: bytes
+    row: Mapping[str, object] | None = None  # read already, where the format is not the plain one
 
 
 @dataclass
@@ -79,7 +87,7 @@ class Logs:
         tables = self.settings.declared.tables
         taken = {path.resolve() for name in tables for path in self._paths(name)}
         lying = sorted(self._folder().iterdir()) if self.settings.declared.url else []
-        return {name: Schema(dict(COLUMNS), KEY) for name in tables} | {
+        return {name: Schema(dict(self._columns(name)), KEY) for name in tables} | {
             path.name: Schema({}) for path in lying if path.is_file() and path.resolve() not in taken
         }
 
@@ -94,56 +102,123 @@ class Logs:
                 raise NotOffered("only addresses and keys can be looked up in logs", where=f"{self.settings.name}.{ask.table}")
 
     def _match(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
-        if any(column != ("client", "ip") for column in wanted.columns):
-            raise SourceBroken(
-                "logs are searched by address only", where=f"{self.settings.name}.{ask.table}", remedy='write match = { ip = "client" } in dsar.toml'
-            )
+        odd = [c for c, _ in wanted.columns if c not in {"client", "user", "query_email"}]
+        if odd:
+            at = f"{self.settings.name}.{ask.table}"
+            raise SourceBroken("logs are searched by client, user and query_email only", where=at, remedy="mend `match` in dsar.toml")
+        if not self._plain(ask.table):
+            yield from self._match_any(ask, wanted)
+            return
         tally = _Tally()
         asked = {address: ids for (_, address), ids in wanted.asked.items()}
-        found = (rows for path in self._paths(ask.table) for rows in self._in_file(ask.table, path, asked, tally))
-        yield from exact.limited(found, ask, self.settings, ["client"])
+        with self._files(ask.table) as files:
+            found = (rows for file in files for rows in self._in_file(ask.table, file, asked, tally))
+            yield from exact.limited(found, ask, self.settings, ["client"])
         if tally.malformed:
             # They bear no address, so they are nobody's for certain; that they are there is told.
             yield Malformed(tally.malformed, "; ".join(tally.where), ())
         yield Done(tally.read, tally.rows)
 
-    def _in_file(self, table: str, path: Path, asked: Mapping[str, tuple[str, ...]], tally: _Tally) -> Iterator[Rows]:
+    def _in_file(self, table: str, file: LogFile, asked: Mapping[str, tuple[str, ...]], tally: _Tally) -> Iterator[Rows]:
         spelled = {address.encode(): address for address in asked}
-        lines = self._lines(table, path, tally, lambda field: _address(field, spelled, asked))
-        for some in exact.batches(_numbered(path, lines), exact.CHUNK):
+        lines = self._lines(table, file, tally, lambda field: _address(field, spelled, asked))
+        for some in exact.batches(_numbered(file.path, lines), exact.CHUNK):
             tally.rows += len(some)
             asks = (Asked(n, ask_id, "client") for n, row in enumerate(some) for ask_id in asked[kinds.normal("ip", row["client"]) or ""])
-            yield Rows(_frame(some), tuple(asks))
+            yield Rows(_frame(some, COLUMNS), tuple(asks))
+
+    def _match_any(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
+        """Answer where every line has to be taken apart: another format, proxies, names and queries."""
+        tally = _Tally()
+        with self._files(ask.table) as files:
+            found = (rows for file in files for rows in self._apart(ask.table, file, wanted, tally))
+            yield from exact.limited(found, ask, self.settings, (c for c, _ in wanted.columns))
+        yield from exact.unclear(wanted)
+        if tally.malformed:
+            yield Malformed(tally.malformed, "; ".join(tally.where), ())
+        yield Done(tally.read, tally.rows)
+
+    def _apart(self, table: str, file: LogFile, wanted: exact.Wanted, tally: _Tally) -> Iterator[Rows]:
+        mapped = exact.mapped(self.settings, table)
+        columns = self._columns(table)
+        for some in exact.batches(_numbered(file.path, self._parsed_lines(table, file, tally)), exact.CHUNK):
+            # Equal lines are counted in the whole file, so every line is numbered before those that are wanted are picked.
+            chunk = exact.Raw({c: [row.get(c) for row in some] for c in columns}, lambda _, found: values.infer(found), mapped)
+            if (rows := wanted.rows(chunk)) is not None:
+                picked = _frame(values.rows(rows.frame), columns)
+                tally.rows += len(picked)
+                yield Rows(picked, rows.asks)
+
+    def _parsed_lines(self, table: str, file: LogFile, tally: _Tally) -> Iterator[_Line]:
+        declared = exact.mapped(self.settings, table).file
+        assert declared is not None
+        try:
+            parse, trusted = logformat.parser(declared.format), [ipaddress.ip_network(t) for t in declared.trusted]
+        except ValueError as error:
+            raise SourceBroken(
+                "the map's format or trusted proxies cannot be read", where=f"{self.settings.name}.{table}", remedy=str(error)
+            ) from error
+        with self._faults(table, file.path):
+            for number, text in enumerate(logfiles.lines(file), 1):
+                tally.read += 1
+                fields = parse(text.rstrip(b"\r\n"))
+                row = _row(fields, trusted) if fields else None
+                first = text.split(b" ", 1)[0]
+                if row is None and not (_IPV4.fullmatch(first) or _other(first)):
+                    tally.unreadable(file.path, number)
+                elif row is None:
+                    yield _Line(number, text, first)
+                else:
+                    yield _Line(number, text, first, row)
 
     def _keys(self, ask: Keys) -> Iterator[Part]:
         tally = _Tally()
         keys = exact.key_set(KEY, ask.keys).keys
-        for path in self._paths(ask.table):
-            if any(key[0] == path.name for key in keys):
-                lines = self._lines(ask.table, path, tally, lambda _: "any")
-                rows = (row for row in _numbered(path, lines) if (row["file"], row["line"], str(row["copy"])) in keys)
+        with self._files(ask.table) as files:
+            for file in (f for f in files if any(key[0] == f.path.name for key in keys)):
+                any_line = self._lines(ask.table, file, tally, lambda _: "any")
+                lines = any_line if self._plain(ask.table) else self._parsed_lines(ask.table, file, tally)
+                rows = (row for row in _numbered(file.path, lines) if (row["file"], row["line"], str(row["copy"])) in keys)
                 for some in exact.batches(rows, exact.CHUNK):
                     tally.rows += len(some)
-                    yield Rows(_frame(some))
+                    yield Rows(_frame(some, self._columns(ask.table)))
         yield Done(tally.read, tally.rows)
 
-    def _lines(self, table: str, path: Path, tally: _Tally, wanted: Callable[[bytes], str | None]) -> Iterator[_Line]:
+    def _plain(self, table: str) -> bool:
+        """Whether the client field, as the line begins with it, tells all."""
+        mapped = exact.mapped(self.settings, table)
+        declared = mapped.file
+        return declared is None or (declared.format == "combined" and not declared.trusted and set(mapped.match) == {"ip"})
+
+    def _columns(self, table: str) -> Mapping[str, str]:
+        return COLUMNS if self._plain(table) else {**COLUMNS, **MORE}
+
+    def _lines(self, table: str, file: LogFile, tally: _Tally, wanted: Callable[[bytes], str | None]) -> Iterator[_Line]:
         """Yield the lines whose client field is wanted, and count the others that are no log lines."""
-        with self._open(table, path) as stream:
-            for number, text in enumerate(stream, 1):
+        with self._faults(table, file.path):
+            for number, text in enumerate(logfiles.lines(file), 1):
                 client = text[: text.find(b" ")]
                 if wanted(client):
                     yield _Line(number, text, client)
                 elif not ((_IPV4.fullmatch(client) or _other(client)) and _LIKE_COMBINED.match(text)):
-                    tally.unreadable(path, number)
+                    tally.unreadable(file.path, number)
                 tally.read += 1
 
     @contextmanager
-    def _open(self, table: str, path: Path) -> Iterator[BinaryIO]:
+    def _files(self, table: str) -> Iterator[list[LogFile]]:
+        """Yield the files of a table as they stand now, open."""
+        self._paths(table)
+        declared = exact.mapped(self.settings, table).file
+        assert declared is not None
+        place = self.settings.root / self.settings.expand(declared.path)
+        with self._faults(table, place), logfiles.snapshot(place.parent, place.name) as found:
+            yield found
+
+    @contextmanager
+    def _faults(self, table: str, path: Path) -> Iterator[None]:
         at = f"{self.settings.name}.{table}"
         try:
-            with path.open("rb") as raw:
-                yield cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
+            yield
         except DsarError:
             raise
         except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
@@ -189,7 +264,7 @@ def _numbered(path: Path, lines: Iterable[_Line]) -> Iterator[dict[str, object]]
     for line in lines:
         digest = hashlib.sha256(line.text.rstrip(b"\r\n")).hexdigest()[:32]
         seen[digest] += 1
-        yield {"file": path.name, "line": digest, "copy": seen[digest], **_parsed(line)}
+        yield {"file": path.name, "line": digest, "copy": seen[digest], **(line.row or _parsed(line))}
 
 
 def _parsed(line: _Line) -> dict[str, object]:
@@ -209,6 +284,40 @@ def _parsed(line: _Line) -> dict[str, object]:
         "referrer": _known(match["referrer"]),
         "browser": _known(match["browser"]),
     }
+
+
+def _row(fields: Mapping[str, str], trusted: Sequence[logformat.Network]) -> dict[str, object] | None:
+    """Return the columns of a line that was taken apart; None where it holds no moment."""
+    known = {name: None if value in {"-", ""} else value for name, value in fields.items()}
+    stamp = known.get("time_local") or known.get("time_iso8601") or ""
+    at = _moment(stamp) or _iso(stamp)
+    if at is None:
+        return None
+    request = known.get("request") or known.get("request_uri")
+    number = {name: int(value) if (value := known.get(name)) and value.isdigit() else None for name in ("status", "body_bytes_sent")}
+    more = {name: value for name, value in fields.items() if name not in _OWN}
+    if trusted:
+        more["remote_addr"] = fields.get("remote_addr", "")
+    return {
+        "client": logformat.client_of(fields, trusted) or None,
+        "user": known.get("remote_user"),
+        "at": at,
+        "request": request,
+        "status": number["status"],
+        "bytes": number["body_bytes_sent"],
+        "referrer": known.get("http_referer"),
+        "browser": known.get("http_user_agent"),
+        "query_email": logformat.emails_in(request or ""),
+        "more": json.dumps(more, ensure_ascii=False) if more else None,
+    }
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
 
 
 def _moment(text: str) -> datetime | None:
@@ -231,5 +340,5 @@ def _text(found: bytes) -> str:
     return found.decode("utf-8", "backslashreplace")
 
 
-def _frame(found: list[dict[str, object]]) -> pd.DataFrame:
-    return values.frame({name: [row[name] for row in found] for name in COLUMNS}, COLUMNS)
+def _frame(found: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:
+    return values.frame({name: [row.get(name) for row in found] for name in columns}, columns)

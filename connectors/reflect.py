@@ -3,16 +3,22 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.engine.reflection import ObjectKind, ObjectScope
 
 from dsar import values
 from dsar.source import Schema
+
+_MYSQL = {"mysql", "mariadb"}
+# What psycopg hands over exactly; a value of any other type arrives as PostgreSQL writes it.
+_PLAIN = (sa.Boolean, sa.Integer, sa.Numeric, sa.Date, sa.DateTime, sa.Time, sa.LargeBinary, sa.Uuid, sa.TEXT, sa.VARCHAR, sa.CHAR)
+_AS_IS = (*_PLAIN, postgresql.INET)
 
 
 def tables(connection: sa.Connection) -> dict[str, Schema]:
@@ -30,10 +36,27 @@ def table(connection: sa.Connection, name: str) -> sa.Table:
         return sa.Table(bare, sa.MetaData(), schema=schema or None, autoload_with=connection, resolve_fks=False)
 
 
+def exactly(column: sa.Column[Any], dialect: str) -> sa.ColumnElement[Any]:
+    """Return the column so that its values arrive as stored: neither SQLAlchemy nor a driver reads them its own way."""
+    bare = sa.type_coerce(column, sa.types.NullType()).label(column.name)
+    if dialect == "sqlite":
+        return bare  # SQLAlchemy would round its numbers, and refuse its dates where they are not
+    if dialect == "postgresql" and not isinstance(column.type, _AS_IS):
+        # A driver rounds the numbers in JSON and drops the months of an interval; the database's text is exact.
+        return sa.cast(column, sa.Text()).label(column.name)
+    return bare if dialect in _MYSQL else column
+
+
 def as_reflected(kind: sa.types.TypeEngine[Any], found: Sequence[object]) -> pa.Array:
     """Return the values as the type their column has, where they fit it; else as they are stored."""
+    if isinstance(kind, mysql.BIT):
+        found = [int.from_bytes(v, "big") if isinstance(v, bytes) else v for v in found]
+    if isinstance(kind, sa.Time):
+        found = [_time_of_day(v) for v in found]
+    if isinstance(kind, mysql.TIMESTAMP):
+        found = [v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for v in found]  # the session's zone is UTC
     stored = {type(v) for v in found if v is not None}
-    if isinstance(kind, sa.Boolean) and stored <= {int, bool} and all(v in {None, 0, 1} for v in found):
+    if _is_boolean(kind) and stored <= {int, bool} and all(v in {None, 0, 1} for v in found):
         return pa.array([None if v is None else bool(v) for v in found], pa.bool_())
     if isinstance(kind, sa.Numeric) and not isinstance(kind, sa.Float) and stored <= {int, float, Decimal}:
         return _decimals(found, kind.precision or 0, kind.scale or 0)
@@ -42,6 +65,23 @@ def as_reflected(kind: sa.types.TypeEngine[Any], found: Sequence[object]) -> pa.
     if isinstance(kind, sa.Date) and stored <= {str, date}:
         return values.soft(found, "date")
     return values.infer(found)
+
+
+def _is_boolean(kind: sa.types.TypeEngine[Any]) -> bool:
+    # MySQL keeps a BOOLEAN as TINYINT(1).
+    return (
+        isinstance(kind, sa.Boolean)
+        or (isinstance(kind, mysql.TINYINT) and kind.display_width == 1)
+        or (isinstance(kind, mysql.BIT) and kind.length == 1)
+    )
+
+
+def _time_of_day(value: object) -> object:
+    """Return the time that PyMySQL hands over as a span; a span longer than a day stays text."""
+    if not isinstance(value, timedelta):
+        return value
+    midnight = datetime(1, 1, 1)  # noqa: DTZ001 - a time of day has no zone
+    return (midnight + value).time() if timedelta() <= value < timedelta(days=1) else str(value)
 
 
 def _decimals(found: Sequence[object], precision: int, scale: int) -> pa.Array:
@@ -96,6 +136,8 @@ def _name(schema: str | None, table: str) -> str:
 def _logical(kind: sa.types.TypeEngine[Any]) -> str | None:
     if isinstance(kind, sa.Numeric) and not isinstance(kind, sa.Float):
         return f"decimal({kind.precision},{kind.scale})" if kind.precision and kind.scale is not None else None
+    if _is_boolean(kind):
+        return "boolean"
     known: list[tuple[type[Any], str]] = [
         (sa.Boolean, "boolean"),
         (sa.Integer, "integer"),

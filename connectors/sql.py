@@ -3,40 +3,31 @@
 The database rules out most rows (`connectors.coarse`), the rest is compared here
 (`connectors.exact`). Keys in number columns are found through an index; keys, e-mail addresses
 and phone numbers in text columns are looked for in every row, because a stored blank or capital
-letter must not hide one. A `sqlite` path is relative to the workspace. Tables outside the default
-schema are named `schema.table`.
+letter must not hide one, unless the indexes that `dsar check` advises are there. A `sqlite` path is
+relative to the workspace. Tables outside the default schema are named `schema.table`.
 """
 
-import sqlite3
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.pool import NullPool
 
-from connectors import exact, reflect
+from connectors import advice, database, exact, reflect
 from connectors.coarse import condition
 from dsar import datamap, kinds, values
-from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
+from dsar.errors import DsarError, NotOffered, SourceBroken
 from dsar.source import Ask, Can, Done, Everyone, Keys, Match, Others, Part, Rows, Schema, Settings, Text
 
 Parts = Generator[Part, None, None]
-IN_LIST = 1_000  # values per statement: databases bound the number of parameters
-
-_READ_ONLY = {
-    "sqlite": "PRAGMA query_only = ON",
-    "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY, ISOLATION LEVEL REPEATABLE READ",
-    "mysql": "SET SESSION TRANSACTION READ ONLY",
-    "mariadb": "SET SESSION TRANSACTION READ ONLY",
-}
+IN_LIST = 10_000  # identifiers per statement
 
 
 class Sql:
     """The tables and views of one database."""
 
-    can = Can(many=True, others=True, everyone=True)
+    can = Can(many=True, others=True, everyone=True, advises=True)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -45,6 +36,11 @@ class Sql:
         """Return every table and view of the database, apart from the system's own; no row is read."""
         with self._connection("the schema") as connection:
             return reflect.tables(connection)
+
+    def advice(self) -> Iterator[tuple[str, str]]:
+        """Yield a table and what would spare reading all its rows, for each column that identifiers are looked for in."""
+        with self._connection("the indexes") as connection:
+            yield from advice.of(connection, self.settings)
 
     def read(self, ask: Ask) -> Parts:
         """Answer one question as a stream of parts that ends with `Done`.
@@ -111,12 +107,12 @@ class Sql:
     def _connection(self, what: str) -> Iterator[sa.Connection]:
         """Yield a read-only connection that is not kept; every error of the database becomes one of ours."""
         at = f"{self.settings.name}.{what}" if what in self.settings.declared.tables else self.settings.name
-        engine = self._engine()
+        engine = database.engine(self.settings)
         try:
             try:
                 connection = engine.connect()
             except Exception as error:
-                raise self._unreachable(error) from error
+                raise database.unreachable(self.settings, error) from error
             with connection:
                 if engine.dialect.name == "sqlite":
                     connection.exec_driver_sql("BEGIN")
@@ -124,45 +120,9 @@ class Sql:
         except DsarError:
             raise
         except Exception as error:
-            # Never the database's own words: they may quote a person's data.
-            cause = type(getattr(error, "orig", None) or error).__name__
-            raise SourceBroken(
-                f"the database broke off while it was read ({cause})", where=at, remedy="run `dsar check`, then collect again"
-            ) from error
+            raise database.broken(self.settings, error, at) from error
         finally:
             engine.dispose()
-
-    def _engine(self) -> sa.Engine:
-        try:
-            url = sa.make_url(self.settings.expand(self.settings.declared.url))
-            if url.get_backend_name() == "sqlite":
-                path = (self.settings.root / (url.database or "")).absolute()
-                # mode=ro: a missing file is an error, not a new and empty database.
-                address = f"{path.as_uri()}?mode=ro"
-                engine = sa.create_engine(
-                    "sqlite://",
-                    creator=lambda: sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False),
-                    poolclass=NullPool,
-                    hide_parameters=True,
-                )
-            else:
-                engine = sa.create_engine(url, poolclass=NullPool, hide_parameters=True)
-        except DsarError:
-            raise
-        except Exception as error:
-            raise self._unreachable(error) from error
-        statement = _READ_ONLY.get(engine.dialect.name)
-        if statement:
-            sa.event.listen(engine, "connect", lambda connection, _: _run(connection, statement))
-        return engine
-
-    def _unreachable(self, error: Exception) -> SourceUnreachable:
-        cause = type(getattr(error, "orig", None) or error).__name__
-        return SourceUnreachable(
-            f"the database cannot be opened ({cause})",
-            where=f"sources.{self.settings.name}",
-            remedy="check that it is up, and its `url` in dsar.toml or the environment",
-        )
 
 
 class _Answer:
@@ -234,23 +194,16 @@ class _Answer:
 
     def _chunks(self, statement: sa.Select[Any]) -> Iterator[Sequence[Any]]:
         options = {"stream_results": True, "max_row_buffer": exact.CHUNK}
-        for chunk in self.connection.execute(statement, execution_options=options).partitions(exact.CHUNK):
-            self.read += len(chunk)
-            yield chunk
+        with self.connection.execute(statement, execution_options=options) as result:
+            for chunk in result.partitions(exact.CHUNK):
+                self.read += len(chunk)
+                yield chunk
 
     def _exactly(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-        # SQLAlchemy would round SQLite's numbers, and refuse its dates where they are not.
-        return sa.type_coerce(column, sa.types.NullType()).label(column.name) if self.dialect == "sqlite" else column
+        return reflect.exactly(column, self.dialect)
 
     def _typed(self, column: str, found: Sequence[object]) -> pa.Array:
         declared = exact.declared_type(self.mapped, column)
         if declared:
             return exact.strict(self.settings, self.name, column, found, declared)
         return reflect.as_reflected(self.table.c[column].type, found)
-
-
-def _run(connection: Any, statement: str) -> None:
-    cursor = connection.cursor()
-    cursor.execute(statement)
-    cursor.close()
-    connection.commit()

@@ -19,7 +19,7 @@ from dsar import cli_register, cli_review
 from dsar import datamap as maps
 from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
-from dsar.find.survey import survey
+from dsar.find.survey import advice, survey
 from dsar.law.gaps import gaps
 from dsar.request.register import HEADER, Request
 from dsar.workspace import MAP, REQUESTS, Workspace
@@ -115,10 +115,13 @@ def skeleton_of(
 def check(context: typer.Context) -> None:
     """Compare the map with the sources as they are, and list the gaps in the privacy policy; exit status 1 if map and sources differ."""
     workspace = _open(context)
-    found = survey(workspace.datamap, workspace.sources())
+    sources = workspace.sources()
+    found = survey(workspace.datamap, sources)
     requests = len(workspace.requests)
     for point in found:
         out.print(f"[bold]{point.table}[/]: {point.what} — {point.remedy}", markup=True)
+    for point in advice(workspace.datamap, sources):
+        out.print(f"{point.table}: advice: {point.what}", markup=False)
     tables = sum(1 for _ in workspace.datamap.tables())
     verdict = f"{len(found)} to mend" if found else "all as the map says"
     out.print(f"{len(workspace.datamap.sources)} sources, {tables} tables, {requests} requests: {verdict}")

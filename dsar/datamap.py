@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dsar import kinds, mapfaults, values
+from dsar import kinds, mapfaults, restmap, values
 from dsar.errors import BadMap
 from dsar.texts import Language
 
@@ -263,6 +263,8 @@ class File(_Model):
     delimiter: Literal[",", ";", "\t"] | None = None
     decimal: Literal[".", ","] = "."
     sheet: str | None = None
+    format: str = "combined"  # of log lines: combined, common, vhost, json, or the server's own string
+    trusted: tuple[str, ...] = ()  # networks of our own proxies, such as 10.0.0.0/8: the client is whom they name
 
 
 class Table(_Model):
@@ -285,8 +287,10 @@ class Table(_Model):
     people: bool = False  # a register of people: looked through for records that are like a person's own
     attribute: Attribution | None = None  # required where rows are matched by IP address
     part: Subset | None = None
+    documents: bool = False  # each row is a document that nobody has read yet: held until a person decides
     find: str = ""  # how the system owner finds a row: "Customers > search by number {key}"
     file: File | None = None
+    rest: restmap.Records | None = None
     columns: dict[str, Column] = Field(min_length=1)
 
     def match_columns(self, kind: str, source: str) -> tuple[str, ...]:
@@ -348,6 +352,8 @@ class Source(_Model):
     timezone: Annotated[str, AfterValidator(_zone)] | None = None  # of times stored without one; the controller's unless said
     url: str = ""
     write_url: str = ""
+    rest: restmap.Service = restmap.Service()
+    timeout: int = Field(default=600, gt=0)  # seconds that one statement or call may take
     ignored: dict[str, str] = {}
     tables: dict[str, Table] = Field(min_length=1)
 

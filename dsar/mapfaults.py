@@ -57,11 +57,24 @@ def _table(datamap: "DataMap", address: "Address", table: "Table") -> Iterator[s
         yield f"{at}.match.ip: an address is many people's: say under `attribute` which columns hold the time and the browser"
     if datamap.is_processor(address) and table.reveals:
         yield f"{at}.reveals: what is held for a client leads to nothing of ours"
+    yield from _rest(at, table)
     for column, declared in table.columns.items():
         if declared.basis and table.basis_column:
             yield f"{at}.columns.{column}.basis: the table takes its basis from '{table.basis_column}', so no column has one of its own"
         if column.startswith("dsar_"):
             yield f"{at}.columns.{column}: names that begin with dsar_ are this toolkit's own"
+
+
+def _rest(at: str, table: "Table") -> Iterator[str]:
+    """Yield what is wrong in how a service's records are asked for."""
+    look_up = table.rest.look_up if table.rest else {}
+    if table.rest and set(look_up) != set(table.match):
+        yield f"{at}.rest.look_up: must say how to ask for each kind of `match`: {', '.join(table.match)}"
+    for kind, one in look_up.items():
+        if one.absent and not (table.rest and table.rest.probe):
+            yield f"{at}.rest.look_up.{kind}.absent: needs rest.probe, a path that always answers"
+        if one.bears and one.bears not in table.columns:
+            yield f"{at}.rest.look_up.{kind}.bears: '{one.bears}' is not one of its columns: {', '.join(table.columns)}"
 
 
 def _follows(datamap: "DataMap", address: "Address", table: "Table", start: str) -> bool:

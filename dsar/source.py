@@ -5,7 +5,7 @@ through one method (`read`). An answer is a stream of parts that ends with `Done
 stops without it has failed, and a failed source is never "no data".
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -40,6 +40,8 @@ class Can:
     everyone: bool = False  # hands over a table of people, to be compared in memory
     erase: bool = False
     transactional: bool = False
+    advises: bool = False  # knows what would make it faster (`Adviser`)
+    asks_people: bool = False  # a person searches (`Asker`)
 
 
 @dataclass(frozen=True)
@@ -153,10 +155,11 @@ class Malformed:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A person has to answer first."""
+    """A person has to answer first; `asks` are the wants that wait: all of them where it is None."""
 
     until: date | None
     owner: str
+    asks: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -181,4 +184,33 @@ class Source(Protocol):
 
     def read(self, ask: Ask) -> Iterator[Part]:
         """Answer one question as a stream of parts that ends with `Done`."""
+        ...
+
+
+class Search(NamedTuple):
+    """What a person is asked to look for; `id` names it without saying whom it is about."""
+
+    id: str
+    system: str
+    owner: str
+    what: tuple[str, ...]
+    kind: str
+    value: str
+    remark: str = ""
+    back: bool = False  # whether it is answered
+
+
+class Asker(Protocol):
+    """A source that a person searches, where `can.asks_people`."""
+
+    def searches(self) -> Sequence[Search]:
+        """Return the searches that reads asked for so far, those answered among them."""
+        ...
+
+
+class Adviser(Protocol):
+    """A source that can say what would make it faster, where `can.advises`."""
+
+    def advice(self) -> Iterator[tuple[str, str]]:
+        """Yield a table and what would help; no row is read. Raises what `schema` raises."""
         ...

@@ -10,11 +10,11 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dsar import datamap as maps
 from dsar import files
-from dsar.answer import access
+from dsar.answer import access, searches
 from dsar.answer import export as exports
 from dsar.answer.delivery import Delivery, Way, deliver
 from dsar.answer.publish import Written, withdraw
@@ -39,7 +39,7 @@ from dsar.request.case import Case
 from dsar.request.entry import COLUMNS, entry
 from dsar.request.register import Request
 from dsar.request.store import Register
-from dsar.source import Settings, Source
+from dsar.source import Asker, Settings, Source
 
 if TYPE_CHECKING:
     from IPython.display import Image
@@ -138,7 +138,11 @@ class Workspace:
 
     def _collect(self, requests: list[Request], progress: Progress = lambda _: None) -> dict[str, Dossier]:
         rulings = {r.id: self._rulings(r) for r in requests}
-        fresh = collect(requests, self.datamap, self.sources(), self.clock, progress, rulings) if requests else {}
+        sources = self.sources()
+        fresh = collect(requests, self.datamap, sources, self.clock, progress, rulings) if requests else {}
+        askers = [cast("Asker", s) for s in sources.values() if not isinstance(s, DsarError) and s.can.asks_people]
+        if askers:
+            searches.write(self.root, [search for asker in askers for search in asker.searches()], self.datamap.controller)
         for request in requests:
             withdraw(self.case(request))  # what was written from an older snapshot is no answer any more
             if before := self._looked_at(request):

@@ -286,7 +286,6 @@ class SourceSuite:
 
     def test_many_subjects_are_read_in_one_pass(self, tmp_path):
         source = self.source(tmp_path)
-        assert source.can.many
         passes = []
         for many in (1, 350):
             wants = (*self.everyone("ada@example.org"), *(Want(f"k{n}", "world.customer", str(n)) for n in range(1, many)))
@@ -297,7 +296,7 @@ class SourceSuite:
 
     def test_more_subjects_than_a_statement_holds(self, tmp_path):
         source = self.source(tmp_path)
-        numbers = [*range(2, 6), *range(10_000, 12_500), 1]
+        numbers = [*range(2, 6), *range(10_000, 22_500), 1]
         wants = (*(Want(f"k{n}", "world.customer", str(n)) for n in numbers), *self.everyone("ada@example.org"))
         rows, asks = answer(source, Match("orders", wants))
         self.same(rows, self.expected(ORDERS, 0, 1, 2, 3, 5), ("number", "line"))

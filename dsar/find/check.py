@@ -15,7 +15,7 @@ class Answer:
 
     parts: tuple[Rows, ...]
     malformed: tuple[Malformed, ...] = ()
-    waiting: str = ""
+    waiting: tuple[tuple[str, tuple[str, ...] | None], ...] = ()  # for whom, and which asks wait
 
 
 def in_words(error: Exception, where: str) -> DsarError:
@@ -44,7 +44,8 @@ def checked(address: Address, table: Table, parts: Iterable[object], wanted: Seq
     at = str(address)
     found: list[Rows] = []
     malformed: list[Malformed] = []
-    waiting, done = "", None
+    waiting: list[tuple[str, tuple[str, ...] | None]] = []
+    done = None
     for part in parts:
         if done is not None:
             raise SourceBroken("the source went on after it said it was done", where=at)
@@ -54,7 +55,7 @@ def checked(address: Address, table: Table, parts: Iterable[object], wanted: Seq
             case Malformed():
                 malformed.append(part)
             case Waiting():
-                waiting = f"{part.owner} until {part.until}" if part.until else part.owner
+                waiting.append((f"{part.owner} until {part.until}" if part.until else part.owner, part.asks))
             case Done():
                 done = part
     if done is None:
@@ -65,7 +66,7 @@ def checked(address: Address, table: Table, parts: Iterable[object], wanted: Seq
     wants = {w.ask_id: w for w in wanted}
     for part in found:
         _check_asks(address, table, part, wants, region)
-    return Answer(tuple(found), tuple(malformed), waiting)
+    return Answer(tuple(found), tuple(malformed), tuple(waiting))
 
 
 def _check_keys(at: str, table: Table, found: Sequence[Rows]) -> None:

@@ -130,7 +130,9 @@ class _Collection:
         came = (str(column) for answer in answers for part in answer.parts for column in part.frame)
         state.undeclared = tuple(dict.fromkeys((*state.undeclared, *(c for c in came if c not in state.table.columns))))
         self._note_malformed(state, answers, pending)
-        state.waiting = next((a.waiting for a in answers if a.waiting), state.waiting)
+        for whom, asks in (waiting for answer in answers for waiting in answer.waiting):
+            concerned = self.requests if asks is None else {pending[int(ask)].request for ask in asks}
+            state.waiting |= dict.fromkeys(concerned, whom)
         for request, position in dict.fromkeys(fresh):
             self._reveal(state, request, position)
 

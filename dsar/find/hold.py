@@ -62,6 +62,7 @@ HOLDS = {
         ),
         Hold("not theirs", "a person ruled that it is not theirs", "Not about you."),
         Hold("cannot tell", "a person ruled that nobody can tell whose it is", "We cannot tell whether this was you."),
+        Hold("document", "a document that nobody has read for other people's data yet", "We are still preparing this document for you."),
         Hold("undeclared", "the table holds columns the data map does not know; classify them", "We are still classifying part of this record."),
     )
 }

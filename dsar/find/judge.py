@@ -46,6 +46,8 @@ def hold_of(state: State, request: str, position: int, known: Known) -> Hold | N
     if state.table.attribute and all(link.kind == "ip" for link in links):
         holds = [line_hold(state, position, trace)[0] for trace in traces]
         return next((hold for hold in holds if hold), None)
+    if state.table.documents:
+        return HOLDS["document"]
     clean = [(link, trace) for link, trace in zip(links, traces, strict=True) if trace.hold is None]
     if not clean:
         return traces[0].hold

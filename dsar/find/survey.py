@@ -1,17 +1,32 @@
 """`dsar check`: compare the data map with the sources as they are today; no person is asked about."""
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 from dsar.datamap import DataMap
 from dsar.errors import DsarError
 from dsar.find.check import drift, in_words
 from dsar.find.outcome import OpenPoint
-from dsar.source import Schema, Source
+from dsar.source import Adviser, Schema, Source
 
 
 def survey(datamap: DataMap, sources: Mapping[str, Source | DsarError]) -> list[OpenPoint]:
     """Return what must be mended before answers are complete; empty when map and sources agree."""
     return [point for name in datamap.sources for point in _source(datamap, name, sources[name])]
+
+
+def advice(datamap: DataMap, sources: Mapping[str, Source | DsarError]) -> list[OpenPoint]:
+    """Return what would make the sources faster to read; answers are complete without it."""
+    return [point for name in datamap.sources for point in _advice(name, sources[name])]
+
+
+def _advice(name: str, source: Source | DsarError) -> Iterator[OpenPoint]:
+    if isinstance(source, DsarError) or not source.can.advises:
+        return
+    try:
+        yield from (OpenPoint(f"{name}.{table}", said, "") for table, said in cast("Adviser", source).advice())
+    except Exception:  # noqa: BLE001 - a source that cannot be asked is told by the survey
+        return
 
 
 def _source(datamap: DataMap, name: str, source: Source | DsarError) -> Iterator[OpenPoint]:

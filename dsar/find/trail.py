@@ -51,7 +51,7 @@ class State:
     address: Address
     table: Table
     failed: str = ""
-    waiting: str = ""
+    waiting: dict[str, str] = field(default_factory=dict)  # request → for whom it waits
     undeclared: tuple[str, ...] = ()
     zone: tzinfo = UTC  # of times stored without one
     unique: bool = False  # the source itself keeps the key unique
@@ -86,7 +86,8 @@ class State:
     def facts(self, request: str) -> TableFacts:
         """What decides this table's outcome for one request."""
         searched_by = tuple(sorted({kind for kind, _ in self.asked.get(request, ())} - {kinds.MAILBOX}))
-        return TableFacts(self.failed, self.waiting, self.undeclared, self.malformed[request], self.collected_at, searched_by, self.unreadable)
+        waiting = self.waiting.get(request, "")
+        return TableFacts(self.failed, waiting, self.undeclared, self.malformed[request], self.collected_at, searched_by, self.unreadable)
 
     def order_key(self, position: int) -> list[tuple[bool, object]]:
         """What rows are sorted by: their key, numbers before text."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from connectors import coarse, exact, parquet
+from connectors import coarse, exact, expressions
 from dsar import datamap, kinds
 
 DECLARATIONS = ["INTEGER", "NUMERIC(10,2)", "TEXT", "BIGINT", "", "REAL", "BLOB", "DATE"]
@@ -146,7 +146,7 @@ TABLE = datamap.Table(label="t", activity="a", key=("c",), match={"email": "c"},
 def in_duckdb(duck, rows, kind, forms, arrow):
     duck.con.register("t", pa.table({"id": pa.array(range(len(rows))), "c": pa.array(rows, arrow)}))
     seen = duck.table("t")
-    found = seen.filter(parquet._condition(seen.c, exact.Look("c", kind, forms), TABLE))
+    found = seen.filter(expressions.condition(seen.c, exact.Look("c", kind, forms), TABLE))
     return set(found[["id"]].to_pyarrow()["id"].to_pylist())
 
 
@@ -235,7 +235,7 @@ def test_integer_keys_use_an_index():
         sql = str(statement.compile(engine, compile_kwargs={"literal_binds": True}))
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
     assert any("MULTI-INDEX OR" in step for step in plan)
-    assert not any(step.startswith("SCAN") for step in plan)
+    assert not any(step.startswith("SCAN t") for step in plan)
     engine.dispose()
 
 
@@ -246,11 +246,11 @@ def test_integer_keys_use_an_index():
             sa.Column("c", sa.String),
             "email",
             None,
-            "lower(trim(t.c) COLLATE \"C\") IN ('a@x') OR trim(t.c) ~ '[^0-9A-Za-z@._+-]' OR trim(t.c) LIKE '%%@%%@%%' OR trim(t.c) LIKE '%%.'",
+            "lower(trim(t.c COLLATE \"C\")) = ANY (ARRAY['a@x']) OR (trim(t.c COLLATE \"C\") ~ '[^0-9A-Za-z@._+-]|@.*@|\\\\.$') IS true",
         ),
-        (sa.Column("c", sa.String), "s.key", None, "trim(t.c) IN ('a@x') OR t.c ~ '[^ -~]'"),
+        (sa.Column("c", sa.String), "s.key", None, "trim(t.c COLLATE \"C\") = ANY (ARRAY['a@x']) OR ((t.c COLLATE \"C\") ~ '[^ -~]') IS true"),
         (sa.Column("c", sa.String), "s.key", "integer", "t.c IS NOT NULL"),
-        (sa.Column("c", sa.Integer), "s.key", None, "t.c IN (NULL) AND (1 != 1)"),
+        (sa.Column("c", sa.Integer), "s.key", None, "t.c = ANY (ARRAY[])"),
         (sa.Column("c", sa.Date), "s.key", None, "t.c IS NOT NULL"),
     ],
 )

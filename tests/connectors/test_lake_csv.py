@@ -158,7 +158,7 @@ def test_decimal_commas(tmp_path):
 
 def test_other_ending_is_refused(tmp_path):
     (tmp_path / "t.ods").write_bytes(b"x")
-    with pytest.raises(SourceBroken, match=r"t\.ods.*is none of csv, xlsx and parquet"):
+    with pytest.raises(SourceBroken, match=r"t\.ods.*is none of csv, xlsx, parquet and JSON lines"):
         one(lake(tmp_path, None, path="t.ods"))
 
 

@@ -2,13 +2,14 @@
 
 import gzip
 import hashlib
+import ipaddress
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import logs
+from connectors import logformat, logs
 from connectors.logs import Logs
 from dsar import datamap, values
 from dsar.errors import NotOffered, SourceBroken, SourceUnreachable
@@ -167,15 +168,79 @@ def test_what_logs_cannot_answer_is_not_offered(tmp_path):
     for other in (Others("visits", "client", ("x",)), Text("visits", ("request",), ("x",))):
         with pytest.raises(NotOffered):
             source(tmp_path).read(other)
-    with pytest.raises(SourceBroken, match="logs are searched by address only"):
-        list(by_user(tmp_path))
+    with pytest.raises(SourceBroken, match="logs are searched by client, user and query_email only"):
+        list(by(tmp_path, "browser"))
+    assert [type(part) for part in by(tmp_path, "user")] == [Done]
 
 
-def by_user(folder):
+def by(folder, column):
     made = source(folder)
     tables = made.settings.declared.tables
-    tables["visits"] = tables["visits"].model_copy(update={"match": {"ip": "client", "login": "user"}})
+    tables["visits"] = tables["visits"].model_copy(update={"match": {"ip": "client", "login": column}})
     return made.read(Match("visits", (Want("b", "web.login", "ann"),)))
+
+
+FIELDS = st.text(st.characters(blacklist_characters='"\\\r\n', blacklist_categories=("Cs",)), max_size=12)
+
+
+APACHE = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'
+AS_NGINX = '$remote_addr $remote_ident $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+
+
+@given(FIELDS, FIELDS, st.sampled_from(["combined", "vhost", APACHE, "$status|$remote_addr|[$time_local]|$request"]))
+def test_a_format_gives_back_what_was_written(request_text, browser, written):
+    parts = {
+        "host": "shop.example", "server_port": "443", "remote_addr": "192.0.2.7", "remote_user": "a b", "time_local": "12/Nov/2026:10:20:30 +0000",
+        "request": request_text.replace("|", ""), "status": "200", "body_bytes_sent": "-", "http_referer": "-", "http_user_agent": browser,
+        "remote_ident": "-",
+    }  # fmt: skip
+    template = logformat.NAMED.get(written) or {APACHE: AS_NGINX}.get(written, written)
+    text = template
+    for name in sorted(parts, key=len, reverse=True):
+        text = text.replace(f"${name}", f"\0{name}\0")
+    for name, value in parts.items():
+        text = text.replace(f"\0{name}\0", value)
+    if "\0" not in request_text + browser:
+        found = logformat.parser(written)(text.encode())
+        assert found == {name: parts[name] for name in found}
+        assert {"remote_addr", "request", "status"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("chain", "expected"),
+    [
+        ({"http_x_forwarded_for": "203.0.113.5"}, "203.0.113.5"),
+        ({"http_x_forwarded_for": "203.0.113.5, 198.51.100.9:4711"}, "198.51.100.9"),
+        ({"http_x_forwarded_for": "203.0.113.5, 10.0.0.2"}, "203.0.113.5"),
+        ({"http_x_forwarded_for": "203.0.113.5, unknown"}, "10.0.0.1"),
+        ({"http_x_forwarded_for": "evil; drop"}, "10.0.0.1"),
+        ({"http_x_forwarded_for": "-", "http_forwarded": 'for="[2001:db8::7]:443";proto=https, for=10.0.0.9'}, "2001:db8::7"),
+        ({"http_forwarded": "for=\\x22[2001:db8:0::7]\\x22"}, "2001:db8::7"),
+        ({"http_forwarded": "for=_hidden"}, "10.0.0.1"),
+        ({}, "10.0.0.1"),
+    ],
+)
+def test_the_client_is_the_nearest_that_is_no_proxy_of_ours(chain, expected):
+    trusted = [ipaddress.ip_network("10.0.0.0/8")]
+    assert logformat.client_of({"remote_addr": "10.0.0.1", **chain}, trusted) == expected
+    assert logformat.client_of({"remote_addr": "::ffff:10.0.0.1", **chain}, trusted) == expected.replace("10.0.0.1", "::ffff:10.0.0.1")
+    assert logformat.client_of({"remote_addr": "192.0.2.1", **chain}, trusted) == "192.0.2.1"  # whoever is no proxy of ours may write anything
+
+
+def test_zstd_and_a_packed_copy_beside_its_original(tmp_path):
+    import pyarrow as pa
+
+    first, second = line(request="GET /1 HTTP/1.1"), line(request="GET /2 HTTP/1.1")
+    packed = pa.compress((first + "\n").encode(), "zstd", asbytes=True)
+    (tmp_path / "access.log.3.zst").write_bytes(packed)
+    write(tmp_path, "access.log.2", second)
+    write(tmp_path, "access.log.2.gz", second)
+    rows, _, malformed, _ = answer(source(tmp_path).read(ask("192.0.2.7")))
+    assert [(r["file"], r["request"]) for r in rows] == [("access.log.2", "GET /2 HTTP/1.1"), ("access.log.3.zst", "GET /1 HTTP/1.1")]
+    assert malformed == []
+    (tmp_path / "access.log.3.zst").write_bytes(packed[:-3])
+    with pytest.raises(SourceBroken):
+        answer(source(tmp_path).read(ask("192.0.2.7")))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["192.0.2.7", "192.0.2.8", "198.51.100.77"]), st.integers(0, 99)), max_size=40))

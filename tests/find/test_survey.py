@@ -2,7 +2,8 @@
 
 from dsar.errors import SourceUnreachable
 from dsar.find.outcome import OpenPoint
-from dsar.find.survey import survey
+from dsar.find.survey import advice, survey
+from dsar.source import Can
 from tests.worlds import datamap, sources
 
 MAP = datamap("""
@@ -60,3 +61,15 @@ def test_a_connector_that_breaks_is_one_line_that_repeats_nothing_and_ends_nothi
         OpenPoint("sources.shop", "the connector raised RuntimeError", "ask whoever keeps the connector"),
         OpenPoint("news.bounces", "is neither mapped nor ignored", "map it, or list it under sources.news.ignored with the reason"),
     ]
+
+
+def test_advice_is_asked_of_those_who_give_it_and_mends_nothing():
+    opened = sources(MAP, {})
+    shop = opened["shop"]
+    shop.can = Can(advises=True)
+    shop.advice = lambda: iter([("orders", "an index")])
+    assert advice(MAP, opened) == [OpenPoint("shop.orders", "an index", "")]
+    shop.advice = lambda: iter(())
+    assert advice(MAP, opened) == []
+    opened["shop"] = SourceUnreachable("is down")
+    assert advice(MAP, opened) == []

@@ -1,0 +1,117 @@
+"""Mail files, one mail each: eml and mbox by Python's own library, Outlook's msg by python-oxmsg."""
+
+import email
+import email.policy
+import hashlib
+import mailbox
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+from dsar.errors import SourceBroken
+
+
+@dataclass(frozen=True)
+class Mail:
+    """What a mail says; `attachments` are their names."""
+
+    sent_at: datetime | None
+    sender: str
+    recipients: str
+    subject: str
+    text: str
+    attachments: str
+
+    def columns(self) -> dict[str, object]:
+        """Return the mail's columns."""
+        return {
+            "sent_at": self.sent_at, "sender": self.sender, "recipients": self.recipients, "subject": self.subject, "text": self.text,
+            "attachments": self.attachments,
+        }  # fmt: skip
+
+    @property
+    def digest(self) -> str:
+        """The same for the same mail, however often and under whatever name it was saved."""
+        parts = (self.sent_at, self.sender, self.recipients, self.subject, " ".join(self.text.split()), self.attachments)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def read(path: Path) -> Iterator[Mail]:
+    """Yield the mails of a file; raises `SourceBroken` where it holds none."""
+    ending = path.suffix.lower()
+    if ending == ".msg":
+        yield _msg(path)
+        return
+    if ending == ".eml":
+        yield _parsed(path.read_bytes(), path.name)
+        return
+    box = mailbox.mbox(path, create=False)
+    try:
+        if not len(box):
+            raise SourceBroken("holds no mail", where=path.name, remedy="export the mailbox again")
+        for key in box.keys():  # noqa: SIM118 - a mailbox iterates over its messages
+            yield _parsed(box.get_bytes(key), path.name)
+    finally:
+        box.close()
+
+
+def _parsed(raw: bytes, name: str) -> Mail:
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    if not message["From"] and not message["Date"]:
+        raise SourceBroken("is no mail: it has neither sender nor date", where=name, remedy="export it again")
+    body = message.get_body(("plain", "html"))
+    text = str(body.get_content()) if body else ""
+    if body and body.get_content_type() == "text/html":
+        text = plain(text)
+    recipients = ", ".join(str(message[h]) for h in ("To", "Cc", "Bcc") if message[h])
+    names = ", ".join(part.get_filename() or "unnamed" for part in message.iter_attachments())
+    return Mail(_moment(str(message["Date"] or "")), str(message["From"] or ""), recipients, str(message["Subject"] or ""), text.strip(), names)
+
+
+def _msg(path: Path) -> Mail:
+    from oxmsg import Message
+
+    message = Message.load(str(path))
+    recipients = ", ".join(f"{r.name} <{r.email_address}>" for r in message.recipients)
+    names = ", ".join(a.file_name or "unnamed" for a in message.attachments)
+    text = message.body or plain(message.html_body or "")
+    return Mail(message.sent_date and message.sent_date.astimezone(UTC), message.sender or "", recipients, message.subject or "", text.strip(), names)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self.hidden = 0
+
+    def handle_starttag(self, tag: str, _: object) -> None:
+        self.hidden += tag in {"script", "style"}
+        if tag in {"br", "p", "div", "tr", "li"}:
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.hidden -= tag in {"script", "style"}
+
+    def handle_data(self, data: str) -> None:
+        if self.hidden <= 0:
+            self.parts.append(data)
+
+
+def plain(html: str) -> str:
+    """Return the text of a page, a line per paragraph."""
+    reader = _Text()
+    reader.feed(html)
+    return "\n".join(line for line in (" ".join(part.split()) for part in "".join(reader.parts).splitlines()) if line)

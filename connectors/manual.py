@@ -1,0 +1,259 @@
+"""Systems without an interface: a person searches, and what they find comes back through a folder.
+
+Social media inboxes, paper, suppliers, mailboxes, tickets, the gateway's back office. Each identifier that
+is looked for is a search with an id (`S-…`, a hash: the id tells nobody whose it is). Open searches stand
+on the owner's worklist (`searches`); until its answer is back, the table waits for those who ask.
+
+`inbox/` in the workspace (or `url`) takes the answers: the worklist, filled in, and in a folder named by
+the search id whatever was found: csv, xlsx, json and JSON lines (a row each), mbox, eml and msg (a mail
+each), pdf and pictures. `file.path` of a table says which: `records`, `mails` or `documents`.
+
+Other people's e-mail addresses are masked in mails, exact duplicates are folded and counted. A file that
+cannot be read fails the table; one of a kind nobody expects is told.
+"""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import openpyxl
+import pandas as pd
+
+from connectors import exact, mails
+from connectors.files import as_json, csv_rows, json_rows, xlsx_rows
+from dsar import datamap, kinds, values
+from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
+from dsar.source import Ask, Asked, Can, Done, Everyone, Keys, Match, Others, Part, Rows, Schema, Search, Settings, Text, Waiting, Want
+
+NOTHING, FILES, IMPOSSIBLE = "Nothing found", "Files in inbox", "Not possible"
+_RECORDS, _MAILS = (".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".ndjson"), (".eml", ".mbox", ".msg")
+_DOCUMENTS = (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".heic")
+ENDINGS = {"records": _RECORDS, "mails": _MAILS, "documents": _DOCUMENTS}
+COLUMNS = {
+    "records": ("item", "file", "data", "copies"),
+    "mails": ("item", "file", "sent_at", "sender", "recipients", "subject", "text", "attachments", "copies"),
+    "documents": ("item", "file", "sha256", "bytes", "copies"),
+}
+_EVERY = {ending for some in ENDINGS.values() for ending in some}
+
+
+class _Answer(NamedTuple):
+    result: str
+    remark: str
+
+
+class Manual:
+    """A system that a person searches."""
+
+    can = Can(many=True, others=False, asks_people=True)
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._asked: dict[str, Search] = {}
+
+    def schema(self) -> Mapping[str, Schema]:
+        """Return the mapped tables: what a person finds has the columns of its kind, and one per kind of identifier."""
+        return {name: Schema(dict.fromkeys(self._columns(table)), ("item",)) for name, table in self.settings.declared.tables.items()}
+
+    def read(self, ask: Ask) -> Iterator[Part]:
+        """Answer from the inbox; waits for whoever's search is not back. Raises `NotOffered` for `Others` and `Text`."""
+        match ask:
+            case Match():
+                return self._match(ask)
+            case Keys():
+                return self._keys(ask)
+            case Others() | Text() | Everyone():
+                raise NotOffered("a person's search cannot be asked this", where=f"{self.settings.name}.{ask.table}")
+
+    def searches(self) -> Sequence[Search]:
+        """Return the searches that reads of this source asked for, those answered among them."""
+        return list(self._asked.values())
+
+    def _match(self, ask: Match) -> Iterator[Part]:
+        table = exact.mapped(self.settings, ask.table)
+        # A person finds an address however it is tagged: that is no search of its own.
+        searched = [w for w in ask.wanted if w.kind != kinds.MAILBOX and table.match_columns(w.kind, self.settings.name)]
+        answers = self._answers()
+        open_ones = [w for w in searched if answers.get(self.search_id(w), _Answer("", "")).result not in {NOTHING, FILES}]
+        for want in searched:
+            self._note(ask.table, want, answers.get(self.search_id(want)), back=want not in open_ones)
+        back = [w for w in searched if w not in open_ones]
+        rows = [(row, want) for want in back for row in self._found(ask.table, want)]
+        if ask.limit is not None and len(rows) > ask.limit:
+            raise SourceBroken(f"more than {ask.limit} rows match", where=f"{self.settings.name}.{ask.table}", remedy="look at the inbox")
+        if rows:
+            columns = {want: table.match_columns(want.kind, self.settings.name)[0] for want in back}
+            asks = tuple(Asked(n, want.ask_id, columns[want]) for n, (_, want) in enumerate(rows))
+            yield Rows(self._frame(ask.table, [{**row, columns[want]: want.value} for row, want in rows]), asks)
+        if open_ones:
+            yield Waiting(None, self.settings.declared.owner, tuple(dict.fromkeys(w.ask_id for w in open_ones)))
+        yield Done(None, len(rows))
+
+    def _keys(self, ask: Keys) -> Iterator[Part]:
+        folders = sorted(p.name for p in self._inbox().iterdir() if p.is_dir() and p.name.startswith("S-")) if self._inbox().is_dir() else []
+        wanted = {str(key[0]) for key in ask.keys}
+        rows = [row for name in folders for row in self._found_in(ask.table, name, set()) if row["item"] in wanted]
+        if rows:
+            yield Rows(self._frame(ask.table, rows))
+        yield Done(None, len(rows))
+
+    def search_id(self, want: Want) -> str:
+        """Return the name of a search; it does not say who is looked for."""
+        return f"S-{hashlib.sha256(f'{self.settings.name}/{want.kind}={want.value}'.encode()).hexdigest()[:12]}"
+
+    def _columns(self, table: datamap.Table) -> list[str]:
+        known = COLUMNS[self._form(table)]
+        return [*known, *(c for kind in table.match for c in table.match_columns(kinds.scoped(kind, self.settings.name), self.settings.name))]
+
+    def _form(self, table: datamap.Table) -> str:
+        form = table.file.path if table.file else ""
+        if form not in COLUMNS:
+            raise SourceBroken(
+                "the map does not say what comes back",
+                where=f"sources.{self.settings.name}",
+                remedy='file = { path = "records" }, "mails" or "documents"',
+            )
+        return form
+
+    def _note(self, table: str, want: Want, answer: _Answer | None, *, back: bool) -> None:
+        name = self.search_id(want)
+        declared = self.settings.declared
+        known = self._asked.get(name)
+        what = declared.tables[table].label
+        whats = (*known.what, what) if known and what not in known.what else known.what if known else (what,)
+        remark = answer.remark if answer else ""
+        self._asked[name] = Search(name, declared.label, declared.owner, whats, want.kind.rpartition(".")[2], want.value, remark, back)
+
+    # -- what came back --------------------------------------------------------------------------
+
+    def _inbox(self) -> Path:
+        return self.settings.root / (self.settings.expand(self.settings.declared.url) or "inbox")
+
+    def _answers(self) -> dict[str, _Answer]:
+        """Return, by search id, what the returned worklists say; the last one counts. Raises where one cannot be read."""
+        found: dict[str, _Answer] = {}
+        inbox = self._inbox()
+        if not inbox.is_dir():
+            return found
+        for path in sorted(
+            (p for p in inbox.iterdir() if p.suffix.lower() == ".xlsx" and not p.name.startswith("~$")), key=lambda p: p.stat().st_mtime
+        ):
+            for row in _sheet(path, self.settings.name):
+                if (result := str(row.get("Result") or "").strip()) in {NOTHING, FILES, IMPOSSIBLE}:
+                    found[str(row["Search ID"]).strip()] = _Answer(result, str(row.get("Remark") or ""))
+        return found
+
+    def _found(self, table: str, want: Want) -> list[dict[str, object]]:
+        own = {want.value} if want.kind == "email" else set()
+        return self._found_in(table, self.search_id(want), own)
+
+    def _found_in(self, table: str, search: str, own: set[str]) -> list[dict[str, object]]:
+        """Return what lies in a search's folder, each thing once with the number of its further copies, others' addresses masked."""
+        form, at = self._form(exact.mapped(self.settings, table)), f"{self.settings.name}.{table}"
+        found: dict[str, dict[str, object]] = {}
+        copies: Counter[str] = Counter()
+        for path in self._files(search, at):
+            if path.suffix.lower() in ENDINGS[form]:
+                for row in self._rows(path, form, at):
+                    # The same mail of two people is two rows: each is masked for its own reader.
+                    item = f"{row['item']}-{search.removeprefix('S-')}"
+                    copies[item] += 1
+                    found.setdefault(item, {**_masked(row, own), "item": item})
+        return [{**row, "copies": copies[item] - 1} for item, row in found.items()]
+
+    def _files(self, search: str, at: str) -> list[Path]:
+        folder = self._inbox() / search
+        if not folder.is_dir():
+            return []
+        files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith((".", "~$")))
+        odd = [p for p in files if p.suffix.lower() not in _EVERY]
+        if odd:
+            ending = odd[0].suffix or "no ending"
+            raise SourceBroken(
+                f"{search} holds a file of a kind that cannot be taken in ({ending})", where=at, remedy="save it as pdf, csv, xlsx or eml"
+            )
+        return files
+
+    def _rows(self, path: Path, form: str, at: str) -> Iterator[dict[str, object]]:
+        place = f"{path.parent.name}/{path.name}"
+        try:
+            if form == "documents":
+                raw = path.read_bytes()
+                digest = hashlib.sha256(raw).hexdigest()
+                yield {"item": digest[:32], "file": place, "sha256": digest, "bytes": len(raw)}
+            elif form == "mails":
+                for mail in mails.read(path):
+                    yield {"item": mail.digest, "file": place, **mail.columns()}
+            else:
+                for row in _records(path):
+                    yield {"item": _digest(row), "file": place, "data": as_json(row)}
+        except DsarError as error:
+            raise SourceBroken(error.what, where=f"{at}: {place}", remedy=error.remedy) from error
+        except OSError as error:
+            raise SourceUnreachable(f"cannot be opened ({type(error).__name__})", where=f"{at}: {place}", remedy="put it there again") from error
+        except Exception as error:
+            raise SourceBroken(
+                f"is damaged or not what its ending says ({type(error).__name__})", where=f"{at}: {place}", remedy="save it again"
+            ) from error
+
+    def _frame(self, table: str, rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+        return values.frame({c: [row.get(c) for row in rows] for c in self._columns(exact.mapped(self.settings, table))})
+
+
+_ADDRESS = re.compile(r"[^\s@<>,;:\"'()\[\]]+@[\w.-]+\.\w+")
+
+
+def _masked(row: Mapping[str, object], own: set[str]) -> dict[str, object]:
+    """Return a mail in which other people's e-mail addresses are masked."""
+    if "sender" not in row:
+        return dict(row)
+
+    def mask(text: str) -> str:
+        return _ADDRESS.sub(lambda m: m[0] if kinds.normal("email", m[0]) in own else "[address of another person]", text)
+
+    said = ("sender", "recipients", "subject", "text")
+    return {name: mask(value) if isinstance(value, str) and name in said else value for name, value in row.items()}
+
+
+def _records(path: Path) -> Iterator[dict[str, object]]:
+    file = datamap.File(path=path.name)
+    if path.suffix.lower() == ".json":
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        yield from content if isinstance(content, list) else [content]
+        return
+    cells = (
+        xlsx_rows(path, None)
+        if path.suffix.lower() == ".xlsx"
+        else json_rows(path, file)
+        if path.suffix.lower() in {".jsonl", ".ndjson"}
+        else csv_rows(path, file)
+    )
+    names = [str(c) for c in next(cells)]
+    for row in cells:
+        yield {name: value if isinstance(value, str | int | bool | None) else values.as_text(value) for name, value in zip(names, row, strict=True)}
+
+
+def _sheet(path: Path, source: str) -> Iterator[Mapping[str, object]]:
+    """Yield the lines of a returned worklist, wherever its header stands by now; another workbook has none."""
+    try:
+        with path.open("rb") as raw:
+            book = openpyxl.load_workbook(raw, read_only=True, data_only=True)
+            rows = [[cell.value for cell in row] for row in book["Searches"].iter_rows()] if "Searches" in book.sheetnames else []
+    except Exception as error:
+        raise SourceBroken(f"cannot be read ({type(error).__name__})", where=f"{source}: {path.name}", remedy="save the worklist again") from error
+    header: Sequence[object] = []
+    for row in rows:
+        if "Search ID" in row:
+            header = row
+        elif header:
+            line = {str(name): value for name, value in zip(header, row, strict=False) if name}
+            if str(line.get("Search ID") or "").startswith("S-"):
+                yield line
+
+
+def _digest(row: Mapping[str, object]) -> str:
+    return hashlib.sha256(as_json(dict(row)).encode()).hexdigest()[:32]

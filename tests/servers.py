@@ -1,0 +1,101 @@
+"""Real servers for tests: started when first asked for, on loopback or a socket, stopped when the tests end."""
+
+import atexit
+import functools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def short_folder() -> Path:
+    """A folder with a short path, since a socket's name is short; everybody may pass, some servers change their user."""
+    folder = Path(tempfile.mkdtemp(prefix="ds", dir="/tmp"))
+    folder.chmod(0o755)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def wait_for(ready, seconds=60, what="the server"):
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, f"{what} did not start"
+        time.sleep(0.1)
+
+
+def spawn(command, log, **options) -> subprocess.Popen:
+    """Start a server in a process group of its own; it is ended with the tests."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, **options)
+    atexit.register(stop, process)
+    return process
+
+
+def stop(process) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+def execute(url, *statements, parameters=None):
+    engine = sa.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(sa.text(statement), parameters or {})
+
+
+@functools.cache
+def postgresql() -> sa.URL:
+    """The address of PostgreSQL's superuser; a role `reader` may only read what it is granted."""
+    if "XDG_RUNTIME_DIR" not in os.environ:
+        os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="run")
+    pgserver = pytest.importorskip("pgserver", reason="pgserver is not installed: pip install 'dsar[test]'")
+    server = pgserver.get_server(short_folder() / "pg", cleanup_mode="stop")
+    url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    execute(url, "CREATE ROLE reader LOGIN", "REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    return url
+
+
+@functools.cache
+def mariadb() -> sa.URL:
+    """The address of MariaDB's root; an account `reader` may only read what it is granted."""
+    if not shutil.which("mariadbd"):
+        pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
+    url, _ = start_mariadb(short_folder())
+    execute(url, "CREATE USER reader@'%' IDENTIFIED BY 'reader'")
+    return url
+
+
+def start_mariadb(folder: Path, port: int | None = None) -> tuple[sa.URL, subprocess.Popen]:
+    port = port or free_port()
+    plain = ["--no-defaults", f"--datadir={folder}/data"]
+    user = ["--user=root"] if os.getuid() == 0 else []
+    if not (folder / "data").exists():
+        subprocess.run(
+            ["mariadb-install-db", *plain, *user, "--auth-root-authentication-method=normal", "--skip-test-db"], check=True, capture_output=True
+        )
+    process = spawn(
+        ["mariadbd", *plain, *user, f"--socket={folder}/my.sock", f"--port={port}", "--bind-address=127.0.0.1", f"--pid-file={folder}/my.pid",
+         "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"],
+        folder / "log",
+    )  # fmt: skip
+    ping = ["mariadb-admin", "--no-defaults", f"--socket={folder}/my.sock", "-u", "root", "ping"]
+    wait_for(lambda: subprocess.run(ping, check=False, capture_output=True).returncode == 0, what="MariaDB")
+    return sa.URL.create("mariadb+pymysql", "root", host="127.0.0.1", port=port), process
