@@ -108,6 +108,10 @@ class BadRuling(DsarError):
     """Rule again: the choice is none of those offered, or lacks a name or a reason."""
 
 
+class ForeignData(DsarError):
+    """A finished file holds something of somebody else; nothing was released. Rule on it, or correct the map."""
+
+
 class AnswerIncomplete(DsarError):
     """Mend or decide the open points, or record a decision to send part 1."""
 

@@ -220,9 +220,14 @@ class Workspace:
         """What is portable and what is not, and why: one line per table, legal basis and origin."""
         return exports.portability(self.collect(request))
 
+    def _others(self, request: Request) -> list[Request]:
+        """Return the requests of other people: their identifiers must be in no file of this one."""
+        mine = {(i.kind, i.value) for i in request.identifiers}
+        return [r for r in self.requests.values() if not mine & {(i.kind, i.value) for i in r.identifiers}]
+
     def export(self, request: Request) -> Written:
         """Write the portability workbook and package; raises `IdentityNotVerified`, `AnswerIncomplete`."""
-        return exports.export(self._fresh(request), self.case(request), self.decisions(request), self.today)
+        return exports.export(self._fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
 
     def deliver(self, request: Request, *, to: str | None = None, way: Way = "workbook") -> Delivery:
         """Prepare the outbox for sending: files under a passphrase, a draft mail, the second reader's sheet; raises `DeliveryRefused`."""
@@ -230,7 +235,7 @@ class Workspace:
 
     def access_report(self, request: Request) -> Written:
         """Write the access workbook; raises `IdentityNotVerified`, `AnswerIncomplete`."""
-        return access.report(self._fresh(request), self.case(request), self.decisions(request), self.today)
+        return access.report(self._fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
 
     def since(self, request: Request) -> Listing:
         """What differs from the person's previous request: columns What, Key, Change, Columns."""

@@ -3,13 +3,13 @@
 Tailored to the person (EDPB 01/2022): the purposes, recipients and periods of what was found, not of all we might do.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
 
 from dsar import values
-from dsar.answer import workbook
+from dsar.answer import foreign, workbook
 from dsar.answer.export import open_points, plain
 from dsar.answer.layout import Facts, Grid, Heading, Page, Paragraph
 from dsar.answer.publish import Written, publish
@@ -19,16 +19,17 @@ from dsar.errors import AnswerIncomplete
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
 from dsar.law import words
+from dsar.request.register import Request
 
 RIGHT = "access"
 
 
-def report(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> Written:
+def report(dossier: Dossier, case: Path, decisions: Decisions, today: date, others: Iterable[Request] = ()) -> Written:
     """Write the access workbook into the outbox of the case.
 
     Raises `NotAsked` where the request does not ask for it, `IdentityNotVerified` while the requester's
     identity is open, and `AnswerIncomplete` while there are open points, unless the decision to send
-    part 1 is on record. Same dossier, decisions and day: same bytes.
+    part 1 is on record; `ForeignData` as `export` does. Same dossier, decisions and day: same bytes.
     """
     dossier.request.require(RIGHT)
     points, part_one = open_points(dossier, RIGHT), decisions.get("part 1")
@@ -37,7 +38,7 @@ def report(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> W
     chosen = choose(dossier, RIGHT)
     answer = Answer(dossier, chosen, today, part_one if points else None, RIGHT)
     stem = f"{plain(dossier.datamap.controller.name)}_{dossier.request.id}_your-data"
-    return Written(tuple(publish(case, "outbox", stem, partial(_build, answer))))
+    return Written(tuple(publish(case, "outbox", stem, partial(_build, answer), foreign.check(dossier, others))))
 
 
 def _build(answer: Answer, stem: str, into: Path) -> list[Path]:

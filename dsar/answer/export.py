@@ -1,11 +1,11 @@
 """The portability export: the workbook and the package that go to the requester, or why they do not."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-from dsar.answer import package, page, workbook
+from dsar.answer import foreign, package, page, workbook
 from dsar.answer.publish import Written, publish
 from dsar.answer.select import Chosen, choose, groups
 from dsar.answer.sheets import Answer, portability_sheets, readme
@@ -16,6 +16,7 @@ from dsar.find.dossier import Dossier
 from dsar.find.outcome import OpenPoint
 from dsar.law import words
 from dsar.listing import Listing, listing
+from dsar.request.register import Request
 
 RIGHT = "portability"
 
@@ -52,12 +53,13 @@ def open_points(dossier: Dossier, right: str = RIGHT) -> tuple[OpenPoint, ...]:
     return tuple(points)
 
 
-def export(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> Written:
+def export(dossier: Dossier, case: Path, decisions: Decisions, today: date, others: Iterable[Request] = ()) -> Written:
     """Write the workbook and the package into the outbox of the case.
 
     Raises `NotAsked` where the request does not ask for it, `IdentityNotVerified` while the requester's
     identity is open, and `AnswerIncomplete` while there are open points, unless the decision to send
-    part 1 is on record. Same dossier, decisions and day: same bytes.
+    part 1 is on record; `ForeignData` where a file holds something of `others`, who also asked, or of the people behind held
+    and masked items. Same dossier, decisions and day: same bytes.
     """
     dossier.request.require(RIGHT)
     points, part_one = open_points(dossier), decisions.get("part 1")
@@ -66,7 +68,7 @@ def export(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> W
     chosen = choose(dossier, RIGHT)
     answer = Answer(dossier, chosen, today, part_one if points else None)
     stem = f"{plain(dossier.datamap.controller.name)}_{dossier.request.id}_portability"
-    return Written(tuple(publish(case, "outbox", stem, lambda name, into: _build(answer, name, into))))
+    return Written(tuple(publish(case, "outbox", stem, lambda name, into: _build(answer, name, into), foreign.check(dossier, others))))
 
 
 def _build(answer: Answer, stem: str, into: Path) -> list[Path]:

@@ -29,13 +29,14 @@ class Written:
 
 _PREPARED = ("delivery", "review")  # for sending, from what lies in the outbox
 Build = Callable[[str, Path], list[Path]]
+Check = Callable[[Sequence[Path]], None]
 
 
-def publish(case: Path, folder: str, stem: str, build: Build) -> list[Path]:
+def publish(case: Path, folder: str, stem: str, build: Build, check: Check = lambda _: None) -> list[Path]:
     """Build the files named after `stem` and put them into a folder of the case; return their paths.
 
-    `build(stem, into)` writes them. The same content keeps its version; other content becomes
-    `stem_v2`, and the files it supersedes move to `superseded/`.
+    `build(stem, into)` writes them, `check` raises where they must not be released. The same content keeps its
+    version; other content becomes `stem_v2`, and the files it supersedes move to `superseded/`.
     """
     last = _record(case, folder, stem)
     work = files.private_dir(case / f".building-{stem}")
@@ -45,6 +46,7 @@ def publish(case: Path, folder: str, stem: str, build: Build) -> list[Path]:
         if last["files"] and hashes != last["files"]:
             version += 1
             hashes = _built(work, _name(stem, version), build)
+        check([work / name for name in hashes])
         target = files.private_dir(case / folder)
         for name in hashes:
             files.publish(work / name, target / name)

@@ -1,0 +1,86 @@
+"""Before anything is released: is there something of somebody else in it? A hit blocks, and a person looks."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from dsar import kinds, values
+from dsar.answer.stranger import Needle, Needles, search, searchable
+from dsar.datamap import Address, Table
+from dsar.errors import ForeignData
+from dsar.find.dossier import Dossier
+from dsar.find.mentions import cells_of
+from dsar.request.register import Request
+
+Check = Callable[[Sequence[Path]], None]
+_LOOKED_FOR = ("email", "phone", "ip", "handle", "cookie")  # other values stand in other people's rows by chance
+_LONG = 8  # characters from which on a key is nobody else's by chance
+
+
+def check(dossier: Dossier, others: Iterable[Request]) -> Check:
+    """Return what looks through finished files for other open requests' identifiers and for the people behind held and masked items.
+
+    It raises `ForeignData`, which names files, places and whose value it is, never the value.
+    """
+    region = dossier.datamap.controller.region
+    own = _own(dossier)
+    found = {n.value: n for n in (*_of_requests(others), *_of_rows(dossier), *_of_cells(dossier)) if searchable(n) and n.value not in own}
+    needles = Needles(found.values(), region)
+
+    def look(paths: Sequence[Path]) -> None:
+        hits = search(paths, needles)
+        if hits:
+            told = "; ".join(f"{hit.file}, {hit.place}: {hit.needle or hit.unread}" for hit in hits[:5])
+            more = f"; and {len(hits) - 5} more" if len(hits) > 5 else ""
+            raise ForeignData(
+                f"something of somebody else is in it: {told}{more}", where=dossier.request.id, remedy="nothing was released; rule on it"
+            )
+
+    return look
+
+
+def _own(dossier: Dossier) -> set[str]:
+    """Return what is theirs: what they gave, and what stands in their rows where identifiers and names stand."""
+    own = {identifier.value for identifier in dossier.request.identifiers}
+    for _, row, table, source in _rows(dossier, "found"):
+        own |= {value for kind, value in _borne(row, table, source, dossier.datamap.controller.region)}
+        own.add(" ".join(kinds.name_parts(table.name_in(row))))
+    return own
+
+
+def _of_requests(others: Iterable[Request]) -> Iterator[Needle]:
+    for other in others:
+        for identifier in other.identifiers:
+            if identifier.kind in _LOOKED_FOR or len(identifier.value) >= _LONG:
+                yield Needle(f"an identifier ({identifier.kind}) of request {other.id}", identifier.kind, identifier.value)
+
+
+def _of_rows(dossier: Dossier) -> Iterator[Needle]:
+    for address, row, table, source in _rows(dossier, "held"):
+        for kind, value in _borne(row, table, source, dossier.datamap.controller.region):
+            yield Needle(f"{kind} of a held row of {address}", kind, value)
+        if name := " ".join(kinds.name_parts(table.name_in(row))):
+            yield Needle(f"the name in a held row of {address}", "name", name)
+
+
+def _of_cells(dossier: Dossier) -> Iterator[Needle]:
+    for address in dossier.tables:
+        for cell in cells_of(dossier.rows(address)):
+            if cell.choice != "keep":
+                for mention in cell.mentions:
+                    kind = "name" if mention.kind == "name" else mention.kind.removeprefix("possible ")
+                    value = kinds.normal(kind, mention.value, dossier.datamap.controller.region) or mention.value
+                    yield Needle(f"what is masked in {address}, {cell.column}", kind, value)
+
+
+def _rows(dossier: Dossier, standing: str) -> Iterator[tuple[Address, dict[str, object], Table, str]]:
+    for address, found in dossier.tables.items():
+        for row in values.rows(found.frame):
+            if row["dsar_standing"] == standing:
+                yield address, row, dossier.datamap.table(address), address.source
+
+
+def _borne(row: dict[str, object], table: Table, source: str, region: str) -> Iterator[tuple[str, str]]:
+    for kind in _LOOKED_FOR:
+        for column in table.match_columns(kind, source):
+            if (value := kinds.normal(kind, row.get(column), region)) is not None:
+                yield kind, value
