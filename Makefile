@@ -47,7 +47,7 @@ lock: ## Make the lock files anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group build --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
 	uv pip compile pyproject.toml --group build --extra test -c requirements.lock --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements-test.lock
 
-bench-matching: .venv/test ## Found and held against the truth for 1,000 people (QUICK=1: 200)
+bench-matching: .venv/test ## Found and held against the truth for 10,000 people (QUICK=1: 1,000)
 	$(BIN)/python -m bench.matching
 
 .venv/demo: requirements.lock pyproject.toml

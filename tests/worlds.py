@@ -13,7 +13,7 @@ from dsar.errors import NotOffered
 from dsar.find.collect import collect
 from dsar.request.identity import Identifier
 from dsar.request.register import Request
-from dsar.source import Asked, Can, Done, Keys, Match, Others, Rows, Schema, Settings
+from dsar.source import Asked, Can, Done, Everyone, Keys, Match, Others, Rows, Schema, Settings
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
@@ -89,7 +89,12 @@ class Memory:
             case Keys():
                 wanted = self.settings.declared.tables[ask.table].key
                 rows = [row for row in self.tables[ask.table] if tuple(row[c] for c in wanted) in ask.keys]
-                yield from self.spoil(ask, [Rows(values.frame({c: [row[c] for row in rows] for c in wanted})), Done(None, len(rows))])
+                yield from self.spoil(
+                    ask, [Rows(values.frame({c: [row[c] for row in rows] for c in self.schema()[ask.table].columns})), Done(None, len(rows))]
+                )
+            case Everyone():
+                rows = [{c: row[c] for c in ask.columns} for row in self.tables[ask.table]]
+                yield from self.spoil(ask, [Rows(values.frame({c: [row[c] for row in rows] for c in ask.columns})), Done(None, len(rows))])
             case Others():
                 self.calls[ask.table, ask.column] += 1
                 if not self.can.others:

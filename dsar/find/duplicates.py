@@ -21,7 +21,6 @@ _FIELDS = {
     "user.contact.address.street": "street",
     "user.contact.address.postal_code": "postcode",
     "user.contact.address.city": "city",
-    "user.contact.address.country": "country",
     "user.contact.organization": "company",
     "user.demographic.date_of_birth": "birth",
     "user.government_id": "national",

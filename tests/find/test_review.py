@@ -10,6 +10,7 @@ from dsar.errors import BadRuling
 from dsar.find.collect import collect
 from dsar.find.mentions import cells_of
 from dsar.find.review import Rulings, grouped, items, overview, ruling
+from dsar.source import Can
 from tests.worlds import NOW, datamap, found, held, request, rows, sources
 
 SHOP = datamap("""
@@ -169,3 +170,48 @@ def test_rulings_are_kept_whole(tmp_path):
     again.add(later)
     assert len(again.found) == 1
     assert json.loads((tmp_path / "review.json").read_text(encoding="utf-8"))[0]["choice"] == "withheld"
+
+
+PEOPLE = datamap("""
+[sources.s.tables.contacts]
+people = true
+match = { contact = "id", email = "email" }
+[sources.s.tables.contacts.columns]
+id = {}
+first = { category = "user.name.first" }
+last = { category = "user.name.last" }
+email = { category = "user.contact.email" }
+phone = { category = "user.contact.phone_number" }
+country = { category = "user.contact.address.country" }
+""")
+
+
+def contact(number, first, last, email, phone):
+    return {"id": number, "first": first, "last": last, "email": email, "phone": phone, "country": "GB"}
+
+
+def test_somebody_entered_twice_is_found_twice_and_the_second_is_held_with_its_reason():
+    data = {
+        "s.contacts": [
+            contact(1, "Annabel", "Leeward", "annabel.leeward@x.org", "020 7946 0001"),
+            contact(2, "Annabel", "Leeward", "anabel.leeward@x.org", "020 7946 0001"),
+            contact(3, "Annabel", "Leeward", "a.leeward@elsewhere.org", "0113 496 0777"),  # a namesake
+            contact(4, "Bob", "Roe", "bob@x.org", "020 7946 0002"),
+        ]
+    }
+    opened = sources(PEOPLE, data, can=Can(everyone=True))
+    dossier = collect([request("A", "email=annabel.leeward@x.org")], PEOPLE, opened, lambda: NOW)["A"]
+    assert rows(dossier)["s.contacts"] == [*found(1), *held("similar record", 2)]
+    assert dossier.held["Reached by"].tolist() == [
+        "same first name, last name and phone number, e-mail address alike → similar record → similar record"
+    ]
+    released = Rulings(None)
+    for item in items(dossier):
+        released.add(ruling(item, "theirs", by="I. Farr", on=NOW, reason="the same number and a slip"))
+    assert rows(collect([dossier.request], PEOPLE, opened, lambda: NOW, rulings={"A": released})["A"])["s.contacts"] == found(1, 2)
+
+
+def test_a_register_that_cannot_be_looked_through_is_said_and_not_passed_over():
+    opened = sources(PEOPLE, {"s.contacts": [contact(1, "Ann", "Lee", "ann@x.org", None)]}, can=Can(everyone=False))
+    dossier = collect([request("A", "email=ann@x.org")], PEOPLE, opened, lambda: NOW)["A"]
+    assert rows(dossier)["s.contacts"] == found(1)
