@@ -349,6 +349,8 @@ def test_what_is_too_short_is_said(kind, value, long_enough):
     [
         ("name", "王伟", "昨日王伟先生来电"),
         ("name", "山田 太郎", "山田太郎が"),
+        ("name", "ann maria smith", "Smith, Maria Ann"),
+        ("name", "ann maria smith", "Maria Ann Smith"),
         ("name", "דנה כהן", "אמרה לדנה כהן"),
         ("email", "jörg@müller.de", "jörg@müller.de"),
         ("email", "jörg@müller.de", "jörg@xn--mller-kva.de"),
