@@ -30,7 +30,7 @@ import pyzipper
 _DEEPEST, _LARGEST, _READINGS = 8, 1 << 29, 12  # nesting, bytes of one unpacked file, readings of one text
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _BLOCK = re.compile(
-    r"</?(?:\w+:)?(?:p|br|cr|tab|hr|t[rdhc]|div|li|h\d|dt|dd|title|option|si|is|c|v|row|comment|text|definedName|s|line-break)\b[^<>]*>",
+    r"</?(?:\w+:)?(?:p|br|cr|tab|hr|t[rdhc]|div|li|h\d|dt|dd|title|option|si|is|c|v|row|comment|text|definedName|line-break)\b[^<>]*>",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"<!--|-->|<[^<>]*>")

@@ -10,7 +10,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
-from itertools import accumulate
+from itertools import accumulate, permutations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,7 +90,8 @@ class Needles:
             self.digits.add(digits, _Spelling(needle, _ends_number(digits, 0, "")))
         elif needle.kind == "name":
             words = _WORD.findall(_fold(needle.value))
-            for order in {tuple(words), (*words[-1:], *words[:-1]), (*words[1:], words[0])}:
+            # Registers and letters differ in the order of names; of many words only the usual two.
+            for order in permutations(words) if len(words) <= 4 else (words, (*words[-1:], *words[:-1]), (*words[1:], words[0])):
                 self.words.add(" ".join(order), _Spelling(needle, _whole_name))
             if _unspaced(words[0][:1]):
                 self.words.add("".join(words), _Spelling(needle, _whole_name))

@@ -180,6 +180,7 @@ def test_a_clean_file_gives_nothing(tmp_path, ending):
         "ann.lee@example.organic",
         "1192.0.2.77",
         "192.0.2.77.5",
+        "5.192.0.2.77",
         "AC-10234",
         "C-102345",
         "José Muñozes",
@@ -189,6 +190,19 @@ def test_a_clean_file_gives_nothing(tmp_path, ending):
 )
 def test_what_only_holds_the_same_signs_is_no_hit(tmp_path, text):
     assert found(tmp_path, "f.txt", text.encode()) == ()
+
+
+def test_a_value_cut_by_mark_up_ends_where_its_paragraph_ends(tmp_path):
+    assert {h.needle for h in found(tmp_path, "f.docx", document("ann.lee@example.org"))} == {"n-email"}
+    (tmp_path / "f.docx").unlink()
+    assert {h.needle for h in found(tmp_path, "f.html", b"<p>C-<s>10</s><b>234</b></p><p>Yours</p>")} == {"n-key"}
+
+
+def test_a_value_inside_another_is_found_as_well(tmp_path):
+    needles = Needles(
+        [Needle("long", "address", "12 High Street, York"), Needle("short", "address", "12 High Street"), Needle("last", "address", "Street, York")]
+    )
+    assert {h.needle for h in found(tmp_path, "f.txt", b"at 12 High Street, York.", needles)} == {"long", "short", "last"}
 
 
 def test_a_hit_names_the_place_and_never_the_value(tmp_path):
@@ -335,6 +349,8 @@ def test_what_is_too_short_is_said(kind, value, long_enough):
     [
         ("name", "王伟", "昨日王伟先生来电"),
         ("name", "山田 太郎", "山田太郎が"),
+        ("name", "ann maria smith", "Smith, Maria Ann"),
+        ("name", "ann maria smith", "Maria Ann Smith"),
         ("name", "דנה כהן", "אמרה לדנה כהן"),
         ("email", "jörg@müller.de", "jörg@müller.de"),
         ("email", "jörg@müller.de", "jörg@xn--mller-kva.de"),
