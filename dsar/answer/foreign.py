@@ -80,7 +80,9 @@ def _rows(dossier: Dossier, standing: str) -> Iterator[tuple[Address, dict[str, 
 
 
 def _borne(row: dict[str, object], table: Table, source: str, region: str) -> Iterator[tuple[str, str]]:
+    revealed = table.reveals_of(source)
     for kind in _LOOKED_FOR:
-        for column in table.match_columns(kind, source):
+        columns = (*table.match_columns(kind, source), *([revealed[kind].column] if kind in revealed else []))
+        for column in columns:
             if (value := kinds.normal(kind, row.get(column), region)) is not None:
                 yield kind, value

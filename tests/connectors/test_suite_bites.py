@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from connectors import coarse, exact, files, lake, parquet, reflect, sql
+from connectors import coarse, exact, expressions, files, lake, parquet, reflect, sql
 from dsar import values
 from dsar.errors import DsarError
 from dsar.source import Done, Keys, Malformed, Match, Others, Rows, Schema, Text
@@ -410,7 +410,7 @@ MUTATIONS = [
     (OnXlsx, "test_values_are_exact", lake, "xlsx_rows", but_the_last(files.xlsx_rows)),
     (OnParquet, "test_more_rows_than_a_chunk_all_arrive", parquet, "_at", but_the_last(parquet._at)),
     (OnParquet, "test_a_stream_that_breaks_raises", parquet, "_at", quiet(parquet._at)),
-    (OnParquet, "test_every_spelling_is_found", parquet, "_TEXT", {**parquet._TEXT, "email": lambda column, forms: column.isin(forms)}),
+    (OnParquet, "test_every_spelling_is_found", expressions, "_TEXT", {**expressions._TEXT, "email": lambda column, forms: column.isin(forms)}),
 ]
 
 
