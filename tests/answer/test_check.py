@@ -68,7 +68,7 @@ RAW = {
     "extension": (SHEET, "</worksheet>", "<extLst/></worksheet>", "extLst"),
     "error value": (SHEET, r'<c r="A4" s="\d+"', '<c r="A4" t="e"', "A4 c is neither text nor number"),
     "drop-down from elsewhere": ("xl/worksheets/sheet3.xml", "<formula1>.*</formula1>", "<formula1>T!A1:A9</formula1>", "drop-down"),
-    "another header": (SHEET, "<oddHeader ?/>", "<oddHeader>A. Person</oddHeader>", "header or footer"),
+    "another header": (SHEET, "<oddHeader ?/>|<oddHeader></oddHeader>", "<oddHeader>A. Person</oddHeader>", "header or footer"),
     "defined name": (BOOK, "</definedNames>", '<definedName name="x">T!$A$1</definedName></definedNames>', "not one of the filter"),
     "hidden print name": (BOOK, 'name="_xlnm.Print_Titles"', 'hidden="1" name="_xlnm.Print_Titles"', "is hidden"),
     "name that leads outside": (BOOK, r"'T'!\$A\$3:\$C\$4", "'[other.xlsx]T'!$A$1", "leads outside"),
