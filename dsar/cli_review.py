@@ -36,7 +36,16 @@ def review(
     elif to_xlsx:
         out.print(f"{waiting.write(to_xlsx)}: fill in Ruling, then `dsar review --from-xlsx {to_xlsx}`", markup=False)
     else:
-        _show(waiting.overview)
+        _list(waiting.overview)
+
+
+def _list(waiting: Listing) -> None:
+    """Print one group after the other: a table would cut what has to be read."""
+    for row in waiting.to_dict("records"):
+        what = f"{row['What']}, {row['Column']}" if row["Column"] else row["What"]
+        out.print(f"{row['Group']}  {what}: {row['Rows']} in {row['Requests']}, such as {row['Key of one']}", markup=False)
+        out.print(f"          {row['Why']}\n          it may be: {row['Choices']}", markup=False)
+    out.print(f"{len(waiting)} to rule on: dsar review GROUP CHOICE --by NAME --reason …" if len(waiting) else waiting.attrs["empty"], markup=False)
 
 
 def _ruled(items: int) -> None:

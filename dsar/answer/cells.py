@@ -150,12 +150,14 @@ def show_moment(moment: datetime, number_format: str | None) -> Shown:
     return Shown(moment, "date", number_format)
 
 
-def column(values: pa.ChunkedArray, manner: Manner, *, codes: Mapping[str, str] | None = None, masked: str | None = None) -> Column:
+def column(
+    values: pa.ChunkedArray, manner: Manner, *, codes: Mapping[str, str] | None = None, masked: str | None = None, stored_zone: str = ""
+) -> Column:
     """Return how a column is shown: `codes` gives words to coded values, `masked` one text to all that is there."""
     if masked is not None:
         return Column(lambda v: absent(manner) if v is None else Shown(visible(masked), "note"))
     if pa.types.is_timestamp(values.type):
-        return _moments(values, manner)
+        return _moments(values, manner, stored_zone)
     number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
     if codes:
         return Column(lambda v: _show_code(v, codes, manner))
@@ -207,7 +209,7 @@ def _show_code(value: object, codes: Mapping[str, str], manner: Manner) -> Shown
     return show_text(f"{codes[code]} ({code})", manner)
 
 
-def _moments(values: pa.ChunkedArray, manner: Manner) -> Column:
+def _moments(values: pa.ChunkedArray, manner: Manner, stored_zone: str) -> Column:
     second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[values.type.unit]
     ticks = values.cast(pa.int64())
     number_format: str | None = SECONDS
@@ -219,7 +221,7 @@ def _moments(values: pa.ChunkedArray, manner: Manner) -> Column:
         return Column(lambda v: _show_zoned(v, manner, number_format), f" ({zone})", plain=True, format=number_format, zone=zone)
     if _multiples(ticks, 86_400 * second):
         return Column(lambda v: _show_naive(v, manner, DAY), plain=True, format=DAY)
-    suffix = f" ({manner.say('time zone not recorded')})"
+    suffix = f" ({stored_zone or manner.say('time zone not recorded')})"
     return Column(lambda v: _show_naive(v, manner, number_format), suffix, plain=True, format=number_format)
 
 

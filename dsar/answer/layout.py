@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 import pandas as pd
+import pyarrow as pa
 
 from dsar.answer import cells
 
@@ -18,7 +19,7 @@ class Table:
     """A sheet of records: one row per row of an Arrow-backed frame, under plain labels.
 
     The mappings go by column: `labels` to the header, `codes` to the words of each coded value,
-    `masked` to the fixed text that stands for whatever is there.
+    `masked` to the fixed text that stands for whatever is there. `stored_zone` is the zone of times that are stored without one.
     """
 
     title: str
@@ -28,6 +29,14 @@ class Table:
     intro: tuple[str, ...] = ()  # two or three lines: they stay in view while the rows scroll
     numbered: bool = True
     masked: Mapping[str, str] = field(default_factory=dict)
+    stored_zone: str = ""
+
+    def shown(self, data: pa.Table, manner: cells.Manner) -> dict[str, cells.Column]:
+        """Return how each column is shown."""
+        return {
+            c: cells.column(data[c], manner, codes=self.codes.get(c), masked=self.masked.get(c), stored_zone=self.stored_zone)
+            for c in data.column_names
+        }
 
 
 @dataclass(frozen=True)

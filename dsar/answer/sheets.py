@@ -212,6 +212,7 @@ def _records(answer: Answer, chosen: Chosen) -> Table:
         frame=chosen.frame,
         labels={c: table.label_of(c) for c in columns},
         codes={c: table.columns[c].values for c in columns if c in table.columns and table.columns[c].values},
+        stored_zone=datamap.sources[chosen.address.source].timezone or "",
         intro=(answer.say("{what}, from {system}", what=table.label, system=datamap.sources[chosen.address.source].label),),
     )
 
