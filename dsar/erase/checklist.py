@@ -16,6 +16,7 @@ from dsar.errors import AnswerIncomplete
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
 from dsar.find.hold import HOLDS
+from dsar.law import words
 from dsar.law.deadlines import working_days_before
 from dsar.request.register import Request
 
@@ -73,6 +74,7 @@ def _build(dossier: Dossier, source: str, steps: Sequence[Step], stem: str, into
     open_ = not_here(dossier, source)
     if open_:
         sheets.append(open_)
+    sheets.append(where_we_looked(dossier, source))
     return workbook.write(into / f"{stem}.xlsx", sheets, controller=controller.name, zone=controller.zone, attachments_prefix=stem)
 
 
@@ -126,6 +128,19 @@ def _line(dossier: Dossier, source: str, step: Step) -> tuple[str | int | date |
         step.id, dossier.request.id, system.label, system.owner, table.label, key, find, step.action, columns if todo else "", _SHARED, step.why,
         step.article, step.until, ", ".join(step.after), due if todo else None, "To do" if todo else "", "", None, "", "", "",
     )  # fmt: skip
+
+
+def where_we_looked(dossier: Dossier, source: str) -> Page:
+    """Say of each table of a system by which kinds of identifier it was searched, when, and what came of it."""
+    controller = dossier.datamap.controller
+    lines = []
+    for address, found in dossier.tables.items():
+        if address.source == source:
+            kinds = ", ".join(words.kind(k) for k in found.outcome.searched_by) or "nothing led here"
+            at = found.outcome.collected_at
+            moment = f"{at.astimezone(controller.zone):%Y-%m-%d %H:%M} ({controller.timezone})" if at else ""
+            lines.append((dossier.datamap.table(address).label, kinds, moment, found.outcome.words()))
+    return Page("Where we looked", (Grid(("What", "Searched by", "On", "Result"), tuple(lines)),))
 
 
 def not_here(dossier: Dossier, source: str) -> Page | None:

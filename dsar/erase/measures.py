@@ -17,7 +17,7 @@ from dsar.answer import workbook
 from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Progress, Worklist
 from dsar.answer.publish import Written, publish
 from dsar.datamap import Address, DataMap, Table
-from dsar.erase.checklist import COMMON, STATUSES, internal_due, not_here
+from dsar.erase.checklist import COMMON, STATUSES, internal_due, not_here, where_we_looked
 from dsar.errors import AnswerIncomplete
 from dsar.find.compare import differences
 from dsar.find.decisions import Decisions
@@ -250,6 +250,7 @@ def _build(dossier: Dossier, measure: Measure, source: str, todo: Sequence[Step]
     open_ = not_here(dossier, source)
     if open_:
         sheets.append(open_)
+    sheets.append(where_we_looked(dossier, source))
     return workbook.write(into / f"{stem}.xlsx", sheets, controller=controller.name, zone=controller.zone, attachments_prefix=stem)
 
 

@@ -58,7 +58,7 @@ HOLDS = {
         Hold(
             "withheld",
             "a person ruled that it is left out: it is also about somebody else",
-            "We may not give you this: it is also about somebody else.",
+            "The law does not let us give you this.",
         ),
         Hold("not theirs", "a person ruled that it is not theirs", "Not about you."),
         Hold("cannot tell", "a person ruled that nobody can tell whose it is", "We cannot tell whether this was you."),
