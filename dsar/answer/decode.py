@@ -29,6 +29,7 @@ import pyzipper
 
 _DEEPEST, _LARGEST, _READINGS = 8, 1 << 29, 12  # nesting, bytes of one unpacked file, readings of one text
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_EXACT = {".csv", ".json"}  # our own files for machines, which hold every character as it was stored
 _BLOCK = re.compile(
     r"</?(?:\w+:)?(?:p|br|cr|tab|hr|t[rdhc]|div|li|h\d|dt|dd|title|option|si|is|c|v|row|comment|text|definedName|line-break)\b[^<>]*>",
     re.IGNORECASE,
@@ -179,7 +180,7 @@ def _run(tool: str, *arguments: str | Path) -> str:
 
 
 def _text(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
-    text = _decoded(data)
+    text = _decoded(data, controls=PurePosixPath(path[-1]).suffix.lower() in _EXACT)
     if text is None:
         yield Piece(path, unread="it is neither text nor a known format")
     elif PurePosixPath(path[-1]).suffix.lower() in {".eml", ".mht"} or re.match(r"(?i)(?:[\w-]+:.*\n){0,60}mime-version:", text):
@@ -193,14 +194,15 @@ def _text(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
             yield Piece(path, _TAG.sub(" ", _HEADER.sub(" ", text)))
 
 
-def _decoded(data: bytes) -> str | None:
+def _decoded(data: bytes, *, controls: bool) -> str | None:
+    """Return the text, or None where it is none; `controls` says that control characters may stand in it."""
     bom = next((c for mark, c in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")) if data.startswith(mark)), None)
     for encoding in (bom,) if bom else ("utf-8", "cp1252"):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        return None if _CONTROL.search(text) else text
+        return None if _CONTROL.search(text) and not controls else text
     return None
 
 

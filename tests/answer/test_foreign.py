@@ -59,3 +59,11 @@ def test_what_is_masked_in_one_cell_and_stands_in_another_blocks(tmp_path):
 def test_what_is_the_requesters_own_blocks_nothing(tmp_path):
     shared = [request("B", "email=bob@x.org", "phone=02079460001")]
     assert answer(tmp_path, others=shared).files  # the number stands in Ann's own record too
+
+
+def test_control_characters_in_a_record_are_no_unknown_file(tmp_path):
+    assert answer(tmp_path, ann={**ANN, "remark": "it beeps:\x07\x1b[31m and\x0b stops\x7f"}).files
+    again = tmp_path / "again"
+    again.mkdir()
+    leaking = {**ANN, "remark": "it beeps:\x07\x1b zed@x.org"}
+    assert "request Z" in blocked(again, ann=leaking, others=[request("Z", "email=zed@x.org")])
