@@ -14,10 +14,12 @@ from dsar import kinds
 from dsar.source import Schema, Source
 
 _LOOKS = {"email": re.compile("mail", re.IGNORECASE), "phone": re.compile("phone|mobile|fax", re.IGNORECASE)}
+_FREE_TEXT = re.compile("note|comment|message|body|subject|remark|description|text|reason|memo|content", re.IGNORECASE)
 _HEAD = """\
 # Fill in every "" below, then run `dsar check`: it names the gaps that are left.
 #   activity  one of [activities] above: why these rows exist, on which legal basis, for how long
 #   category  a fideslang key: user.name, user.contact.email, user.payment ... (docs/data-map.md lists the usual ones)
+#   free_text = true for what somebody typed: it may speak of others, and is then searched for them before it goes out
 #   match     the columns that say whose row it is: write the column in, or delete the line
 # A table without personal data: delete its sections and name it under `ignored`, with the reason.
 """
@@ -88,7 +90,8 @@ def _columns(known: Schema) -> Iterator[str]:
     for column, logical in known.columns.items():
         target = known.references.get(column)
         notes = [*([logical] if logical else []), *(["key"] if column in known.key else []), *([f"refers to {'.'.join(target)}"] if target else [])]
-        yield f'{_key(column)} = {{ category = "" }}' + (f"  # {', '.join(notes)}" if notes else "")
+        speaks = ", free_text = true" if logical in {"", "text"} and column not in known.references and _FREE_TEXT.search(column) else ""
+        yield f'{_key(column)} = {{ category = ""{speaks} }}' + (f"  # {', '.join(notes)}" if notes else "")
 
 
 def _kind(table: str) -> str:

@@ -312,7 +312,9 @@ class Workspace:
         if not case.last("deletion paused"):
             case = self.register.record(case, "deletion paused", by=by, owners=owners or ["nobody: nothing was found"])
         if first_steps.stops_marketing(request) and not case.last("marketing stopped"):
-            self.register.record(case, "marketing stopped", by=by, systems=systems["stop marketing"] or ["none: nothing was found"])
+            self.register.record(
+                case, "marketing stopped", by=by, systems=systems["stop marketing"] or ["none: no system the map marks for marketing holds them"]
+            )
         return written
 
     def add(self, *, by: str, **cells: str) -> Listing:

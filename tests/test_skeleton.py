@@ -62,7 +62,8 @@ def fill(source, owner="shop@somebody.example"):
         table["activity"] = "sales"
         table["match"] = {kind: column or next(iter(table["columns"])) for kind, column in table["match"].items()} or {"email": "body"}
         for column in table["columns"].values():
-            assert column == {"category": ""}, name
+            assert column["category"] == "", name
+            assert column.get("free_text", True) is True, name
             column["category"] = "user"
     return source
 

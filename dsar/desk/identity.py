@@ -42,13 +42,20 @@ def codes(register: Register, case: Case) -> dict[str, str]:
 def answered(register: Register, case: Case, reply: Path, *, by: str) -> Case:
     """Verify a mailbox from the mail that came back with its code; raises `IdentityNotVerified` where it does not hold it.
 
-    A sender line alone proves nothing. The code does, since it went to that mailbox and nowhere else.
+    A sender line alone proves nothing, and neither does a code alone: a letter may have been sent to the wrong mailbox.
     """
     mail = mails.read(reply)
     known = codes(register, case)
-    proved = [box for box in mailboxes(case) if holds_code(mail.text, known[box.value])]
+    held = [box for box in mailboxes(case) if holds_code(mail.text, known[box.value])]
+    sender = kinds.normal("email", mail.sender, case.controller.region)
+    proved = [box for box in held if kinds.normal("email", box.value, case.controller.region) == sender]
+    if held and not proved:
+        remedy = "ask to be answered from that mailbox, or settle it another way with `identity confirm`"
+        raise IdentityNotVerified("the code came back from another mailbox than the one it is for", where=case.request.id, remedy=remedy)
+    if proved and all(box.standing == "verified" for box in proved):
+        raise IdentityNotVerified("this mailbox is proved already", where=case.request.id, remedy="nothing was recorded, and nothing needs to be")
     if not proved:
-        remedy = "ask again, or settle it another way with `identity confirmed`"
+        remedy = "ask again, or settle it another way with `identity confirm`"
         raise IdentityNotVerified("the mail holds no code that was sent to a mailbox of this request", where=case.request.id, remedy=remedy)
     day = mail.received.astimezone(register.controller.zone).date() if mail.received else register.today
     on = min(max(day, case.request.received), register.today)

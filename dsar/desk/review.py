@@ -53,7 +53,7 @@ class Review:
 
     def _ruled(self, case: Open, item: Item) -> bool:
         two = self.datamap.controller.two_readers
-        return case.rulings.choice(str(item.address), item.key, item.column, item.hash, two_readers=two) is not None
+        return case.rulings.choice(str(item.address), item.key, item.column, item.hash, two_readers=two, held_as=item.code) is not None
 
     @property
     def overview(self) -> Listing:

@@ -189,7 +189,8 @@ class _Collection:
         if hold is None or not (rulings := self.rulings.get(request)):
             return hold
         row = state.rows[position]
-        choice = rulings.choice(str(state.address), state.key(position), "", row_hash(row), two_readers=self.datamap.controller.two_readers)
+        two = self.datamap.controller.two_readers
+        choice = rulings.choice(str(state.address), state.key(position), "", row_hash(row), two_readers=two, held_as=hold.code)
         return hold if choice is None else None if choice == RELEASE else HOLDS[choice]
 
     def _reveal(self, state: State, request: str, position: int) -> None:

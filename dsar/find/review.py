@@ -21,6 +21,7 @@ from dsar.listing import Listing, listing
 
 RELEASE = "theirs"
 ROW_CHOICES = (RELEASE, "not theirs", "withheld", "cannot tell")  # all but the first are codes of `HOLDS`
+BETWEEN = "two requests"  # one row, two requesters: a ruling names one of them, so it is made per request
 CELL_CHOICES = ("mask", "keep", "leave out")
 _NEEDS_REASON = {RELEASE, "keep"}  # what goes out is argued for: who weighed what (ICO's three steps; Art. 15(4))
 
@@ -45,7 +46,7 @@ class Item:
     @property
     def group(self) -> str:
         """The items that one ruling settles, over all requests."""
-        return _digest(str(self.address), self.column, self.code, self.like)[:8]
+        return _digest(str(self.address), self.column, self.code, self.like, self.request if self.code == BETWEEN else "")[:8]
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -66,6 +67,7 @@ class Ruling:
     on: datetime
     reason: str = ""  # internal, with the evidence; the text for the requester comes from the choice
     second: str = ""
+    code: str = ""  # why it was held when it was ruled on
 
     def counts(self, *, two_readers: bool) -> bool:
         """Whether it takes effect."""
@@ -87,9 +89,15 @@ class Rulings:
         entries = json.loads(path.read_text(encoding="utf-8"))
         return cls(path, (Ruling(**{**entry, "on": datetime.fromisoformat(entry["on"])}) for entry in entries))
 
-    def choice(self, table: str, key: str, column: str, fingerprint: str, *, two_readers: bool) -> str | None:
-        """Return what was ruled on a row or cell as it is now, or None."""
+    def choice(self, table: str, key: str, column: str, fingerprint: str, *, two_readers: bool, held_as: str = "") -> str | None:
+        """Return what was ruled on a row or cell as it is now, or None.
+
+        Whoever released a row for one person did not say that it is not another's: that it came to be
+        found for two requests is ruled on by itself.
+        """
         ruling = self.found.get((table, key, column))
+        if ruling and held_as == BETWEEN != ruling.code and ruling.choice == RELEASE:
+            return None
         if ruling is None or ruling.hash != fingerprint or not ruling.counts(two_readers=two_readers):
             return None
         return ruling.choice
@@ -97,7 +105,12 @@ class Rulings:
     def add(self, ruling: Ruling) -> None:
         """Record a ruling; the same one by somebody else confirms it."""
         before = self.found.get((ruling.table, ruling.key, ruling.column))
-        if before and (before.hash, before.choice) == (ruling.hash, ruling.choice) and before.by != ruling.by and not before.second:
+        if (
+            before
+            and (before.hash, before.choice, before.code) == (ruling.hash, ruling.choice, ruling.code)
+            and before.by.casefold() != ruling.by.casefold()
+            and not before.second
+        ):
             ruling = replace(before, second=ruling.by)
         self.found[ruling.table, ruling.key, ruling.column] = ruling
 
@@ -146,7 +159,8 @@ def items(dossier: Any) -> list[Item]:
 def _row_item(dossier: Any, address: Address, row: Mapping[str, Any]) -> Item:
     kind = str(row["dsar_kind"])
     value = kinds.normal(kind, row.get(str(row["dsar_matched_on"])), dossier.datamap.controller.region) or str(row["dsar_key"])
-    return Item(dossier.request.id, address, str(row["dsar_key"]), str(row["dsar_hold"]), row_hash(row), f"{kind} {value}")
+    name = " ".join(kinds.name_parts(dossier.datamap.table(address).name_in(row)))  # one address, two names: two rulings
+    return Item(dossier.request.id, address, str(row["dsar_key"]), str(row["dsar_hold"]), row_hash(row), f"{kind} {value} {name}")
 
 
 def grouped(waiting: Iterable[Item]) -> dict[str, list[Item]]:
@@ -180,7 +194,7 @@ def ruling(item: Item, choice: str, *, by: str, on: datetime, reason: str) -> Ru
         raise BadRuling(
             f"'{choice}' needs the reason, in a few words", where=item.group, remedy="say what shows that it is theirs, or what was weighed"
         )
-    return Ruling(str(item.address), item.key, item.column, item.hash, choice, by.strip(), on, reason.strip())
+    return Ruling(str(item.address), item.key, item.column, item.hash, choice, by.strip(), on, reason.strip(), code=item.code)
 
 
 def _digest(*parts: str) -> str:

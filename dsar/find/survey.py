@@ -16,8 +16,15 @@ def survey(datamap: DataMap, sources: Mapping[str, Source | DsarError]) -> list[
 
 
 def advice(datamap: DataMap, sources: Mapping[str, Source | DsarError]) -> list[OpenPoint]:
-    """Return what would make the sources faster to read; answers are complete without it."""
-    return [point for name in datamap.sources for point in _advice(name, sources[name])]
+    """Return what would make the sources faster to read, and which columns may speak of others unsearched."""
+    unsearched = [
+        OpenPoint(f"{address}.{name}", "holds what somebody wrote, and is not searched for other people: add free_text = true if it may", "")
+        for address, table in datamap.tables()
+        for name, column in table.columns.items()
+        if column.category.startswith("user.content") and not (column.free_text or column.other_person or column.values)
+        if (column.type or "text") == "text"
+    ]
+    return unsearched + [point for name in datamap.sources for point in _advice(name, sources[name])]
 
 
 def _advice(name: str, source: Source | DsarError) -> Iterator[OpenPoint]:

@@ -4,6 +4,7 @@ import email
 import email.policy
 import email.utils
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -64,6 +65,9 @@ def _eml(path: Path) -> Mail:
     if not message["From"]:
         raise BadMail("is no mail: it has no From line", where=path.name, remedy="register it by hand")
     name, sender = email.utils.parseaddr(str(message["From"]))
+    as_written = next((str(value) for header, value in message.raw_items() if header.lower() == "from"), "")
+    if bracketed := re.search(r"<([^<>]+)>\s*$", as_written):
+        sender = bracketed[1].strip()  # "ann@example.org <other@example.net>" is from other, whatever stands before
     body = message.get_body(preferencelist=("plain", "html"))
     text = str(body.get_content()) if body else ""
     return Mail(

@@ -101,6 +101,8 @@ class Register:
 
         An entry without an id gets the next one. Open requests of the same person are noted as duplicates.
         """
+        if not by.strip():
+            raise BadRequests("a request needs the name of who registers it", where=source, remedy="nothing was registered")
         added: list[str] = []
         try:
             with self.engine.begin() as connection:

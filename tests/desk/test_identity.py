@@ -56,11 +56,25 @@ def test_a_code_that_comes_back_verifies_the_mailbox_it_went_to_and_no_other(reg
     codes = identity.codes(register, case)
     assert len(set(codes.values())) == 2
     time.day(20)
-    mail(tmp_path, 1, "anyone@else.example", f"here it is: {codes['ann@example.org'].lower().replace('-', ' ')}", day="16")
+    mail(tmp_path, 1, "Ann@Example.org", f"here it is: {codes['ann@example.org'].lower().replace('-', ' ')}", day="16")
     case = identity.answered(register, case, tmp_path / "01.eml", by="M")
     assert [i.standing for i in case.request.identifiers] == ["verified", "claimed", "claimed"]
     assert case.request.verified_on == date(2026, 11, 16)
     assert case.deadlines["access"].start == date(2026, 11, 16)
+
+
+def test_a_code_from_another_mailbox_proves_nothing_and_one_that_proved_is_not_counted_twice(register, tmp_path):
+    case = new(register, "email=ann@example.org; email=evil@evil.org")
+    code = identity.codes(register, case)["ann@example.org"]
+    for n, sender in enumerate(("evil@evil.org", "ann@example.org <evil@evil.org>"), 1):
+        mail(tmp_path, n, sender, code, day="02")
+        with pytest.raises(IdentityNotVerified, match="from another mailbox than the one it is for"):
+            identity.answered(register, case, tmp_path / f"0{n}.eml", by="M")
+    mail(tmp_path, 3, "ann@example.org", code, day="02")
+    case = identity.answered(register, case, tmp_path / "03.eml", by="M")
+    with pytest.raises(IdentityNotVerified, match="proved already"):
+        identity.answered(register, case, tmp_path / "03.eml", by="M")
+    assert len([e for e in register.case("A").events if e.kind == "identity confirmed"]) == 1
 
 
 @pytest.mark.parametrize("text", ["yes it is me", "AAAA-AAAA", ""])

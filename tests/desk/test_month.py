@@ -171,7 +171,7 @@ class Desk:
             return
         reply = self.ws.case(case.request) / "reply.eml"
         mail = EmailMessage(policy=SMTP)
-        mail["From"], mail["To"], mail["Subject"] = "someone@else.example", "privacy@company.example", "Re"
+        mail["From"], mail["To"], mail["Subject"] = identity.mailboxes(case)[0].value, "privacy@company.example", "Re"
         mail["Date"] = self.time.now.strftime("%a, %d %b %Y %H:%M:%S +0000")
         letter = next(text for r, name, _, text, *_ in self.letters if (r, name) == (request_id, "identity_request"))
         mail.set_content(re.search(r"[A-Z2-9]{4}-[A-Z2-9]{4}", letter)[0])  # the code as it stood in the letter that was sent

@@ -107,6 +107,15 @@ def test_two_requests_that_reach_one_row_can_be_told_apart_by_a_ruling():
     assert rows(after["C"])["shop.customers"] == held("two requests", 1)
 
 
+def test_a_row_ruled_theirs_for_two_people_goes_to_neither_before_that_is_ruled_on_by_itself():
+    before = gather(ANN, BOB)
+    rulings = ruled(before["A"], lambda i: i.address.table == "addresses", "theirs")
+    rulings |= ruled(before["B"], lambda i: i.address.table == "addresses", "theirs")
+    after = gather(ANN, BOB, rulings=rulings)
+    assert [rows(after[r])["shop.addresses"] for r in "AB"] == [held("two requests", 70)] * 2
+    assert len({item.group for r in "AB" for item in items(after[r]) if item.code == "two requests"}) == 2
+
+
 def test_with_two_readers_a_ruling_counts_once_another_person_agrees():
     strict = SHOP.model_copy(update={"controller": SHOP.controller.model_copy(update={"two_readers": True})})
     before = gather(ANN, map_=strict)["A"]
