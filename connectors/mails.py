@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 from dsar.errors import SourceBroken
+from dsar.htmltext import plain
 
 
 @dataclass(frozen=True)
@@ -89,29 +89,3 @@ def _moment(text: str) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-        self.hidden = 0
-
-    def handle_starttag(self, tag: str, _: object) -> None:
-        self.hidden += tag in {"script", "style"}
-        if tag in {"br", "p", "div", "tr", "li"}:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.hidden -= tag in {"script", "style"}
-
-    def handle_data(self, data: str) -> None:
-        if self.hidden <= 0:
-            self.parts.append(data)
-
-
-def plain(html: str) -> str:
-    """Return the text of a page, a line per paragraph."""
-    reader = _Text()
-    reader.feed(html)
-    return "\n".join(line for line in (" ".join(part.split()) for part in "".join(reader.parts).splitlines()) if line)

@@ -11,10 +11,10 @@ from pathlib import Path
 from dsar import values
 from dsar.answer import foreign, workbook
 from dsar.answer.export import open_points, plain
-from dsar.answer.layout import Facts, Grid, Heading, Page, Paragraph
+from dsar.answer.layout import Grid, Heading, Page, Paragraph
 from dsar.answer.publish import Written, publish
 from dsar.answer.select import Chosen, choose
-from dsar.answer.sheets import Answer, access_sheets, kept, local, part_one_notice, policy_versions, recipients
+from dsar.answer.sheets import Answer, access_sheets, kept, policy_versions, read_me, recipients
 from dsar.errors import AnswerIncomplete
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
@@ -59,27 +59,13 @@ def confirmation(answer: Answer) -> str:
 
 
 def _read_me(answer: Answer) -> Page:
-    dossier, controller, say = answer.dossier, answer.dossier.datamap.controller, answer.say
+    say = answer.say
     asked = "You asked whether we process personal data about you, and for a copy (Article 15 of the General Data Protection Regulation)."
-    blocks = [
+    opening = (
         Heading(say("What we hold about you")),
         Paragraph(f"{say(asked)} {confirmation(answer)} {say('The systems stand on the sheet Where we looked.')}"),
-        *part_one_notice(answer),
-        Facts(
-            {
-                say("Reference"): dossier.request.id,
-                say("From"): controller.name,
-                say("Address"): controller.address,
-                say("Request received on"): dossier.request.received,
-                say("Data as of"): local(dossier, dossier.collected_at),
-                say("Prepared on"): answer.prepared,
-                say("Questions to"): controller.contact,
-            }
-        ),
-        Heading(say("How to read this")),
-        *(Paragraph(say(text)) for text in _HOW_TO_READ),
-    ]
-    return Page(say("Read me first"), tuple(blocks))
+    )
+    return read_me(answer, opening, _HOW_TO_READ)
 
 
 _HOW_TO_READ = (

@@ -3,7 +3,7 @@
 import functools
 import operator
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -79,8 +79,8 @@ def access_sheets(answer: Answer, read_me: Page, use: Page) -> list[Content]:
 
 
 def _read_me(answer: Answer) -> Page:
-    dossier, controller, say = answer.dossier, answer.dossier.datamap.controller, answer.say
-    blocks = [
+    say = answer.say
+    opening = (
         Heading(say("A copy of your data that you can take with you")),
         Paragraph(
             " ".join(
@@ -94,22 +94,24 @@ def _read_me(answer: Answer) -> Page:
                 )
             )
         ),
-        *part_one_notice(answer),
-        Facts(
-            {
-                say("Reference"): dossier.request.id,
-                say("From"): controller.name,
-                say("Address"): controller.address,
-                say("Request received on"): dossier.request.received,
-                say("Data as of"): local(dossier, dossier.collected_at),
-                say("Prepared on"): answer.prepared,
-                say("Questions to"): controller.contact,
-            }
-        ),
-        Heading(say("How to read this")),
-        *(Paragraph(say(text)) for text in _HOW_TO_READ),
-    ]
-    return Page(say("Read me first"), tuple(blocks))
+    )
+    return read_me(answer, opening, _HOW_TO_READ)
+
+
+def read_me(answer: Answer, opening: Iterable[Heading | Paragraph], how_to_read: Sequence[str]) -> Page:
+    """Return the first sheet of a workbook: its opening, what is still to come, whose answer to what, and how to read it."""
+    dossier, controller, say = answer.dossier, answer.dossier.datamap.controller, answer.say
+    facts = {
+        say("Reference"): dossier.request.id,
+        say("From"): controller.name,
+        say("Address"): controller.address,
+        say("Request received on"): dossier.request.received,
+        say("Data as of"): local(dossier, dossier.collected_at),
+        say("Prepared on"): answer.prepared,
+        say("Questions to"): controller.contact,
+    }
+    reading = (Paragraph(say(text)) for text in how_to_read)
+    return Page(say("Read me first"), (*opening, *part_one_notice(answer), Facts(facts), Heading(say("How to read this")), *reading))
 
 
 _HOW_TO_READ = (

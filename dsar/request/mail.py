@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from functools import cached_property
-from html.parser import HTMLParser
 from pathlib import Path
 
 from dsar.errors import BadMail
+from dsar.htmltext import plain
 
 ENDINGS = (".eml", ".msg")
 
@@ -77,7 +77,7 @@ def _eml(path: Path) -> Mail:
         tuple(address for _, address in email.utils.getaddresses([str(message.get("To", ""))])),
         _received(message),
         str(message.get("Subject", "")),
-        _own_words(_plain(text) if body and body.get_content_type() == "text/html" else text),
+        _own_words(plain(text) if body and body.get_content_type() == "text/html" else text),
         str(message.get("Message-ID", "")),
         tuple(part.get_filename() or "unnamed" for part in message.iter_attachments()),
     )
@@ -101,7 +101,7 @@ def _msg(path: Path) -> Mail:
 
     message = Message.load(str(path))
     name, sender = email.utils.parseaddr(message.sender or "")
-    text = message.body or (_plain(message.html_body) if message.html_body else "")
+    text = message.body or (plain(message.html_body) if message.html_body else "")
     return Mail(
         path.name,
         sender,
@@ -118,28 +118,3 @@ def _msg(path: Path) -> Mail:
 def _own_words(text: str) -> str:
     lines = text.replace("\r\n", "\n").split("\n")
     return "\n".join(line for line in lines if not line.startswith(">")).strip()
-
-
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-        self.silent = 0
-
-    def handle_starttag(self, tag: str, _: object) -> None:
-        self.silent += tag in {"script", "style", "head"}
-        if tag in {"p", "br", "div", "tr", "li"}:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.silent -= tag in {"script", "style", "head"}
-
-    def handle_data(self, data: str) -> None:
-        if not self.silent:
-            self.parts.append(data)
-
-
-def _plain(html: str) -> str:
-    parser = _Text()
-    parser.feed(html)
-    return "".join(parser.parts)
