@@ -233,7 +233,7 @@ def letters(
         for one in name or []:
             out.print(f"  {workspace.finish(workspace.request(request), one).files[0]}", markup=False)
         return
-    lines = Lines("File", "What", "Legal text")
+    lines = Lines("File", "Goes to", "What", "Legal text")
     for row in workspace.draft(workspace.request(request), *(name or []), right=right).itertuples(index=False):
         lines.add_row(*map(str, row))
     out.print(lines)

@@ -19,18 +19,19 @@ def review(
     context: typer.Context,
     group: Annotated[str | None, typer.Argument(help="A group of the list, to rule on.")] = None,
     choice: Annotated[str | None, typer.Argument(help="What it is: theirs, not theirs, withheld, cannot tell; mask, keep, leave out.")] = None,
+    key: Annotated[str | None, typer.Option(help="Rule on the rows of this key only, not on the whole group.")] = None,
     by: Annotated[str, typer.Option(help="Who rules.")] = "",
     reason: Annotated[str, typer.Option(help="What shows it; needed for 'theirs' and 'keep'.")] = "",
     to_xlsx: Annotated[Path | None, typer.Option(help="Write the list as a workbook to fill in.")] = None,
     from_xlsx: Annotated[Path | None, typer.Option(help="Take the rulings of a filled-in workbook, all or none.")] = None,
 ) -> None:
-    """List what waits for a person over all requests, rule on a group, or send the list out and read it back."""
+    """List what waits for a person over all requests or in one group, rule on it, or send the list out and read it back."""
     workspace = dsar.open(context.find_root().obj)
     waiting = workspace.review
-    if group:
-        if not choice:
-            raise BadRuling("a ruling needs a choice", where=group, remedy="see the column Choices of `dsar review`")
-        _ruled(waiting.rule(group, choice, by=by, reason=reason))
+    if group and not choice:
+        _show(waiting.rows(group))
+    elif group and choice:
+        _ruled(waiting.rule(group, choice, by=by, reason=reason, key=key))
     elif from_xlsx:
         _ruled(waiting.read(from_xlsx))
     elif to_xlsx:

@@ -90,7 +90,7 @@ def _columns(known: Schema) -> Iterator[str]:
     for column, logical in known.columns.items():
         target = known.references.get(column)
         notes = [*([logical] if logical else []), *(["key"] if column in known.key else []), *([f"refers to {'.'.join(target)}"] if target else [])]
-        speaks = ", free_text = true" if logical in {"", "text"} and column not in known.references and _FREE_TEXT.search(column) else ""
+        speaks = ", free_text = true" if logical in {None, "text"} and column not in known.references and _FREE_TEXT.search(column) else ""
         yield f'{_key(column)} = {{ category = ""{speaks} }}' + (f"  # {', '.join(notes)}" if notes else "")
 
 

@@ -386,7 +386,7 @@ class Workspace:
         return listing(columns, lines, empty="It asks for nothing.")
 
     def draft(self, request: Request, *names: str, right: str = "") -> Listing:
-        """Draft letters, those the case needs now when none is named: columns File, What, Legal text.
+        """Draft letters, those the case needs now when none is named: columns File, Goes to, What, Legal text.
 
         Your edits of an earlier draft stay. Raises `IdentityNotVerified` for a letter that has to wait, `BadEvent` where the
         register lacks what it is about, `UnknownLetter`.
@@ -394,14 +394,14 @@ class Workspace:
         case = self.register.case(request.id)
         made: list[drafts.Draft] = []
         for name in names or self._due(case):
-            for ending, code in self._codes(case, name):
+            for ending, mailbox, code in self._codes(case, name):
                 letter = letters.render(name, case, facts.facts(name, case, lambda: self._found(request), code, right))
-                made.append(drafts.write(replace(letter, name=name + ending), case, self.case(request), self.today))
+                made.append(drafts.write(replace(letter, name=name + ending), case, self.case(request), self.today, mailbox))
         for draft in made:
             if draft.changed:
                 details: dict[str, Any] = {"letter": draft.letter.name, "file": draft.path.name, "reviewed": draft.letter.reviewed}
                 case = self.register.record(case, "letter drafted", by="dsar", **details)
-        return listing(("File", "What", "Legal text"), drafts.listed(made), empty="No letter is due.")
+        return listing(("File", "Goes to", "What", "Legal text"), drafts.listed(made), empty="No letter is due.")
 
     def _due(self, case: Case) -> list[str]:
         """Return the letters the case needs now; whoever also asks about what we only hold for a client is told whom to ask."""
@@ -410,13 +410,13 @@ class Workspace:
         clients = snapshot is not None and any(snapshot.tables[a].outcome.state == "a client's" for a in snapshot.tables)
         return [*due, "redirect"] if clients and "redirect" not in due else due
 
-    def _codes(self, case: Case, name: str) -> list[tuple[str, str]]:
-        """Return what ends a draft's name and the code it holds: a letter per mailbox, numbered as the addresses stand in the register."""
+    def _codes(self, case: Case, name: str) -> list[tuple[str, str, str]]:
+        """Return what ends a draft's name, the mailbox it asks and its code: a letter each, numbered as the addresses stand in the register."""
         asked = case.last("identity asked")
         if name not in {"identity_request", "reminder"} or asked is None or asked.details["method"] != "challenge code":
-            return [("", "")]
-        known = list(identity.codes(self.register, case).values())
-        return [("" if len(known) == 1 else f"_{n}", code) for n, code in enumerate(known, start=1)]
+            return [("", "", "")]
+        known = identity.codes(self.register, case)
+        return [("" if len(known) == 1 else f"_{n}", mailbox, code) for n, (mailbox, code) in enumerate(known.items(), start=1)]
 
     def _found(self, request: Request) -> facts.Found:
         return facts.Found(self.collect(request), self.decisions(request), self.today)

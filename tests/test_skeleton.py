@@ -195,3 +195,9 @@ def test_an_owner_left_open_fails_the_check():
 @pytest.mark.parametrize(("table", "label"), [("InvoiceLine", "Invoice line"), ("order_lines", "Order lines"), ("TBL", "Tbl")])
 def test_a_label_is_made_of_words(table, label):
     assert tomllib.loads(make({table: Schema({"a": None})}))["sources"]["old_shop"]["tables"][table]["label"] == label
+
+
+def test_what_somebody_typed_is_proposed_to_be_searched_for_others():
+    typed = {"t": Schema({"id": "integer", "Comment": "text", "body": None, "note_count": "integer", "town": "text"}, ("id",))}
+    columns = tomllib.loads(make(typed))["sources"]["old_shop"]["tables"]["t"]["columns"]
+    assert [name for name, column in columns.items() if column.get("free_text")] == ["Comment", "body"]

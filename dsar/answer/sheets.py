@@ -101,7 +101,7 @@ def _read_me(answer: Answer) -> Page:
 def read_me(answer: Answer, opening: Iterable[Heading | Paragraph], how_to_read: Sequence[str]) -> Page:
     """Return the first sheet of a workbook: its opening, what is still to come, whose answer to what, and how to read it."""
     dossier, controller, say = answer.dossier, answer.dossier.datamap.controller, answer.say
-    facts = {
+    facts: dict[str, str | date] = {
         say("Reference"): dossier.request.id,
         say("From"): controller.name,
         say("Address"): controller.address,

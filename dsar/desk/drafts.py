@@ -38,6 +38,7 @@ class Draft:
     edited: bool
     newer: Path | None
     changed: bool  # since it was last written
+    goes_to: tuple[str, ...]  # a proved address, or the mailbox whose code it holds; for the analyst's eyes, not in any file
 
 
 def addressees(case: Case, name: str) -> list[str]:
@@ -53,8 +54,8 @@ def addressees(case: Case, name: str) -> list[str]:
     return [i.value for i in case.request.identifiers if i.kind == "email" and i.standing == "verified" and not kinds.is_of_many(i.value)][:1]
 
 
-def write(letter: Letter, case: Case, folder: Path, on: date) -> Draft:
-    """Write the draft of a letter into `letters/` of a case folder, or keep the one that somebody edited."""
+def write(letter: Letter, case: Case, folder: Path, on: date, mailbox: str = "") -> Draft:
+    """Write the draft of a letter into `letters/` of a case folder, or keep the one that somebody edited; `mailbox` is the one it asks."""
     from dsar.desk import docx  # loads lxml: only where a letter is written
 
     target = files.private_dir(folder / "letters")
@@ -72,7 +73,10 @@ def write(letter: Letter, case: Case, folder: Path, on: date) -> Draft:
         files.write_atomic(newer, fresh)
     mail = target / f"{case.request.id}_{letter.name}.eml"
     files.write_atomic(mail, _mail(letter, case, docx.text_of(path.read_bytes()) if edited else letter.text))
-    return Draft(letter, path, mail, edited, newer if newer.exists() else None, changed=not edited and sha256(fresh).hexdigest() != last)
+    goes_to = (mailbox,) if mailbox else tuple(addressees(case, letter.name))
+    return Draft(
+        letter, path, mail, edited, newer if newer.exists() else None, changed=not edited and sha256(fresh).hexdigest() != last, goes_to=goes_to
+    )
 
 
 def _record(folder: Path) -> dict[str, str]:
@@ -138,11 +142,13 @@ def _pdf(path: Path) -> bytes:
         return made.read_bytes()
 
 
-def listed(drafts: Sequence[Draft]) -> list[tuple[str, str, str]]:
-    """Return for each draft: its file, what became of it, and whether somebody stands for it."""
+def listed(drafts: Sequence[Draft]) -> list[tuple[str, str, str, str]]:
+    """Return for each draft: its file, whom it goes to where that is known, what became of it, and whether somebody stands for it."""
     lines = []
     for draft in drafts:
         what = "kept as you edited it" if draft.edited else "written"
         what += f"; what would be written today is {draft.newer.name}" if draft.newer else ""
-        lines.append((draft.path.name, what, f"reviewed by {draft.letter.reviewed_by}" if draft.letter.reviewed else "NOT REVIEWED"))
+        lines.append(
+            (draft.path.name, ", ".join(draft.goes_to), what, f"reviewed by {draft.letter.reviewed_by}" if draft.letter.reviewed else "NOT REVIEWED")
+        )
     return lines

@@ -13,8 +13,8 @@ from dsar.desk import lines
 from dsar.errors import BadRuling
 from dsar.find.dossier import Dossier
 from dsar.find.hold import HOLDS
-from dsar.find.review import Item, Rulings, grouped, items, overview, ruling
-from dsar.listing import Listing
+from dsar.find.review import Item, Ruling, Rulings, grouped, items, overview, ruling
+from dsar.listing import Listing, listing
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
@@ -60,12 +60,25 @@ class Review:
         """What waits: columns Group, What, Column, Why, Requests, Rows, Key of one, Choices."""
         return overview(self.waiting, {a: t.label for a, t in self.datamap.tables()})
 
-    def rule(self, group: str, choice: str, *, by: str, reason: str = "") -> int:
-        """Record one ruling for all items of a group, each in its own case; return how many. Raises `BadRuling`."""
+    def rows(self, group: str) -> Listing:
+        """What one ruling on a group would settle: columns Request, Key. Raises `BadRuling`."""
+        return listing(("Request", "Key"), [(item.request, item.key) for item in self._group(group)], empty="")
+
+    def rule(self, group: str, choice: str, *, by: str, reason: str = "", key: str | None = None) -> int:
+        """Record one ruling for all items of a group, or those of one key, each in its own case; return how many. Raises `BadRuling`."""
+        chosen = [item for item in self._group(group) if key is None or item.key in {key, f"[{key}]", f'["{key}"]'}]
+        if not chosen:
+            raise BadRuling("no row of this group has that key", where=group, remedy=f"see `dsar review {group}`")
+        return self._record([(item, ruling(item, choice, by=by, on=self.now, reason=reason)) for item in chosen])
+
+    def _group(self, group: str) -> list[Item]:
         waiting = self.waiting
         if group not in waiting:
             raise BadRuling("no such group waits", where=group, remedy="see `dsar review`; what it was about may have changed")
-        made = [(item, ruling(item, choice, by=by, on=self.now, reason=reason)) for item in waiting[group]]
+        return waiting[group]
+
+    def _record(self, made: Iterable[tuple[Item, Ruling]]) -> int:
+        made = list(made)
         for item, one in made:
             self.cases[item.request].rulings.add(one)
         for request in dict.fromkeys(item.request for item, _ in made):
@@ -103,9 +116,9 @@ class Review:
         faults, made = [], []
         waiting = self.waiting
         for number, cells in filled:
-            found = waiting.get(cells["Group"], [])
+            found = waiting.pop(cells["Group"], [])
             if not found:
-                faults.append(f"row {number}: no such group waits any more")
+                faults.append(f"row {number}: no such group waits any more, or another row rules on it")
             try:
                 made += [(i, ruling(i, cells["Ruling"], by=cells["Ruled by"], on=self.now, reason=cells["Reason, with evidence"])) for i in found]
             except BadRuling as error:
@@ -113,8 +126,4 @@ class Review:
         if faults:
             more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
             raise BadRuling("; ".join(faults[:5]) + more, where=path.name, remedy="mend these rows; nothing was taken over")
-        for item, one in made:
-            self.cases[item.request].rulings.add(one)
-        for request in dict.fromkeys(item.request for item, _ in made):
-            self.cases[request].rulings.save()
-        return len(made)
+        return self._record(made)

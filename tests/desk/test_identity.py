@@ -192,3 +192,17 @@ def test_a_stale_look_at_a_case_confirms_nothing(register):
     with pytest.raises(ChangedMeanwhile):
         identity.confirm(register, stale, by="M", method="two facts")
     assert not register.case("A").request.identity_settled
+
+
+def test_an_identity_letter_is_listed_with_the_mailbox_it_asks_and_bears_no_address(register, tmp_path):
+    from dsar.desk import drafts
+    from dsar.desk.facts import facts
+    from dsar.request.letters import render
+
+    case = new(register, "email=ann@example.org; email=ann@work.example")
+    case, _ = identity.ask(register, case, by="M", doubt="a sender line proves nothing")
+    for mailbox, code in identity.codes(register, case).items():
+        letter = render("identity_request", case, facts("identity_request", case, lambda: None, code, ""))
+        draft = drafts.write(letter, case, tmp_path, register.today, mailbox)
+        assert drafts.listed([draft])[0][1] == mailbox
+        assert b"ann@" not in draft.mail.read_bytes()

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from dsar.desk.review import Open, Review
 from dsar.errors import BadRuling
 from dsar.find.collect import collect
 from dsar.find.mentions import cells_of
@@ -114,6 +115,19 @@ def test_a_row_ruled_theirs_for_two_people_goes_to_neither_before_that_is_ruled_
     after = gather(ANN, BOB, rulings=rulings)
     assert [rows(after[r])["shop.addresses"] for r in "AB"] == [held("two requests", 70)] * 2
     assert len({item.group for r in "AB" for item in items(after[r]) if item.code == "two requests"}) == 2
+
+
+def test_rows_of_one_address_that_bear_different_names_are_ruled_on_apart(tmp_path):
+    people = [contact(1, "Ann", "Lee", "ann@x.org", None), contact(4, "Bob", "Roe", "ann@x.org", None), contact(5, "Lee", "Ann", "ann@x.org", None)]
+    dossier = collect([request("A", "email=ann@x.org")], PEOPLE, sources(PEOPLE, {"s.contacts": people}), lambda: NOW)["A"]
+    assert sorted(sorted(i.key for i in found) for found in grouped(items(dossier)).values()) == [["[1]", "[5]"], ["[4]"]]
+    desk = Review(PEOPLE, {"A": Open(dossier, Rulings(tmp_path / "review.json"))}, NOW)
+    (group,) = (g for g, found in desk.waiting.items() if len(found) == 2)
+    assert desk.rows(group).to_numpy().tolist() == [["A", "[1]"], ["A", "[5]"]]
+    with pytest.raises(BadRuling, match="no row of this group has that key"):
+        desk.rule(group, "not theirs", by="I. Farr", key="4")
+    assert desk.rule(group, "not theirs", by="I. Farr", key="5") == 1
+    assert [i.key for i in desk.waiting[group]] == ["[1]"]
 
 
 def test_with_two_readers_a_ruling_counts_once_another_person_agrees():

@@ -73,3 +73,18 @@ def test_advice_is_asked_of_those_who_give_it_and_mends_nothing():
     assert advice(MAP, opened) == []
     opened["shop"] = SourceUnreachable("is down")
     assert advice(MAP, opened) == []
+
+
+def test_columns_of_peoples_own_words_that_are_not_searched_are_named():
+    wordy = datamap("""
+[sources.s.tables.t]
+match = { email = "email" }
+[sources.s.tables.t.columns]
+id = {}
+email = {}
+comment = { category = "user.content" }
+searched = { category = "user.content", free_text = true }
+rating = { category = "user.content", type = "integer" }
+state = { category = "user.content", values = { 1 = "new" } }
+""")
+    assert [point.table for point in advice(wordy, sources(wordy, {}))] == ["s.t.comment"]

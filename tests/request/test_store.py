@@ -91,6 +91,12 @@ def test_what_is_registered_comes_back_whole(register):
         register.case("B")
 
 
+def test_nobody_registers_without_a_name(register):
+    with pytest.raises(BadRequests, match="needs the name of who registers it"):
+        register.add([line(id="A")], by=" ")
+    assert register.cases() == {}
+
+
 def test_all_are_registered_or_none(register):
     register.add([line(id="A")], by="M. Aker")
     with pytest.raises(BadRequests, match="an id stands in the register already"):
