@@ -11,11 +11,14 @@ import re
 import sys
 import tempfile
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import openpyxl
 
 from bench.febrl import febrl
 from dsar import workspace
@@ -31,6 +34,7 @@ from fixtures.company.world import Truth, subject
 
 PAGE = Path(__file__).parent.parent / "docs" / "matching.md"
 SEED = 7
+SEARCHED = {"email": "email", "phone": "phone", "name": "name", "street": "address"}  # what of others must be in no answer, and its kind
 
 
 class Figure(NamedTuple):
@@ -113,17 +117,20 @@ def compared(truth: list[Truth], dossiers: dict[str, Dossier]) -> dict[str, Figu
     never = {row for row, expected in wanted.items() if expected == "never"}
     counts = Counter(got.values())
     wrong = {
-        "missed": sum(row not in got for row in wanted.keys() - never),
-        "held where the truth finds, or the reverse": sum(got.get(row, e) != e for row, e in wanted.items() if e != "never"),
-        "found or held beyond the truth": len(got.keys() - (wanted.keys() - never)),
-        "never to be seen, seen": len(got.keys() & never),
+        "missed": wanted.keys() - never - got.keys(),
+        "held where the truth finds, or the reverse": {row for row, e in wanted.items() if e != "never" and got.get(row, e) != e},
+        "found or held beyond the truth": got.keys() - (wanted.keys() - never),
+        "never to be seen, seen": got.keys() & never,
     }
+    for name, rows in wrong.items():
+        for row in sorted(rows)[:10]:
+            print(f"{name}: {' '.join(row)}", file=sys.stderr)  # of an invented world: nobody's data
     share = counts["held"] / counts["found"]
     return {
         "rows found": Figure(counts["found"]),
         "rows held": Figure(counts["held"]),
         "held ÷ found": Figure(round(share, 4), "< 0.05", share < 0.05),
-        **{f"rows {name}": Figure(n, "= 0", n == 0) for name, n in wrong.items()},
+        **{f"rows {name}": Figure(len(rows), "= 0", not rows) for name, rows in wrong.items()},
     }
 
 
@@ -132,21 +139,36 @@ def outputs(dossiers: dict[str, Dossier], everybody: list[Person], folder: Path,
     requests = {p.number: dossiers[subject(p.number)].request for p in everybody if p.asks}
     asking = [p for p in everybody if p.asks and requests[p.number].identity_settled and "portability" in requests[p.number].rights]
     step = max(1, len(asking) // answers)
-    needles = Needles([n for p in everybody for n in _needles(p) if searchable(n)], "GB")
+    needles = Needles(_needles(everybody), "GB")
     leaks = 0
     for person in asking[::step][:answers]:
         mates = {person.number, *(n for group in person.mates.values() for n in group)}  # a family shares a number
         case = folder / "answers" / str(person.number)
         case.mkdir(parents=True)
         written = _answer(dossiers[subject(person.number)], case)
-        leaks += sum(not any(hit.needle.startswith(f"{n} ") for n in mates) for hit in search(written, needles))
-    (folder / "planted.csv").write_text(f"note\r\nwrite to {everybody[0].email}\r\n", encoding="utf-8")
-    return leaks, int(any(hit.needle == "1 email" for hit in search([folder / "planted.csv"], needles)))
+        foreign = [hit for hit in search(written, needles) if not any(hit.needle.startswith(f"{n} ") for n in mates)]
+        leaks += len(foreign)
+        for hit in foreign[:3]:
+            print(f"another's value in an answer: {subject(person.number)} {hit}", file=sys.stderr)
+    return leaks, int(any(hit.needle == "1 email" for hit in search([_planted(folder, everybody[0].email)], needles)))
 
 
-def _needles(person: Person) -> Iterator[Needle]:
-    yield Needle(f"{person.number} email", "email", person.email)
-    yield Needle(f"{person.number} phone", "phone", person.phone)
+def _needles(everybody: list[Person]) -> list[Needle]:
+    """Return what only one of them has, but for families, who share a number and a home."""
+    values = [(p, kind, getattr(p, field)) for p in everybody for field, kind in SEARCHED.items()]
+    bearers = Counter((kind, value) for _, kind, value in values)
+    alone = (Needle(f"{p.number} {kind}", kind, value) for p, kind, value in values if bearers[kind, value] == 1 or "family" in p)
+    return [needle for needle in alone if searchable(needle)]
+
+
+def _planted(folder: Path, value: str) -> Path:
+    """Return a package with a workbook that says a value in the middle of a cell."""
+    book = openpyxl.Workbook()
+    book.active.append(["note", f"write to <{value}>"])  # type: ignore[union-attr]
+    book.save(folder / "planted.xlsx")
+    with zipfile.ZipFile(folder / "planted.zip", "w", zipfile.ZIP_DEFLATED) as package:
+        package.write(folder / "planted.xlsx", "data/planted.xlsx")
+    return folder / "planted.zip"
 
 
 def _answer(dossier: Dossier, case: Path) -> list[Path]:
