@@ -28,7 +28,7 @@ from dsar.errors import AnswerIncomplete, BadMap, BadRequests, DossierMissing, D
 from dsar.find import compare
 from dsar.find import dossier as dossiers
 from dsar.find.check import in_words
-from dsar.find.collect import Clock, Progress, collect
+from dsar.find.collect import Clock, Progress, collect, same_subject
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
 from dsar.find.review import Rulings
@@ -137,9 +137,13 @@ class Workspace:
         return kept | self._collect([r for r in wanted if r.id not in kept], progress)
 
     def _collect(self, requests: list[Request], progress: Progress = lambda _: None) -> dict[str, Dossier]:
-        rulings = {r.id: self._rulings(r) for r in requests}
+        if not requests:
+            return {}
         sources = self.sources()
-        fresh = collect(requests, self.datamap, sources, self.clock, progress, rulings) if requests else {}
+        fresh = self._asked(requests, sources, progress)
+        if earlier := self._earlier(fresh):  # a row that two people reach is held for both, whenever either was collected
+            fresh = self._asked([*requests, *earlier], sources, progress)
+            requests = [*requests, *(r for r in earlier if not self.register.case(r.id).closed)]
         askers = [cast("Asker", s) for s in sources.values() if not isinstance(s, DsarError) and s.can.asks_people]
         if askers:
             searches.write(self.root, [search for asker in askers for search in asker.searches()], self.datamap.controller)
@@ -148,7 +152,23 @@ class Workspace:
             if before := self._looked_at(request):
                 compare.save(before, fresh[request.id], self.case(request) / "difference.json")
             fresh[request.id].save(self.case(request) / "dossier")
-        return fresh
+        return {r.id: fresh[r.id] for r in requests}
+
+    def _asked(self, requests: list[Request], sources: dict[str, Source | DsarError], progress: Progress) -> dict[str, Dossier]:
+        return collect(requests, self.datamap, sources, self.clock, progress, {r.id: self._rulings(r) for r in requests})
+
+    def _earlier(self, fresh: dict[str, Dossier]) -> list[Request]:
+        """Return the requests of other people whose snapshot, taken before, found a row that is found now."""
+        bearers: dict[str, list[Request]] = {}
+        for dossier in fresh.values():
+            for name in dossier.names:
+                bearers.setdefault(name, []).append(dossier.request)
+        before = (d for r in self.requests.values() if r.id not in fresh and (d := self._looked_at(r)))
+        return [
+            d.request
+            for d in before
+            if any(not same_subject(d.request, now_) for now_ in {r.id: r for name in d.names & bearers.keys() for r in bearers[name]}.values())
+        ]
 
     def _fresh(self, request: Request) -> Dossier:
         """Return a snapshot that an answer may be made from: asked again where it is old and nothing was made from it yet."""

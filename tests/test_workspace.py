@@ -141,6 +141,27 @@ def test_open_points_are_shown_and_a_ruling_closes_them(ws, monkeypatch):
     assert [f.name for f in ws.export(ann).files] == ["Quill-Co_A_portability.xlsx", "Quill-Co_A_portability.zip"]
 
 
+def test_two_people_who_reach_one_row_are_held_however_far_apart_they_were_collected(ws, monkeypatch):
+    orders = [{"id": 1, "email": "ann@x.org", "phone": "02079460001"}, {"id": 2, "email": "bob@x.org", "phone": None}]
+    monkeypatch.setitem(DATA, "shop", {"orders": orders})
+    lines = ("A,2026-11-02,portability,email=ann@x.org,2026-11-03,", "B,2026-11-02,portability,phone=02079460001,2026-11-03,")
+    (ws.root / "requests.csv").write_text("\n".join((REQUESTS.splitlines()[0], *lines, "C,2026-11-02,access,email=ann@x.org,2026-11-03,")))
+    with_phone = MAP.replace(
+        '{ email = "email" }\ncolumns = { id = {}, email = {}, notes', '{ email = "email", phone = "phone" }\ncolumns = { id = {}, email = {}, phone'
+    )
+    ws = Workspace(ws.root, datamap(with_phone, ws.root), lambda: NOW)
+    ann, late, again = (ws.request(i) for i in "ABC")
+    assert rows(ws.collect(ann))["shop.orders"] == found(1)
+    ws.export(ann)
+    assert rows(ws.collect(again))["shop.orders"] == found(1)  # her own second request is no other person's
+    assert any((ws.case(ann) / "outbox").iterdir())
+    assert rows(ws.collect(late))["shop.orders"] == held("two requests", 1)
+    assert [rows(ws.snapshot(r))["shop.orders"] for r in (ann, again)] == [held("two requests", 1)] * 2
+    assert not any((ws.case(ann) / "outbox").iterdir())  # what was written for her is no answer any more
+    with pytest.raises(AnswerIncomplete):
+        ws.export(ann)
+
+
 def test_a_review_goes_out_as_a_workbook_and_comes_back(ws, monkeypatch, tmp_path):
     monkeypatch.setitem(DATA["shop"]["orders"][0], "notes", "call bob@x.org")
     ann = ws.request("A")

@@ -358,7 +358,7 @@ class _Collection:
         held: dict[str, set[int]] = defaultdict(set)
         for position, requests in by_row.items():
             for one in requests:
-                if any(not _same_subject(self.requests[one], self.requests[other]) for other in requests if other != one):
+                if any(not same_subject(self.requests[one], self.requests[other]) for other in requests if other != one):
                     held[one].add(position)
         return held
 
@@ -418,7 +418,7 @@ class _Collection:
         return self._ruled(state, request, position, HOLDS["two requests"]) if position in shared else self._hold(state, request, position)
 
 
-def _same_subject(one: Request, other: Request) -> bool:
+def same_subject(one: Request, other: Request) -> bool:
     """Whether two requests are one person's: what one of them proved, the other proved too."""
     mine, theirs = ({(i.kind, i.value) for i in r.identifiers if i.standing == "verified"} for r in (one, other))
     return bool(mine and theirs) and (mine <= theirs or theirs <= mine)

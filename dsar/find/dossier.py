@@ -84,6 +84,16 @@ class Dossier:
         frame = self.tables[address].frame
         return frame[frame["dsar_standing"] == "found"].reset_index(drop=True)
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The rows found, named "source.table key"."""
+        return frozenset(
+            f"{address} {key}"
+            for address, found in self.tables.items()
+            for key, standing in zip(found.table["dsar_key"].to_pylist(), found.table["dsar_standing"].to_pylist(), strict=True)
+            if standing == "found"
+        )
+
     def row(self, name: str) -> dict[str, Any] | None:
         """Return the row named "source.table key" (as in `dsar_via`), held or found, or None."""
         return self._by_name.get(name)
