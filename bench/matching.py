@@ -143,10 +143,12 @@ def outputs(dossiers: dict[str, Dossier], everybody: list[Person], folder: Path,
     leaks = 0
     for person in asking[::step][:answers]:
         mates = {person.number, *(n for group in person.mates.values() for n in group)}  # a family shares a number
+        theirs = "\n".join(str(getattr(person, field)) for field in SEARCHED)
+        inside = {needle for needle, _ in needles.in_text(theirs)}  # another's name or home can be a part of theirs by chance
         case = folder / "answers" / str(person.number)
         case.mkdir(parents=True)
         written = _answer(dossiers[subject(person.number)], case)
-        foreign = [hit for hit in search(written, needles) if not any(hit.needle.startswith(f"{n} ") for n in mates)]
+        foreign = [h for h in search(written, needles) if h.needle not in inside and not any(h.needle.startswith(f"{n} ") for n in mates)]
         leaks += len(foreign)
         for hit in foreign[:3]:
             print(f"another's value in an answer: {subject(person.number)} {hit}", file=sys.stderr)
@@ -156,8 +158,8 @@ def outputs(dossiers: dict[str, Dossier], everybody: list[Person], folder: Path,
 def _needles(everybody: list[Person]) -> list[Needle]:
     """Return what only one of them has, but for families, who share a number and a home."""
     values = [(p, kind, getattr(p, field)) for p in everybody for field, kind in SEARCHED.items()]
-    bearers = Counter((kind, value) for _, kind, value in values)
-    alone = (Needle(f"{p.number} {kind}", kind, value) for p, kind, value in values if bearers[kind, value] == 1 or "family" in p)
+    bearers = Counter((kind, value.casefold()) for _, kind, value in values)
+    alone = (Needle(f"{p.number} {kind}", kind, value) for p, kind, value in values if bearers[kind, value.casefold()] == 1 or "family" in p)
     return [needle for needle in alone if searchable(needle)]
 
 
