@@ -25,10 +25,10 @@ from dsar.erase import checklist as checklists
 from dsar.erase import first_steps, measures
 from dsar.erase.plan import plan
 from dsar.errors import AnswerIncomplete, BadMap, BadRequests, DossierMissing, DsarError, UnknownRequest, WorkspaceMissing
-from dsar.find import compare
+from dsar.find import between, compare
 from dsar.find import dossier as dossiers
 from dsar.find.check import in_words
-from dsar.find.collect import Clock, Progress, collect, same_subject
+from dsar.find.collect import Clock, Progress, collect
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
 from dsar.find.review import Rulings
@@ -141,9 +141,10 @@ class Workspace:
             return {}
         sources = self.sources()
         fresh = self._asked(requests, sources, progress)
-        if earlier := self._earlier(fresh):  # a row that two people reach is held for both, whenever either was collected
-            fresh = self._asked([*requests, *earlier], sources, progress)
-            requests = [*requests, *(r for r in earlier if not self.register.case(r.id).closed)]
+        snapshots = (s for r in self.requests.values() if r.id not in fresh and (s := self._looked_at(r)))
+        if met := between.earlier(fresh, snapshots):
+            fresh = self._asked([*requests, *met], sources, progress)
+            requests = [*requests, *(r for r in met if not self.register.case(r.id).closed)]
         askers = [cast("Asker", s) for s in sources.values() if not isinstance(s, DsarError) and s.can.asks_people]
         if askers:
             searches.write(self.root, [search for asker in askers for search in asker.searches()], self.datamap.controller)
@@ -156,19 +157,6 @@ class Workspace:
 
     def _asked(self, requests: list[Request], sources: dict[str, Source | DsarError], progress: Progress) -> dict[str, Dossier]:
         return collect(requests, self.datamap, sources, self.clock, progress, {r.id: self._rulings(r) for r in requests})
-
-    def _earlier(self, fresh: dict[str, Dossier]) -> list[Request]:
-        """Return the requests of other people whose snapshot, taken before, found a row that is found now."""
-        bearers: dict[str, list[Request]] = {}
-        for dossier in fresh.values():
-            for name in dossier.names:
-                bearers.setdefault(name, []).append(dossier.request)
-        before = (d for r in self.requests.values() if r.id not in fresh and (d := self._looked_at(r)))
-        return [
-            d.request
-            for d in before
-            if any(not same_subject(d.request, now_) for now_ in {r.id: r for name in d.names & bearers.keys() for r in bearers[name]}.values())
-        ]
 
     def _fresh(self, request: Request) -> Dossier:
         """Return a snapshot that an answer may be made from: asked again where it is old and nothing was made from it yet."""
@@ -374,11 +362,7 @@ class Workspace:
 
     def fast_lane(self) -> Listing:
         """The cases of the fast lane: columns Request, Rights, Due, Files, Read by."""
-        lines = [
-            (r.case.request.id, ", ".join(r.case.request.rights), str(r.case.due), ", ".join(r.files), e.by if (e := r.case.last("ticked")) else "")
-            for r in self.ready()
-        ]
-        return listing(("Request", "Rights", "Due", "Files", "Read by"), lines, empty="No case is ready.")
+        return fastlane.listed(self.ready())
 
     def delivered(self, request: Request, sent: Path, *, by: str) -> Case:
         """Record the delivery a sent mail proves; raises `DeliveryDiffers`."""
@@ -389,21 +373,11 @@ class Workspace:
     def history(self, request: Request) -> Listing:
         """What happened to a request and to earlier ones of, as it seems, the same person: columns Request, On, By, What, Right, Details."""
         case = self.register.case(request.id)
-        lines = [
-            (c.request.id, str(e.on), e.by, e.kind, e.right, "; ".join(f"{k}: {v}" for k, v in e.details.items()))
-            for c in (*self.register.cases(case.duplicates).values(), case)
-            for e in c.events
-        ]
-        return listing(("Request", "On", "By", "What", "Right", "Details"), lines, empty="Nothing happened yet.")
+        return status.history([*self.register.cases(case.duplicates).values(), case])
 
     def clock_of(self, request: Request) -> Listing:
         """Until when each right has to be answered, and why: columns Right, State, Due, Target, Tell of an extension by, How it was counted."""
-        lines = [
-            (right, d.state, str(d.due or f"not yet ({d.cautious})"), str(d.target or ""), str(d.notify_extension_by or ""), d.reasoning)
-            for right, d in self.register.case(request.id).deadlines.items()
-        ]
-        columns = ("Right", "State", "Due", "Target", "Tell of an extension by", "How it was counted")
-        return listing(columns, lines, empty="It asks for nothing.")
+        return status.clocks(self.register.case(request.id))
 
     def draft(self, request: Request, *names: str, right: str = "") -> Listing:
         """Draft letters, those the case needs now when none is named: columns File, Goes to, What, Legal text.

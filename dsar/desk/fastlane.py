@@ -13,6 +13,7 @@ from dsar.desk import lines
 from dsar.desk.drafts import addressees
 from dsar.errors import BadRequests
 from dsar.find.dossier import Dossier
+from dsar.listing import Listing, listing
 from dsar.request.case import Case
 from dsar.request.store import Register
 
@@ -40,6 +41,15 @@ def ready(cases: Iterable[Case], snapshot: Callable[[Case], Dossier | None], fol
         if dossier is not None and dossier.complete and not case.last("delivered"):
             found.append(Ready(case, tuple(made), digest(made)))
     return found
+
+
+def listed(found: Iterable[Ready]) -> Listing:
+    """Return the cases as a list: columns Request, Rights, Due, Files, Read by."""
+    lines = [
+        (r.case.request.id, ", ".join(r.case.request.rights), str(r.case.due), ", ".join(r.files), e.by if (e := r.case.last("ticked")) else "")
+        for r in found
+    ]
+    return listing(("Request", "Rights", "Due", "Files", "Read by"), lines, empty="No case is ready.")
 
 
 def answer(folder: Path) -> dict[str, str]:

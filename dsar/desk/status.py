@@ -81,6 +81,22 @@ def warnings(case: Case, today: date) -> Iterator[str]:
             yield f"waiting for access would break erasure's own date, {erasure}: send the copy of what is ready before it"
 
 
+def history(cases: Iterable[Case]) -> Listing:
+    """Return what happened in some cases: columns Request, On, By, What, Right, Details."""
+    lines = [(c.request.id, str(e.on), e.by, e.kind, e.right, "; ".join(f"{k}: {v}" for k, v in e.details.items())) for c in cases for e in c.events]
+    return listing(("Request", "On", "By", "What", "Right", "Details"), lines, empty="Nothing happened yet.")
+
+
+def clocks(case: Case) -> Listing:
+    """Return until when each right has to be answered: columns Right, State, Due, Target, Tell of an extension by, How it was counted."""
+    lines = [
+        (right, d.state, str(d.due or f"not yet ({d.cautious})"), str(d.target or ""), str(d.notify_extension_by or ""), d.reasoning)
+        for right, d in case.deadlines.items()
+    ]
+    columns = ("Right", "State", "Due", "Target", "Tell of an extension by", "How it was counted")
+    return listing(columns, lines, empty="It asks for nothing.")
+
+
 def counts(cases: Iterable[Case]) -> dict[str, int]:
     """Return how many open cases stand at each state, in the order of the work."""
     states: list[str] = [c.state for c in cases if not c.closed]

@@ -17,6 +17,7 @@ from dsar import kinds, values
 from dsar.datamap import Address, Attribution, DataMap, Reveal
 from dsar.errors import DsarError
 from dsar.find import bystanders, duplicates
+from dsar.find.between import contested
 from dsar.find.check import Answer, checked, counted, drift, in_words, require_unique
 from dsar.find.dossier import PROVENANCE, Dossier, Found
 from dsar.find.hold import HOLDS, KIND_SIMILAR, Hold
@@ -334,7 +335,7 @@ class _Collection:
         self._look_for_duplicates()
         self.settled = {}  # from here on nothing more is learned, so no hold changes
         self.cells = bystanders.cells(self.states, self.known, self.datamap, self._hold, self._count, self.rulings)
-        shared = {address: self._two_requests(state) for address, state in self.states.items()}
+        shared = {address: self._contested(state) for address, state in self.states.items()}
         now = self.clock()
         return {
             r: Dossier(
@@ -348,19 +349,13 @@ class _Collection:
             for r, request in self.requests.items()
         }
 
-    def _two_requests(self, state: State) -> dict[str, set[int]]:
-        """Return per request the rows that are found for another request, of somebody else, as well."""
-        by_row: dict[int, list[str]] = defaultdict(list)
+    def _contested(self, state: State) -> dict[str, set[int]]:
+        found_by: dict[int, list[Request]] = defaultdict(list)
         for request, links in state.links.items():
             for position in links:
                 if self._hold(state, request, position) is None:
-                    by_row[position].append(request)
-        held: dict[str, set[int]] = defaultdict(set)
-        for position, requests in by_row.items():
-            for one in requests:
-                if any(not same_subject(self.requests[one], self.requests[other]) for other in requests if other != one):
-                    held[one].add(position)
-        return held
+                    found_by[position].append(self.requests[request])
+        return contested(found_by)
 
     def _found(self, request: str, shared: Mapping[Address, set[int]]) -> dict[Address, Found]:
         tables = {a: self._table(self.states[a], request, shared[a]) for a in self.states}
@@ -416,9 +411,3 @@ class _Collection:
         if state.undeclared:
             return HOLDS["undeclared"]
         return self._ruled(state, request, position, HOLDS["two requests"]) if position in shared else self._hold(state, request, position)
-
-
-def same_subject(one: Request, other: Request) -> bool:
-    """Whether two requests are one person's: what one of them proved, the other proved too."""
-    mine, theirs = ({(i.kind, i.value) for i in r.identifiers if i.standing == "verified"} for r in (one, other))
-    return bool(mine and theirs) and (mine <= theirs or theirs <= mine)
