@@ -9,15 +9,15 @@ from dsar import datamap as maps
 from dsar.desk.identity import confirm
 from dsar.errors import DeliveryDiffers
 from dsar.workspace import Workspace
-from tests.desk.test_status import START, Time, add
+from tests.desk.test_status import START, add
 from tests.run.test_batch import MAP
 
 
 @pytest.fixture
-def ws(tmp_path):
+def ws(tmp_path, time):
     (tmp_path / "dsar.toml").write_text(MAP, encoding="utf-8")
     (tmp_path / "people.csv").write_text("id,email\n1,ann@example.org\n2,ben@example.org\n", encoding="utf-8")
-    made = Workspace(tmp_path, maps.read(tmp_path / "dsar.toml"), Time())
+    made = Workspace(tmp_path, maps.read(tmp_path / "dsar.toml"), time)
     for one, mailbox in (("A", "ann@example.org"), ("B", "ben@example.org")):
         add(made, one, "access; portability", mailbox=mailbox)
         confirm(made.register, made.register.case(one), by="M", method="two facts")

@@ -1,6 +1,6 @@
 """Who asks: the least that settles the doubt, proof that proves what it proves, and no copy of anything."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -10,38 +10,10 @@ from dsar.errors import BadEvent, ChangedMeanwhile, IdentityNotVerified
 from dsar.request.entry import entry
 from dsar.request.identity import AUTHORITIES, challenge_code, child_note, holds_code, proportionate
 from dsar.request.register import HEADER
-from dsar.request.store import Register
+from tests.desk.conftest import MAP
 from tests.desk.letters import mail
-from tests.worlds import datamap
 
-MAP = datamap("""
-[sources.shop.tables.orders]
-match = { customer = "customer_id", email = "email" }
-columns = ["id", "customer_id", "email"]
-""")
 START = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
-
-
-class Time:
-    now = START
-
-    def __call__(self):
-        return self.now
-
-    def day(self, day):
-        self.now = START + timedelta(days=day)
-
-
-@pytest.fixture
-def time():
-    return Time()
-
-
-@pytest.fixture
-def register(tmp_path, time):
-    made = Register.open(f"sqlite:///{tmp_path / 'register.db'}", MAP.controller, time)
-    yield made
-    made.engine.dispose()
 
 
 def new(register, identifiers="email=ann@example.org", **cells):

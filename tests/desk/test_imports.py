@@ -9,22 +9,9 @@ import pytest
 from dsar.desk.imports import FAULT, import_file, write_template
 from dsar.errors import BadRequests
 from dsar.request.entry import COLUMNS
-from dsar.request.store import Register
-from tests.worlds import datamap
+from tests.desk.conftest import MAP
 
-MAP = datamap("""
-[sources.shop.tables.orders]
-match = { customer = "customer_id", email = "email" }
-columns = ["id", "customer_id", "email"]
-""")
-NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def register(tmp_path):
-    made = Register.open(f"sqlite:///{tmp_path / 'register.db'}", MAP.controller, lambda: NOW)
-    yield made
-    made.engine.dispose()
+START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
 def two_hundred():

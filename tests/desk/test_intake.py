@@ -9,23 +9,10 @@ from dsar.desk.intake import HEADER, confirm, write_proposals
 from dsar.errors import BadRequests
 from dsar.request.identity import Identifier
 from dsar.request.intake import rights
-from dsar.request.store import Register
+from tests.desk.conftest import MAP
 from tests.desk.letters import forty
-from tests.worlds import datamap
 
-MAP = datamap("""
-[sources.shop.tables.orders]
-match = { customer = "customer_id", email = "email" }
-columns = ["id", "customer_id", "email"]
-""")
-NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def register(tmp_path):
-    made = Register.open(f"sqlite:///{tmp_path / 'register.db'}", MAP.controller, lambda: NOW)
-    yield made
-    made.engine.dispose()
+START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
 @pytest.fixture

@@ -19,18 +19,11 @@ from dsar.request.register import read_requests
 from dsar.workspace import Workspace
 from fixtures import generate
 from tests.decoded import decoded
+from tests.desk.conftest import Time
 from tests.request.test_letters import REQUIRED
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 BY, READER = "M. Aker", "R. Eader"
-
-
-class Time:
-    def __init__(self):
-        self.now = START
-
-    def __call__(self):
-        return self.now
 
 
 # id → rights, what else was registered, and what happens: on which day identity is proved (None: never), and by what.
@@ -68,7 +61,7 @@ LAPSED = {"M-13", "M-14", "M-24"}  # the last: a mailbox that several people rea
 def month(tmp_path_factory):
     folder = tmp_path_factory.mktemp("month")
     generate.build(folder, subjects=100, days=20, log_lines=500)
-    datamap, time = maps.read(folder / "dsar.toml"), Time()
+    datamap, time = maps.read(folder / "dsar.toml"), Time(START)
     asking = read_requests(folder / "requests.csv", datamap, date(2027, 1, 1))
     (folder / "requests.csv").unlink()
     desk = Desk(Workspace(folder, datamap, time), time, asking)

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import openpyxl
 import pytest
@@ -17,21 +17,6 @@ from dsar.workspace import Workspace, open_workspace
 from tests.run.test_batch import MAP
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
-
-
-class Time:
-    now = START
-
-    def __call__(self):
-        return self.now
-
-    def day(self, day):
-        self.now = START + timedelta(days=day)
-
-
-@pytest.fixture
-def time():
-    return Time()
 
 
 @pytest.fixture
