@@ -45,6 +45,16 @@ class Figure(NamedTuple):
     met: bool | None = None
 
 
+class Reading(NamedTuple):
+    """What a stranger found in the answers: values of others, planted ones, and the seconds it took."""
+
+    needles: int
+    leaks: int
+    planted: int
+    to_make_ready: float
+    each: float
+
+
 class Counting:
     """A source whose questions are counted."""
 
@@ -89,7 +99,7 @@ def measure(subjects: int, lines: int, answers: int) -> dict[str, Figure]:
         sources = {name: source if isinstance(source, Exception) else Counting(source, asked) for name, source in ws.sources().items()}
         dossiers = collect(list(ws.requests.values()), ws.datamap, sources, ws.clock)  # type: ignore[arg-type]
         collected = time.monotonic()
-        leaks, planted = outputs(dossiers, people(subjects, SEED), Path(folder), answers)
+        read = outputs(dossiers, people(subjects, SEED), Path(folder), answers)
     figures = {
         "people who ask": Figure(subjects),
         "log lines": Figure(lines),
@@ -97,8 +107,11 @@ def measure(subjects: int, lines: int, answers: int) -> dict[str, Figure]:
         "seconds to collect for all": Figure(round(collected - built, 1)),
         **compared(truth, dossiers),
         "answers written and read like a stranger": Figure(answers),
-        "values of others in them": Figure(leaks, "= 0", leaks == 0),
-        "planted leaks found": Figure(planted, "= 1", planted == 1),
+        "values of others looked for": Figure(read.needles),
+        "seconds to make them ready, once": Figure(round(read.to_make_ready, 2)),
+        "seconds to read one answer": Figure(round(read.each, 3)),
+        "values of others in them": Figure(read.leaks, "= 0", read.leaks == 0),
+        "planted leaks found": Figure(read.planted, "= 1", read.planted == 1),
         "reads with the checks ÷ without": Figure(asked.total() / asked["search"], "≤ 2", asked.total() <= 2 * asked["search"]),
     }
     return figures | {name: Figure(share, "≥ 0.95", share >= 0.95) for name, share in febrl().items()}
@@ -134,13 +147,14 @@ def compared(truth: list[Truth], dossiers: dict[str, Dossier]) -> dict[str, Figu
     }
 
 
-def outputs(dossiers: dict[str, Dossier], everybody: list[Person], folder: Path, answers: int) -> tuple[int, int]:
-    """Write the answers of some who ask, read them like a stranger; return values of others found, and planted ones found."""
+def outputs(dossiers: dict[str, Dossier], everybody: list[Person], folder: Path, answers: int) -> Reading:
+    """Write the answers of some who ask, and read them like a stranger."""
     requests = {p.number: dossiers[subject(p.number)].request for p in everybody if p.asks}
     asking = [p for p in everybody if p.asks and requests[p.number].identity_settled and "portability" in requests[p.number].rights]
     step = max(1, len(asking) // answers)
-    needles = Needles(_needles(everybody), "GB")
-    leaks = 0
+    values, began = _needles(everybody), time.monotonic()
+    needles = Needles(values, "GB")
+    to_make_ready, spent, leaks = time.monotonic() - began, 0.0, 0
     for person in asking[::step][:answers]:
         mates = {person.number, *(n for group in person.mates.values() for n in group)}  # a family shares a number
         theirs = "\n".join(str(getattr(person, field)) for field in SEARCHED)
@@ -148,11 +162,15 @@ def outputs(dossiers: dict[str, Dossier], everybody: list[Person], folder: Path,
         case = folder / "answers" / str(person.number)
         case.mkdir(parents=True)
         written = _answer(dossiers[subject(person.number)], case)
-        foreign = [h for h in search(written, needles) if h.needle not in inside and not any(h.needle.startswith(f"{n} ") for n in mates)]
+        began = time.monotonic()
+        hits = search(written, needles)
+        spent += time.monotonic() - began
+        foreign = [h for h in hits if h.needle not in inside and not any(h.needle.startswith(f"{n} ") for n in mates)]
         leaks += len(foreign)
         for hit in foreign[:3]:
             print(f"another's value in an answer: {subject(person.number)} {hit}", file=sys.stderr)
-    return leaks, int(any(hit.needle == "1 email" for hit in search([_planted(folder, everybody[0].email)], needles)))
+    planted = any(hit.needle == "1 email" for hit in search([_planted(folder, everybody[0].email)], needles))
+    return Reading(len(values), leaks, int(planted), to_make_ready, spent / answers)
 
 
 def _needles(everybody: list[Person]) -> list[Needle]:
