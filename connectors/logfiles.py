@@ -8,13 +8,16 @@ counts once. What is written after that moment belongs to the next read.
 import gzip
 import io
 import os
-from collections.abc import Iterator
+import stat
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 _PACKED = (".gz", ".zst", ".zstd")
 _TRIES = 50
+_PAUSE = 0.01  # seconds: renaming and opening anew take a server less than all tries together
 
 
 class LogFile(NamedTuple):
@@ -27,41 +30,63 @@ class LogFile(NamedTuple):
 
 @contextmanager
 def snapshot(folder: Path, pattern: str) -> Iterator[list[LogFile]]:
-    """Yield the files that fit a pattern, open, in the order of their names; raises `OSError` where they never hold still."""
-    for _ in range(_TRIES):
+    """Yield the files that fit a pattern, open, in the order of their names.
+
+    Raises `FileNotFoundError` where there is none, and `OSError` where they never hold still.
+    """
+    for before in _listings(folder, pattern):
         with ExitStack() as stack:
-            opened = _opened(stack, folder, pattern)
-            if opened is not None:
+            opened = _opened(stack, before)
+            if opened is not None and _listed(folder, pattern) == before:
                 yield opened
                 return
     raise OSError("the files were renamed all the while")
 
 
-def _opened(stack: ExitStack, folder: Path, pattern: str) -> list[LogFile] | None:
-    before = _listed(folder, pattern)
+def paths(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that fit a pattern, in the order of their names; raises as `snapshot`."""
+    for listed in _listings(folder, pattern):
+        if _listed(folder, pattern) == listed:
+            return list(listed)
+    raise OSError("the files were renamed all the while")
+
+
+def _listings(folder: Path, pattern: str) -> Iterator[dict[Path, tuple[int, int]]]:
+    """Yield what is there, again and again; a server that rotates has no file for a moment, or one whose name just went."""
+    found = None
+    for _ in range(_TRIES):
+        if found := _listed(folder, pattern):
+            yield found
+        time.sleep(_PAUSE)
+    if found == {}:
+        raise FileNotFoundError("no file fits the pattern")
+
+
+def _opened(stack: ExitStack, listed: Iterable[Path]) -> list[LogFile] | None:
     found: dict[tuple[int, int], LogFile] = {}
-    for path in before:
+    for path in listed:
         try:
             stream = stack.enter_context(path.open("rb"))
         except FileNotFoundError:
             return None
         state = os.fstat(stream.fileno())
         found.setdefault((state.st_dev, state.st_ino), LogFile(path, cast("BinaryIO", stream), state.st_size))
-    return list(found.values()) if _listed(folder, pattern) == before else None
+    return list(found.values())
 
 
-def _listed(folder: Path, pattern: str) -> dict[Path, tuple[int, int]]:
-    paths = sorted(path for path in folder.glob(pattern) if path.is_file())
-    plain = {path for path in paths if path.suffix not in _PACKED}
+def _listed(folder: Path, pattern: str) -> dict[Path, tuple[int, int]] | None:
+    """Return the files and what each is; None where one went while it was looked at."""
+    found = sorted(folder.glob(pattern))
     listed = {}
-    for path in paths:
-        if path.suffix in _PACKED and path.with_suffix("") in plain:
+    for path in found:
+        if path.suffix in _PACKED and path.with_suffix("") in found:
             continue  # being packed just now
         try:
             state = path.stat()
         except FileNotFoundError:
-            continue
-        listed[path] = (state.st_dev, state.st_ino)
+            return None
+        if stat.S_ISREG(state.st_mode):
+            listed[path] = (state.st_dev, state.st_ino)
     return listed
 
 

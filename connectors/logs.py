@@ -207,10 +207,7 @@ class Logs:
     @contextmanager
     def _files(self, table: str) -> Iterator[list[LogFile]]:
         """Yield the files of a table as they stand now, open."""
-        self._paths(table)
-        declared = exact.mapped(self.settings, table).file
-        assert declared is not None
-        place = self.settings.root / self.settings.expand(declared.path)
+        place = self._place(table)
         with self._faults(table, place), logfiles.snapshot(place.parent, place.name) as found:
             yield found
 
@@ -221,22 +218,26 @@ class Logs:
             yield
         except DsarError:
             raise
-        except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        except FileNotFoundError as error:
+            raise SourceUnreachable("no log file is there", where=at, remedy="correct `file.path` in dsar.toml, or mount the logs") from error
+        except (PermissionError, IsADirectoryError) as error:
             raise SourceUnreachable(f"{path.name} cannot be opened ({type(error).__name__})", where=at, remedy="then collect again") from error
         except (OSError, EOFError, zlib.error) as error:
             raise SourceBroken(f"{path.name} is damaged or not whole ({type(error).__name__})", where=at, remedy="bring it back whole") from error
 
     def _paths(self, table: str) -> list[Path]:
         """Return the files of a table, in the order of their names; raises where there is none."""
-        at = f"{self.settings.name}.{table}"
+        place = self._place(table)
+        with self._faults(table, place):
+            return logfiles.paths(place.parent, place.name)
+
+    def _place(self, table: str) -> Path:
+        """Return the folder and the pattern of a table's files."""
         file = exact.mapped(self.settings, table).file
         if file is None:
-            raise SourceBroken("names no files", where=at, remedy='set file = { path = "logs/access*" } in dsar.toml')
-        place = self.settings.root / self.settings.expand(file.path)
-        found = sorted(path for path in place.parent.glob(place.name) if path.is_file())
-        if not found:
-            raise SourceUnreachable("no log file is there", where=at, remedy="correct `file.path` in dsar.toml, or mount the logs")
-        return found
+            remedy = 'set file = { path = "logs/access*" } in dsar.toml'
+            raise SourceBroken("names no files", where=f"{self.settings.name}.{table}", remedy=remedy)
+        return self.settings.root / self.settings.expand(file.path)
 
     def _folder(self) -> Path:
         folder = self.settings.root / self.settings.expand(self.settings.declared.url)

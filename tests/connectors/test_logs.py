@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import ipaddress
+import threading
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -144,6 +146,29 @@ def test_no_file_and_no_folder_are_no_empty_answer(tmp_path):
     write(tmp_path, "access.log", line())
     with pytest.raises(SourceUnreachable, match="there is no such folder"):
         source(tmp_path, url="elsewhere").schema()
+
+
+def test_a_log_that_is_moved_all_the_while_is_never_taken_for_missing(tmp_path):
+    write(tmp_path, "access.log", line())
+    done = threading.Event()
+
+    def turn():
+        # As a rotation does: for a moment no name fits, and a listing may meet a name that has just gone.
+        names = ["access.log", "access.log.1", "rotating"]
+        while not done.is_set():
+            for old, new in zip(names, [*names[1:], names[0]], strict=True):
+                (tmp_path / old).rename(tmp_path / new)
+                time.sleep(0.01)
+
+    turner = threading.Thread(target=turn)
+    turner.start()
+    try:
+        for _ in range(40):
+            assert source(tmp_path).schema().keys() == {"visits"}
+            assert len(answer(source(tmp_path).read(ask("192.0.2.7")))[0]) == 1
+    finally:
+        done.set()
+        turner.join()
 
 
 def test_files_beside_the_mapped_ones_are_listed(tmp_path):
