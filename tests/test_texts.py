@@ -18,7 +18,12 @@ from dsar.texts import ENGLISH, Language, Texts, texts
 
 ROOT = Path(__file__).parent.parent
 OTHERS = [language for language in get_args(Language) if language != "en"]
-LAW = {*words.BASES.values(), *words.ORIGINS.values(), *(r.outcome.sentence for r in RULES), *(h.for_requester for h in HOLDS.values())}
+LAW = {
+    *words.BASES.values(),
+    *words.ORIGINS.values(),
+    *(r.outcome.sentence for r in RULES),
+    *(h.for_requester for h in HOLDS.values() if h.for_requester),
+}
 
 
 def constants(node):

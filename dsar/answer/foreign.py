@@ -55,11 +55,11 @@ def _of_requests(others: Iterable[Request]) -> Iterator[Needle]:
 
 
 def _of_rows(dossier: Dossier) -> Iterator[Needle]:
-    for address, row, table, source in _rows(dossier, "held"):
+    for address, row, table, source in _rows(dossier, "held", "withheld", "another's"):
         for kind, value in _borne(row, table, source, dossier.datamap.controller.region):
-            yield Needle(f"{kind} of a held row of {address}", kind, value)
+            yield Needle(f"{kind} of a row of {address} that is not given out", kind, value)
         if name := " ".join(kinds.name_parts(table.name_in(row))):
-            yield Needle(f"the name in a held row of {address}", "name", name)
+            yield Needle(f"the name in a row of {address} that is not given out", "name", name)
 
 
 def _of_cells(dossier: Dossier) -> Iterator[Needle]:
@@ -72,10 +72,10 @@ def _of_cells(dossier: Dossier) -> Iterator[Needle]:
                     yield Needle(f"what is masked in {address}, {cell.column}", kind, value)
 
 
-def _rows(dossier: Dossier, standing: str) -> Iterator[tuple[Address, dict[str, object], Table, str]]:
+def _rows(dossier: Dossier, *standings: str) -> Iterator[tuple[Address, dict[str, object], Table, str]]:
     for address, found in dossier.tables.items():
         for row in values.rows(found.frame):
-            if row["dsar_standing"] == standing:
+            if row["dsar_standing"] in standings:
                 yield address, row, dossier.datamap.table(address), address.source
 
 

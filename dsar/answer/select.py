@@ -182,6 +182,8 @@ def _held(dossier: Dossier, address: Address) -> Iterator[LeftOut]:
     for hold, rows in holds.items():
         reasons[hold.standing, hold.for_requester] += rows
     for (standing, reason), rows in reasons.items():
+        if standing == "another's":
+            continue  # what is not theirs is nothing left out, and naming it would tell them of somebody else
         if standing != "company":  # a number would tell how large the company's account is
             yield LeftOut(label, rows, reason, "Art. 15(4), 20(4)", pending=standing == "held")
         elif not dossier.tables[address].outcome.rows:

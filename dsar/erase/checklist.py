@@ -155,10 +155,10 @@ def not_here(dossier: Dossier, source: str) -> Page | None:
         lines += [(label, rows, reason) for reason, rows in _held(dossier, address).items()]
     if not lines:
         return None
-    text = "Leave these as they are. They come in a later list once they are decided or searched."
+    text = "Leave these as they are. What is held or not searched yet comes in a later list once it is decided."
     return Page("Not on this list", (Heading("Not on this list yet"), Paragraph(text), Grid(("Record", "How many", "Why"), tuple(lines))))
 
 
 def _held(dossier: Dossier, address: Address) -> Counter[str]:
     codes = dossier.tables[address].frame["dsar_hold"].dropna()
-    return Counter(f"held: {HOLDS[str(code)].internal}" for code in codes)
+    return Counter(f"{'held: ' if HOLDS[str(code)].standing == 'held' else ''}{HOLDS[str(code)].internal}" for code in codes)

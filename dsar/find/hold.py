@@ -8,7 +8,7 @@ class Hold:
     """A reason to hold a row.
 
     `internal` is for the analyst, `for_requester` is neutral: it never says that, or how many,
-    other people are involved. `widens` says whether a held row may lead to further rows (all held).
+    other people are involved, and is empty where the answer keeps silent. `widens` says whether a held row may lead to further rows (all held).
     """
 
     code: str
@@ -18,8 +18,8 @@ class Hold:
 
     @property
     def standing(self) -> str:
-        """What becomes of a row: it waits, or it is settled that it does not go out."""
-        return {"company": "company", "withheld": "withheld", "not theirs": "withheld", "cannot tell": "withheld"}.get(self.code, "held")
+        """What becomes of a row: it waits, or it is settled that it does not go out, or that it is not this person's at all."""
+        return {"company": "company", "withheld": "withheld", "not theirs": "another's", "cannot tell": "withheld"}.get(self.code, "held")
 
 
 KIND_SIMILAR = "similar record"
@@ -60,7 +60,7 @@ HOLDS = {
             "a person ruled that it is left out: it is also about somebody else",
             "The law does not let us give you this.",
         ),
-        Hold("not theirs", "a person ruled that it is not theirs", "Not about you."),
+        Hold("not theirs", "a person ruled that it is not theirs", ""),
         Hold("cannot tell", "a person ruled that nobody can tell whose it is", "We cannot tell whether this was you."),
         Hold("document", "a document that nobody has read for other people's data yet", "We are still preparing this document for you."),
         Hold("undeclared", "the table holds columns the data map does not know; classify them", "We are still classifying part of this record."),

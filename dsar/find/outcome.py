@@ -23,6 +23,7 @@ class Outcome:
     held: int = 0
     company: int = 0  # rows of a company account they belong to that are not about them
     withheld: int = 0  # rows a person decided to leave out
+    others: int = 0  # rows a person ruled to be somebody else's: told to the desk, never to the requester
     cells: int = 0  # cells of rows found that speak of somebody else and wait for a ruling
     why: str = ""
     searched_by: tuple[str, ...] = ()  # kinds of identifiers
@@ -42,8 +43,13 @@ class Outcome:
         if self.state == "a client's":
             return f"held for clients, who are to be told: {'; '.join(self.clients)}" if self.clients else "nothing held for a client"
         if self.state == "found":
-            more = [f"{n} {what}" for n, what in ((self.held, "being checked"), (self.company, "their company's"), (self.withheld, "withheld")) if n]
+            kinds_ = (
+                (self.held, "being checked"), (self.company, "their company's"), (self.withheld, "withheld"), (self.others, "ruled not theirs"),
+            )  # fmt: skip
+            more = [f"{n} {what}" for n, what in kinds_ if n]
             return ", ".join([f"found {self.rows}", *more])
+        if self.state == "nothing" and self.others:
+            return f"nothing, {self.others} ruled not theirs"
         return f"{self.state}: {self.why}" if self.why else self.state
 
 
@@ -84,11 +90,12 @@ def _alone(fact: TableFacts, standing: Sequence[str]) -> Outcome:
     """Return what a table's own answer makes of it."""
     counted = Counter(standing)
     base = Outcome(
-        "found" if standing else "nothing",
+        "found" if any(s != "another's" for s in standing) else "nothing",
         counted["found"],
         counted["held"],
         counted["company"],
         counted["withheld"],
+        counted["another's"],
         searched_by=fact.searched_by,
         undeclared=fact.undeclared,
         malformed=fact.malformed,

@@ -4,7 +4,9 @@ import pytest
 
 from dsar.answer.export import export
 from dsar.errors import ForeignData
+from dsar.find.collect import collect
 from dsar.find.decisions import Decisions
+from dsar.find.review import Rulings, items, ruling
 from tests.worlds import NOW, TODAY, datamap, gather, request, sources
 
 MAP = datamap("""
@@ -20,9 +22,12 @@ ANN = {"id": 1, "email": "ann@x.org", "phone": "02079460001", "name": "Ann Lee",
 BOB = {"id": 2, "email": "bob@x.org", "phone": "02079460001", "name": "Bob Roe", "remark": None}
 
 
-def answer(case, ann=ANN, letters=(), others=(), identifiers=("email=ann@x.org",)):
+def answer(case, ann=ANN, letters=(), others=(), identifiers=("email=ann@x.org",), choice=None):
     data = {"s.accounts": [ann, BOB], "s.letters": list(letters)}
     dossier = gather(MAP, sources(MAP, data), request("A", *identifiers))["A"]
+    if choice:
+        rulings = Rulings(None, [ruling(item, choice, by="R. Eader", on=NOW, reason="") for item in items(dossier) if not item.column])
+        dossier = collect([request("A", *identifiers)], MAP, sources(MAP, data), lambda: NOW, rulings={"A": rulings})["A"]
     decisions = Decisions(case / "decisions.json", NOW)
     decisions.add("part 1", "R. Eader", NOW, TODAY)
     return export(dossier, case, decisions, TODAY, others)
@@ -48,7 +53,9 @@ def test_another_requesters_address_in_a_column_nobody_marked_blocks(tmp_path):
 
 def test_the_person_behind_a_held_row_blocks(tmp_path):
     both = ("email=ann@x.org", "phone=02079460001")
-    assert "the name in a held row of s.accounts" in blocked(tmp_path, ann={**ANN, "remark": "see Roe, Bob"}, identifiers=both)
+    for choice in (None, "not theirs", "withheld"):
+        said = blocked(tmp_path, ann={**ANN, "remark": "see Roe, Bob"}, identifiers=both, choice=choice)
+        assert "the name in a row of s.accounts that is not given out" in said
 
 
 def test_what_is_masked_in_one_cell_and_stands_in_another_blocks(tmp_path):

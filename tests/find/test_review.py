@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from dsar.answer.select import choose
+from dsar.datamap import Address
 from dsar.desk.review import Open, Review
 from dsar.errors import BadRuling
 from dsar.find.collect import collect
+from dsar.find.hold import HOLDS
 from dsar.find.mentions import cells_of
 from dsar.find.review import Rulings, grouped, items, overview, ruling
 from dsar.source import Can
@@ -82,13 +85,19 @@ def test_a_row_ruled_theirs_is_found_and_leads_on():
     assert rows(after)["shop.addresses"] == found(71)
 
 
-@pytest.mark.parametrize(("choice", "code"), [("not theirs", "not theirs"), ("withheld", "withheld"), ("cannot tell", "cannot tell")])
-def test_a_row_that_is_left_out_waits_no_more_and_says_so(choice, code):
+@pytest.mark.parametrize(("choice", "standing"), [("not theirs", "another's"), ("withheld", "withheld"), ("cannot tell", "withheld")])
+def test_a_row_that_is_left_out_waits_no_more_and_says_so(choice, standing):
     before = gather(ANN)["A"]
     after = gather(ANN, rulings=ruled(before, lambda i: i.address.table == "addresses", choice))["A"]
-    assert rows(after)["shop.addresses"] == [(70, "withheld", code)]
+    assert rows(after)["shop.addresses"] == [(70, standing, choice)]
     assert not any("addresses" in point.table for point in after.open_points)
     assert after["shop.addresses"].empty
+    said = [left.why for chosen in choose(after, "access") if chosen.address.table == "addresses" for left in chosen.left_out]
+    # What is somebody else's is nothing left out; whoever is told of it learns that there is somebody else.
+    assert said == ([] if choice == "not theirs" else [HOLDS[choice].for_requester])
+    assert after.tables[Address("shop", "addresses")].outcome.words() == (
+        "nothing, 1 ruled not theirs" if choice == "not theirs" else "found 0, 1 withheld"
+    )
 
 
 def test_a_ruling_lasts_while_the_row_does():
