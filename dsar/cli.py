@@ -139,13 +139,16 @@ def collect(
     request: Annotated[list[str] | None, typer.Argument(help="Requests; all when left out.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Ask the sources again although there is a snapshot.")] = False,
 ) -> None:
-    """Ask all sources once for all requests, and show one outcome per table."""
+    """Ask all sources once for all requests, and show one outcome per table; exit status 1 if a source failed."""
     workspace = _open(context)
+    failed = False
     for dossier in workspace.collect_all(_chosen(workspace, request), again=again, progress=lambda table: err.print(f"reading {table}")).values():
         lines = Lines("What", "Table", "Result", title=dossier.request.id, title_justify="left")
         for row in dossier.found.itertuples(index=False):
             lines.add_row(str(row.What), str(row.Table), str(row.Result))
         out.print(lines)
+        failed = failed or any(found.outcome.state == "failed" for found in dossier.tables.values())
+    raise typer.Exit(int(failed))
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Column
 from rich.table import Table as Lines
 
 import dsar
@@ -199,7 +200,7 @@ def status(context: typer.Context, ics: Annotated[Path | None, typer.Option("--i
     """Show the open cases: by days left, what waits on whom, what to do next."""
     workspace = _open(context)
     shown = workspace.status()
-    lines = Lines(*map(str, shown.columns))
+    lines = Lines(*(Column(str(c), no_wrap=c in _NARROW) for c in shown.columns))
     for row in shown.itertuples(index=False):
         style = "red" if int(row[4]) < 0 else "yellow" if int(row[4]) <= _SOON else None
         lines.add_row(*map(str, row), style=style)
@@ -210,6 +211,7 @@ def status(context: typer.Context, ics: Annotated[Path | None, typer.Option("--i
 
 
 _SOON = 7
+_NARROW = ("Request", "Due")  # what a person copies, or looks for
 
 
 def begin(context: typer.Context, request: str, by: By) -> None:

@@ -270,7 +270,11 @@ def kept(answer: Answer, chosen: Chosen) -> str:
     ends = [keep_until(rule, dossier.retention_start(address, row)) for row in values.rows(dossier.rows(address))]
     known = sorted(e for e in ends if e)
     period = words.period(rule, say)
-    each = say("{period} each, the last until {day}.", period=period, day=known[-1]) if known else say("{period} each.", period=period)
+    each = say("{period} each.", period=period)
+    if known and known[-1] >= answer.prepared:
+        each = say("{period} each, the last until {day}.", period=period, day=known[-1])
+    elif known:
+        each = say("{period} each; that ended on {day}, and they are due to be erased.", period=period, day=known[-1])
     return f"{each} {rule.why} (Art. {rule.article})"
 
 
@@ -291,6 +295,10 @@ def _not_included(answer: Answer) -> Page:
         (answer.dossier.datamap.table(a).label, "", say("We could not search this yet."), "Art. 12(3)", say(_YOU_WILL_HEAR))
         for a, found in answer.dossier.tables.items()
         if not found.outcome.complete and not answer.dossier.datamap.is_processor(a)
+    ]
+    lines += [
+        (answer.dossier.datamap.sources[source].label, "", say("We could not search all of this system yet."), "Art. 12(3)", say(_YOU_WILL_HEAR))
+        for source in dict(answer.dossier.undescribed)
     ]
     header = tuple(map(say, ("What", "How many", "Why", "Rule", "What you can do")))
     block = Grid(header, tuple(lines)) if lines else Paragraph(say("Nothing that we found was left out."))
@@ -314,6 +322,7 @@ def _where(answer: Answer) -> Page:
         if outcome.held:
             result = say("{result}, more being checked", result=result) if outcome.rows else say("being checked")
         lines.append((dossier.datamap.sources[address.source].label, dossier.datamap.table(address).label, kinds, moment, result))
+    lines += [(dossier.datamap.sources[s].label, say("other records"), "", "", say("not searched")) for s in dict(dossier.undescribed)]
     grid = Grid(tuple(map(say, ("System", "What", "Searched by", "On", "Result"))), tuple(lines))
     text = say("We searched these systems for the identifiers you gave us, and what they lead to.")
     return Page(say("Where we looked"), (Paragraph(text), grid))

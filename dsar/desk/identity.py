@@ -58,7 +58,8 @@ def answered(register: Register, case: Case, reply: Path, *, by: str) -> Case:
         remedy = "ask again, or settle it another way with `identity confirm`"
         raise IdentityNotVerified("the mail holds no code that was sent to a mailbox of this request", where=case.request.id, remedy=remedy)
     day = mail.received.astimezone(register.controller.zone).date() if mail.received else register.today
-    on = min(max(day, case.request.received), register.today)
+    asked = case.last("identity asked")
+    on = min(max(day, asked.on if asked else case.request.received), register.today)  # a mail may bear any date
     return register.record(case, "identity confirmed", by=by, on=on, verified=proved, method="challenge code", kinds=["email"])
 
 

@@ -153,6 +153,7 @@ def not_here(dossier: Dossier, source: str) -> Page | None:
         if not found.outcome.complete:
             lines.append((label, "", found.outcome.words()))
         lines += [(label, rows, reason) for reason, rows in _held(dossier, address).items()]
+    lines += [(name, "", "not searched: the map neither maps nor ignores it") for at, name in dossier.undescribed if at == source]
     if not lines:
         return None
     text = "Leave these as they are. What is held or not searched yet comes in a later list once it is decided."

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 PROVENANCE = ("dsar_key", "dsar_matched_on", "dsar_standing", "dsar_hold", "dsar_kind", "dsar_via", "dsar_cells")
 _MANIFEST = "manifest.json"
+_UNLISTED = "the map neither maps nor ignores it"
+_UNLISTED_REMEDY = "map it (`dsar map` drafts it), or list it under `ignored` with the reason, and collect again"
 _HELD_REMEDY = "rule on them: `dsar review`, or the notebook review"
 _CELLS_REMEDY = "mask, keep or leave out what they say: `dsar review`, or the notebook review"
 
@@ -130,7 +132,13 @@ class Dossier:
             (self.datamap.sources[a.source].label, self.datamap.table(a).label, str(a), f.outcome.rows, f.outcome.held, f.outcome.words())
             for a, f in self.tables.items()
         ]
+        lines += [(self.datamap.sources[s].label, name, f"{s}.{name}", 0, 0, f"not searched: {_UNLISTED}") for s, name in self.undescribed]
         return listing(("System", "What", "Table", "Found", "Held", "Result"), lines, empty="The map has no tables.")
+
+    @property
+    def undescribed(self) -> list[tuple[str, str]]:
+        """The tables that nobody described, so that nobody searched them: source and name."""
+        return [(source, name) for source, names in self.unlisted.items() for name in names]
 
     @cached_property
     def held(self) -> Listing:
@@ -167,6 +175,7 @@ class Dossier:
                 )
             if outcome.cells:
                 points.append(OpenPoint(str(address), f"{outcome.cells} cells speak of somebody else", _CELLS_REMEDY))
+        points += [OpenPoint(f"{source}.{name}", f"not searched: {_UNLISTED}", _UNLISTED_REMEDY) for source, name in self.undescribed]
         return tuple(points)
 
     def records(self) -> dict[str, dict[str, Any]]:

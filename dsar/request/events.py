@@ -125,9 +125,10 @@ def check(event: Event, *, rights: tuple[str, ...], received: date, today: date)
     if event.on < received or event.on > today:
         raise BadEvent(f"the day must lie between receipt and today ({received} to {today})", where=event.kind, remedy="correct the day")
     if event.right not in {"", *rights} or (kind.right is True and not event.right) or (kind.right is False and event.right):
-        raise BadEvent(
-            "name the right it is about" if kind.right else "it is about the whole request", where=event.kind, remedy=f"there are {', '.join(rights)}"
-        )
+        asked = f"the request asks for {', '.join(rights)}"
+        if kind.right is False:
+            raise BadEvent("it is about the request as a whole, not about one right", where=event.kind, remedy="leave the right out")
+        raise BadEvent("name the right it is about" if not event.right else f"nobody asked for {event.right}", where=event.kind, remedy=asked)
     allowed = {**kind.needs, **kind.may}
     missing, unknown = [n for n in kind.needs if n not in event.details], [n for n in event.details if n not in allowed]
     if missing or unknown:

@@ -77,8 +77,6 @@ def render(name: str, case: Case, facts: Mapping[str, Any]) -> Letter:
 
     Days among the facts are written out. A fact the template needs and does not get is a `jinja2.UndefinedError`.
     """
-    if name not in names():
-        raise UnknownLetter(f"there is no letter '{name}'", remedy=f"use one of {', '.join(names())}")
     if not _no_more_than(name, facts):
         require_identity(name, case)
     language, controller = case.language, case.controller
@@ -108,7 +106,9 @@ def render(name: str, case: Case, facts: Mapping[str, Any]) -> Letter:
 
 
 def require_identity(name: str, case: Case) -> None:
-    """Raise `IdentityNotVerified` for a letter that has to wait until it is settled who asks."""
+    """Raise `IdentityNotVerified` for a letter that has to wait until it is settled who asks, `UnknownLetter` for none there is."""
+    if name not in names():
+        raise UnknownLetter(f"there is no letter '{name}'", remedy=f"use one of {', '.join(names())}")
     if name not in BEFORE_IDENTITY and not case.may_send:
         remedy = f"settle who asks first; until then there are {', '.join(BEFORE_IDENTITY)}"
         raise IdentityNotVerified("this letter could tell whether anything is held", where=case.request.id, remedy=remedy)

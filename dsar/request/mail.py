@@ -68,6 +68,8 @@ def _eml(path: Path) -> Mail:
     as_written = next((str(value) for header, value in message.raw_items() if header.lower() == "from"), "")
     if bracketed := re.search(r"<([^<>]+)>\s*$", as_written):
         sender = bracketed[1].strip()  # "ann@example.org <other@example.net>" is from other, whatever stands before
+    if len(message["From"].addresses) > 1:
+        sender = ""  # from several people is from nobody in particular
     body = message.get_body(preferencelist=("plain", "html"))
     text = str(body.get_content()) if body else ""
     return Mail(

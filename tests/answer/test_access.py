@@ -89,6 +89,22 @@ def test_it_waits_for_identity_for_holds_and_for_being_asked(tmp_path):
     assert not list(tmp_path.glob("outbox/*"))
 
 
+def test_a_table_nobody_described_keeps_the_answer_back_and_part_one_says_so(tmp_path):
+    opened = sources(SHOP, CLEAN, can=None)
+    (source, *_) = opened
+    opened[source].tables["refunds"] = [{"id": 1, "email": "ann@x.org"}]
+    dossier = gather(SHOP, opened, ANN)[ANN.id]
+    decisions = Decisions(tmp_path / "decisions.json", NOW)
+    with pytest.raises(AnswerIncomplete, match=rf"{source}\.refunds: not searched: the map neither maps nor ignores it"):
+        report(dossier, tmp_path, decisions, TODAY)
+    decisions.add("part 1", "R. Eader", NOW, TODAY)
+    (path,) = report(dossier, tmp_path, decisions, TODAY).files
+    sheets, label = pages(path), SHOP.sources[source].label
+    assert [label, "other records", "not searched"] in sheets["Where we looked"]
+    assert [row[:2] for row in sheets["What is not included"] if row[0] == label] == [[label, "We could not search all of this system yet."]]
+    assert "refunds" not in str(sheets)
+
+
 def test_the_same_snapshot_and_day_is_the_same_file(tmp_path):
     (path,) = written(tmp_path).files
     before = path.read_bytes()

@@ -38,15 +38,27 @@ def test_a_code_that_comes_back_verifies_the_mailbox_it_went_to_and_no_other(reg
 def test_a_code_from_another_mailbox_proves_nothing_and_one_that_proved_is_not_counted_twice(register, tmp_path):
     case = new(register, "email=ann@example.org; email=evil@evil.org")
     code = identity.codes(register, case)["ann@example.org"]
-    for n, sender in enumerate(("evil@evil.org", "ann@example.org <evil@evil.org>"), 1):
+    strangers = ("evil@evil.org", "ann@example.org <evil@evil.org>", "ann@example.org, evil@evil.org", "Ann <ann@example.org>, <evil@evil.org>")
+    for n, sender in enumerate(strangers, 1):
         mail(tmp_path, n, sender, code, day="02")
         with pytest.raises(IdentityNotVerified, match="from another mailbox than the one it is for"):
             identity.answered(register, case, tmp_path / f"0{n}.eml", by="M")
-    mail(tmp_path, 3, "ann@example.org", code, day="02")
-    case = identity.answered(register, case, tmp_path / "03.eml", by="M")
+    mail(tmp_path, 5, "ann@example.org", code, day="02")
+    case = identity.answered(register, case, tmp_path / "05.eml", by="M")
     with pytest.raises(IdentityNotVerified, match="proved already"):
-        identity.answered(register, case, tmp_path / "03.eml", by="M")
+        identity.answered(register, case, tmp_path / "05.eml", by="M")
     assert len([e for e in register.case("A").events if e.kind == "identity confirmed"]) == 1
+
+
+@pytest.mark.parametrize(("dated", "recorded"), [("03", 10), ("12", 12), ("30", 20)])
+def test_whatever_date_the_mail_bears_it_answered_between_the_question_and_today(register, tmp_path, time, dated, recorded):
+    case = new(register)
+    time.day(8)
+    case, _ = identity.ask(register, case, by="M", doubt="a sender line proves nothing")
+    time.day(18)
+    mail(tmp_path, 1, "ann@example.org", identity.codes(register, case)["ann@example.org"], day=dated)
+    case = identity.answered(register, case, tmp_path / "01.eml", by="M")
+    assert case.request.verified_on == date(2026, 11, recorded)
 
 
 @pytest.mark.parametrize("text", ["yes it is me", "AAAA-AAAA", ""])

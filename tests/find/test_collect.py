@@ -609,10 +609,14 @@ def test_a_lost_table_fails():
     assert results(dossier) == failed_orders("shop.orders: the source has no such table — mend its name in dsar.toml")
 
 
-def test_a_table_neither_mapped_nor_ignored_is_listed():
+def test_a_table_neither_mapped_nor_ignored_leaves_the_answer_open():
     opened = sources(SHOP, DATA)
     opened["news"].tables["bounces"] = [{"id": 1}]
-    assert gather(SHOP, opened, request("A", "email=ann@x.org"))["A"].unlisted == {"shop": (), "news": ("bounces",)}
+    dossier = gather(SHOP, opened, request("A", "email=ann@x.org"))["A"]
+    assert dossier.unlisted == {"shop": (), "news": ("bounces",)}
+    assert (dossier.open_points[-1].table, dossier.open_points[-1].what) == ("news.bounces", "not searched: the map neither maps nor ignores it")
+    assert not dossier.complete
+    assert list(dossier.found.itertuples(index=False, name=None))[-1][1:] == ("bounces", "news.bounces", 0, 0, dossier.open_points[-1].what)
 
 
 def test_a_source_that_cannot_be_opened_fails_and_the_others_are_collected():

@@ -184,9 +184,9 @@ def test_identity_proved_by_an_event_holds_for_what_it_proved_and_no_other(regis
         ("acknowledged", {"on": date(2026, 11, 24)}, "acknowledged: the day must lie between receipt and today (2026-11-02 to 2026-11-23)"),
         ("acknowledged", {"on": date(2026, 11, 1)}, "acknowledged: the day must lie between receipt and today (2026-11-02 to 2026-11-23)"),
         ("acknowledged", {"note": "x"}, "acknowledged: note is not one of its details"),
-        ("acknowledged", {"right": "access"}, "acknowledged: it is about the whole request"),
+        ("acknowledged", {"right": "access"}, "acknowledged: it is about the request as a whole"),
         ("decided", {"outcome": "granted"}, "decided: name the right it is about"),
-        ("decided", {"right": "erasure", "outcome": "granted"}, "decided: name the right it is about"),
+        ("decided", {"right": "erasure", "outcome": "granted"}, "decided: nobody asked for erasure — the request asks for access"),
         ("decided", {"right": "access", "outcome": "maybe"}, "decided: outcome is not as it should be"),
         ("decided", {"right": "access", "outcome": "refused"}, "decided: a refusal needs grounds and because"),
         (
