@@ -176,7 +176,7 @@ def test_a_review_goes_out_as_a_workbook_and_comes_back(ws, monkeypatch, tmp_pat
     for column, value in (("Ruling", "keep"), ("Ruled by", "R. Eader")):
         sheet.cell(line, at[column]).value = value
     book.save(path)
-    with pytest.raises(BadRuling, match=r"row \d+: 'keep' needs the reason, in a few words — mend these rows; nothing was taken over"):
+    with pytest.raises(BadRuling, match=r"row \d+: 'keep' needs the reason, in three words or more — mend these rows; nothing was taken over"):
         ws.review.read(path)
     assert len(ws.review.waiting) == 1
     sheet.cell(line, at["Reason, with evidence"]).value = "it is her own second address"

@@ -192,7 +192,7 @@ def ruling(item: Item, choice: str, *, by: str, on: datetime, reason: str) -> Ru
         raise BadRuling("a ruling needs the name of who makes it", where=item.group)
     if choice in _NEEDS_REASON and len(reason.split()) < 3:
         raise BadRuling(
-            f"'{choice}' needs the reason", where=item.group, remedy="say in three words or more what shows that it is theirs, or what was weighed"
+            f"'{choice}' needs the reason, in three words or more", where=item.group, remedy="say what shows that it is theirs, or what was weighed"
         )
     return Ruling(str(item.address), item.key, item.column, item.hash, choice, by.strip(), on, reason.strip(), code=item.code)
 

@@ -180,7 +180,7 @@ def test_a_cell_ruled_on_waits_no_more_until_its_text_changes(choice):
     [
         ("mask", "I. Farr", "", "'mask' is not a choice here"),
         ("theirs", " ", "it is in the contract", "a ruling needs the name of who makes it"),
-        ("theirs", "I. Farr", "yes", "'theirs' needs the reason — say in three words or more"),
+        ("theirs", "I. Farr", "yes", "'theirs' needs the reason, in three words or more"),
     ],
 )
 def test_a_ruling_that_lacks_something_is_refused(choice, by, reason, fault):
