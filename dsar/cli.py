@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Lines
 
 import dsar
-from dsar import cli_register, cli_review
+from dsar import cli_keep, cli_register, cli_review
 from dsar import datamap as maps
 from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
@@ -29,6 +29,7 @@ out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highli
 app.add_typer(cli_register.register_app, name="register")
 app.add_typer(cli_register.identity_app, name="identity")
 app.add_typer(cli_register.fastlane_app, name="fastlane")
+app.add_typer(cli_keep.ledger_app, name="ledger")
 for _command in (cli_register.status, cli_register.begin, cli_register.record, cli_register.letters, cli_register.delivered):
     app.command()(_command)
 app.command()(cli_review.review)
@@ -85,7 +86,7 @@ def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MAP).write_text(resources("dsar").joinpath("templates", MAP).read_text(encoding="utf-8"), encoding="utf-8")
     (folder / REQUESTS).write_text(",".join(HEADER) + "\n", encoding="utf-8")
-    (folder / ".gitignore").write_text("# people's data\n/cases/\n/requests.csv\n/register.db*\n", encoding="utf-8")
+    (folder / ".gitignore").write_text("# people's data\n/cases/\n/requests.csv\n/register.db*\n/ledger*\n", encoding="utf-8")
     out.print(f"{folder / MAP}: describe your systems (`dsar map URL|FILE` helps), then `dsar --workspace {folder} check`")
 
 

@@ -122,3 +122,7 @@ class UnsafeWorkbook(DsarError):
 
 class DeliveryRefused(DsarError):
     """Choose another recipient or another way; nothing was prepared for sending."""
+
+
+class LedgerBroken(DsarError):
+    """Find out who changed the ledger, and bring it back from a backup."""

@@ -3,12 +3,12 @@
 import importlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,7 +31,9 @@ from dsar.find.check import in_words
 from dsar.find.collect import Clock, Progress, collect
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
-from dsar.find.review import Rulings
+from dsar.find.review import Item, Ruling, Rulings
+from dsar.keep import record
+from dsar.keep.ledger import Entry, Ledger
 from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
 from dsar.request import letters
@@ -44,7 +46,7 @@ from dsar.source import Asker, Settings, Source
 if TYPE_CHECKING:
     from IPython.display import Image
 
-MAP, REQUESTS, REGISTER, INTAKE = "dsar.toml", "requests.csv", "register.db", "intake"
+MAP, REQUESTS, REGISTER, LEDGER, INTAKE = "dsar.toml", "requests.csv", "register.db", "ledger.jsonl", "intake"
 
 
 def now() -> datetime:
@@ -84,9 +86,20 @@ class Workspace:
     def register(self) -> Register:
         """The register: `register.db`, or the database that `$DSAR_REGISTER` names; what `requests.csv` says is taken over first."""
         url = os.environ.get("DSAR_REGISTER") or f"sqlite:///{self.root / REGISTER}"
-        register = Register.open(url, self.datamap.controller, self.clock)
+        register = Register.open(url, self.datamap.controller, self.clock, lambda changed: record.follow(self.ledger, changed))
+        record.follow(self.ledger, register)
         register.follow(self.root / REQUESTS, self.datamap)
         return register
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What was done here, in a chain that shows what was changed in it since."""
+        known = {"tool": version("dsar"), "map": files.sha256(self.root / MAP)[:16] if (self.root / MAP).is_file() else ""}
+        return Ledger(self.root / LEDGER, self.clock, known)
+
+    def _wrote(self, what: str, request: Request, written: Written) -> Written:
+        self.ledger.add([record.written(what, request.id, written.files)])
+        return written
 
     @property
     def requests(self) -> dict[str, Request]:
@@ -153,6 +166,7 @@ class Workspace:
             if before := self._looked_at(request):
                 compare.save(before, fresh[request.id], self.case(request) / "difference.json")
             fresh[request.id].save(self.case(request) / "dossier")
+        self.ledger.add(record.collected((fresh[r.id] for r in requests), self.register.secret))
         return {r.id: fresh[r.id] for r in requests}
 
     def _asked(self, requests: list[Request], sources: dict[str, Source | DsarError], progress: Progress) -> dict[str, Dossier]:
@@ -197,7 +211,10 @@ class Workspace:
     def review(self) -> Review:
         """What waits for a person over all requests that were collected; a ruling takes effect with the next `collect`."""
         found = {r.id: Open(dossier, self._rulings(r)) for r in self.requests.values() if (dossier := self._looked_at(r))}
-        return Review(self.datamap, found, self.clock())
+        return Review(self.datamap, found, self.clock(), self._ruled)
+
+    def _ruled(self, made: Sequence[tuple[Item, Ruling]]) -> None:
+        self.ledger.add(record.ruled(made))
 
     def why(self, request: Request, table: str, key: str) -> Listing:
         """Why a row is the request's: columns Step, Row, By, Standing; from the row back to what the requester gave."""
@@ -215,7 +232,9 @@ class Workspace:
         due = self.register.case(request.id).due
         if rest_by and rest_by > due:
             raise AnswerIncomplete(f"the rest has to follow by the due date, {due}", where=request.id, remedy="name an earlier day, or extend")
-        return self.decisions(request).add(code, by, self.clock(), rest_by)
+        decided = self.decisions(request).add(code, by, self.clock(), rest_by)
+        self.ledger.add([Entry("decided", request.id, by, {"code": code, "rest_by": rest_by.isoformat() if rest_by else ""})])
+        return decided
 
     def open_points(self, request: Request, right: str = "portability") -> Listing:
         """What stands between the request and a complete answer to a right: columns Table, What, To do."""
@@ -235,15 +254,19 @@ class Workspace:
 
     def export(self, request: Request) -> Written:
         """Write the portability workbook and package; raises `IdentityNotVerified`, `AnswerIncomplete`."""
-        return exports.export(self._fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
+        written = exports.export(self._fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
+        return self._wrote("exported for portability", request, written)
 
     def deliver(self, request: Request, *, to: str | None = None, way: Way = "workbook") -> Delivery:
         """Prepare the outbox for sending: files under a passphrase, a draft mail, the second reader's sheet; raises `DeliveryRefused`."""
-        return deliver(self.collect(request), self.case(request), to=to, way=way)
+        prepared = deliver(self.collect(request), self.case(request), to=to, way=way)
+        self.ledger.add([record.written("prepared for sending", request.id, [*prepared.drafts, *prepared.files])])
+        return prepared
 
     def access_report(self, request: Request) -> Written:
         """Write the access workbook; raises `IdentityNotVerified`, `AnswerIncomplete`."""
-        return access.report(self._fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
+        written = access.report(self._fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
+        return self._wrote("exported for access", request, written)
 
     def since(self, request: Request) -> Listing:
         """What differs from the person's previous request: columns What, Key, Change, Columns."""
@@ -279,7 +302,7 @@ class Workspace:
         dossier = self.collect(request)
         written = measures.worklists(dossier, self.case(request), self.decisions(request), right)
         dossier.save(self._before(request, right))
-        return written
+        return self._wrote(f"worklists written for {right}", request, written)
 
     def _before(self, request: Request, right: str) -> Path:
         # What stood there when the lists went out, to be compared with what stands there when they come back.
@@ -301,7 +324,8 @@ class Workspace:
 
     def checklist(self, request: Request) -> Written:
         """Write one deletion worklist per system; raises `IdentityNotVerified`, `AnswerIncomplete`."""
-        return checklists.checklist(self._fresh(request), self.case(request), self.decisions(request), self.today)
+        written = checklists.checklist(self._fresh(request), self.case(request), self.decisions(request), self.today)
+        return self._wrote("worklists written for erasure", request, written)
 
     # -- the desk --------------------------------------------------------------------------------
 
@@ -417,7 +441,9 @@ class Workspace:
 
     def finish(self, request: Request, name: str) -> Written:
         """Make the PDF of a draft as you left it; raises `DraftUnfinished`, `IdentityNotVerified`."""
-        return Written((drafts.finish(name, self.register.case(request.id), self.case(request)),))
+        return self._wrote(
+            "letter finished", request, Written((drafts.finish(name, self.register.case(request.id), self.case(request), self.ledger.head),))
+        )
 
 
 def connector(name: str) -> Callable[[Settings], Source]:

@@ -17,7 +17,7 @@ from dsar.request.letters import Letter, day
 def draft(letter: Letter, controller: Controller, on: date) -> bytes:
     """Return the letter as a document dated `on`, with its mark where no lawyer stands for it."""
     document = docx.Document()
-    _set_up(document, controller, on)
+    set_up(document, controller, on)
     if not letter.reviewed:
         _mark(document, letter.mark)
     for line in (controller.name, controller.address, controller.contact):
@@ -35,10 +35,11 @@ def draft(letter: Letter, controller: Controller, on: date) -> bytes:
                 document.add_paragraph(point, style="List Bullet")
     for line in letter.closing.split("\n"):
         document.add_paragraph(line).paragraph_format.space_after = Pt(0)
-    return _settled(document)
+    return settled(document)
 
 
-def _set_up(document: Document, controller: Controller, on: date) -> None:
+def set_up(document: Document, controller: Controller, on: date) -> None:
+    """Give a document the house's paper and type, and no metadata but the controller's name and the day."""
     style = document.styles["Normal"]
     style.font.name, style.font.size = "Liberation Sans", Pt(11)
     style.paragraph_format.space_after = Pt(8)
@@ -56,7 +57,8 @@ def _mark(document: Document, text: str) -> None:
     run.bold, run.font.color.rgb = True, RGBColor(0xB4, 0x2D, 0x2D)
 
 
-def _settled(document: Document) -> bytes:
+def settled(document: Document) -> bytes:
+    """Return a document as bytes that tell nothing of when and where it was made."""
     written, target = io.BytesIO(), io.BytesIO()
     document.save(written)
     with ZipFile(written) as source, ZipFile(target, "w") as out:
@@ -70,6 +72,16 @@ def _without_thumbnail(name: str, content: bytes) -> bytes:
     if name == "_rels/.rels":
         return re.sub(rb"<Relationship [^>]*thumbnail[^>]*/>", b"", content)
     return content
+
+
+def with_foot(content: bytes, text: str) -> bytes:
+    """Return a document with a line of small print at the foot of its pages."""
+    document = docx.Document(io.BytesIO(content))
+    for section in document.sections:
+        foot = section.footer.paragraphs[0] if section.footer.paragraphs else section.footer.add_paragraph()
+        run = foot.add_run(text)
+        run.font.size, run.font.color.rgb = Pt(7), RGBColor(0x60, 0x60, 0x60)
+    return settled(document)
 
 
 def text_of(content: bytes) -> str:

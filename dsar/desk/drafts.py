@@ -21,6 +21,7 @@ from dsar import files, kinds
 from dsar.answer.export import plain
 from dsar.desk.facts import ANSWERS
 from dsar.errors import DraftUnfinished, IdentityNotVerified
+from dsar.keep.ledger import Head
 from dsar.request.case import Case
 from dsar.request.letters import BEFORE_IDENTITY, TO_FILL, Letter, words
 
@@ -97,8 +98,10 @@ def _mail(letter: Letter, case: Case, text: str) -> bytes:
     return mail.as_bytes()
 
 
-def finish(name: str, case: Case, folder: Path) -> Path:
+def finish(name: str, case: Case, folder: Path, head: Head) -> Path:
     """Make the PDF to send from a draft as it was left; answers lie in the outbox, other letters beside their draft.
+
+    Its foot bears the head of the ledger, which so stands where nobody here can change it.
 
     Raises `DraftUnfinished` where something is still to fill in, where the mark of unreviewed sentences
     stands, or where LibreOffice is not there; `IdentityNotVerified` for what may not be sent yet.
@@ -119,7 +122,8 @@ def finish(name: str, case: Case, folder: Path) -> Path:
     stem = f"{plain(case.controller.name)}_{case.request.id}_letter"
     is_answer = name in ANSWERS.values()
     target = files.private_dir(folder / ("outbox" if is_answer else "letters")) / f"{stem}-{name.replace('_', '-')}.pdf"
-    files.write_atomic(target, _pdf(path))
+    foot = words(case.language)["ledger"].format(n=head.n, hash=head.hash[:32])
+    files.write_atomic(target, _pdf(path.stem, docx.with_foot(path.read_bytes(), foot)))
     return target
 
 
@@ -128,17 +132,19 @@ def office() -> str | None:
     return shutil.which("soffice") or shutil.which("libreoffice")
 
 
-def _pdf(path: Path) -> bytes:
+def _pdf(stem: str, document: bytes) -> bytes:
     command = office()
     if command is None:
-        raise DraftUnfinished("LibreOffice is not there to make the PDF", where=path.name, remedy="install it, or print the draft to PDF yourself")
+        raise DraftUnfinished("LibreOffice is not there to make the PDF", where=stem, remedy="install it, or print the draft to PDF yourself")
     with tempfile.TemporaryDirectory(prefix="dsar-") as work:
+        path = Path(work) / f"{stem}.docx"
+        path.write_bytes(document)
         profile = f"-env:UserInstallation={(Path(work) / 'profile').as_uri()}"  # so that it runs beside one that is open
         words_ = [command, profile, "--headless", "--convert-to", "pdf", "--outdir", work, str(path)]
         subprocess.run(words_, check=False, capture_output=True, timeout=120)  # noqa: S603 - our own command
-        made = Path(work) / f"{path.stem}.pdf"
+        made = path.with_suffix(".pdf")
         if not made.is_file():
-            raise DraftUnfinished("LibreOffice made no PDF of it", where=path.name, remedy="print the draft to PDF yourself")
+            raise DraftUnfinished("LibreOffice made no PDF of it", where=stem, remedy="print the draft to PDF yourself")
         return made.read_bytes()
 
 

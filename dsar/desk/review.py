@@ -1,6 +1,6 @@
 """The review: what waits over all requests, as a list, as a spreadsheet out and back, and as a form in the notebook."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +45,7 @@ class Review:
     datamap: DataMap
     cases: Mapping[str, Open]
     now: datetime
+    ruled: Callable[[Sequence[tuple[Item, Ruling]]], None] = lambda _: None  # told of what was ruled, once it is on disk
 
     @property
     def waiting(self) -> dict[str, list[Item]]:
@@ -83,6 +84,7 @@ class Review:
             self.cases[item.request].rulings.add(one)
         for request in dict.fromkeys(item.request for item, _ in made):
             self.cases[request].rulings.save()
+        self.ruled(made)
         return len(made)
 
     def form(self) -> "VBox":

@@ -8,6 +8,7 @@ import hashlib
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -35,11 +36,15 @@ class Register:
     engine: sa.Engine
     controller: Controller
     clock: Callable[[], datetime]
+    changed: Callable[["Register"], None] = lambda _: None
 
     @classmethod
-    def open(cls, url: str, controller: Controller, clock: Callable[[], datetime]) -> Self:
-        """Return the register at a database URL, made or brought up to date where it must be; raises `RegisterUnusable`."""
-        return cls(tables.connect(url), controller, clock)
+    def open(cls, url: str, controller: Controller, clock: Callable[[], datetime], changed: Callable[["Register"], None] = lambda _: None) -> Self:
+        """Return the register at a database URL, made or brought up to date where it must be; raises `RegisterUnusable`.
+
+        `changed` is called after each change, once it is safe in the database.
+        """
+        return cls(tables.connect(url), controller, clock, changed)
 
     @property
     def today(self) -> date:
@@ -75,7 +80,7 @@ class Register:
                 dict(row),
                 tuple(r["name"] for r in rights[row["id"]]),
                 tuple(Identifier(i["kind"], i["value"], i["standing"]) for i in identifiers[row["id"]]),
-                tuple(Event(e["kind"], e["on"], e["by"], e["at"], e["right"], e["details"]) for e in events[row["id"]]),
+                tuple(map(_event, events[row["id"]])),
                 self.controller,
             )
             for row in rows
@@ -94,7 +99,21 @@ class Register:
         with self.engine.connect() as connection:
             return {row.letter_sha256: row.id for row in connection.execute(chosen.order_by(tables.REQUESTS.c.seq.desc()))}
 
+    def events(self, after: int = 0) -> list[tuple[int, str, Event]]:
+        """Return what was recorded after an event's number, in that order: number, request, event."""
+        chosen = sa.select(tables.EVENTS).where(tables.EVENTS.c.id > after).order_by(tables.EVENTS.c.id)
+        with self.engine.connect() as connection:
+            return [(e["id"], e["request"], _event(dict(e))) for e in connection.execute(chosen).mappings()]
+
     # -- write -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """Yield a connection whose changes are all made or none, one writer after the other."""
+        with self.engine.begin() as connection:
+            self._lock(connection)
+            yield connection
+        self.changed(self)
 
     def add(self, entries: Iterable[Entry], *, by: str, source: str = "") -> dict[str, Case]:
         """Register all of the entries or none, and return their cases; raises `BadRequests` where an id is taken.
@@ -105,8 +124,7 @@ class Register:
             raise BadRequests("a request needs the name of who registers it", where=source, remedy="nothing was registered")
         added: list[str] = []
         try:
-            with self.engine.begin() as connection:
-                self._lock(connection)
+            with self._writing() as connection:
                 added.extend(self._insert(connection, entry, by, source) for entry in entries)
                 return self._cases(connection, added)
         except sa.exc.IntegrityError:
@@ -187,7 +205,7 @@ class Register:
         """
         request = case.request
         event = check(Event(kind, on or self.today, by, "", right, details), rights=request.rights, received=request.received, today=self.today)
-        with self.engine.begin() as connection:
+        with self._writing() as connection:
             self._advance(connection, case)
             self._append(connection, request.id, event)
             for identifier in verified:
@@ -210,7 +228,7 @@ class Register:
         if not fresh:
             return case
         place = len(known)
-        with self.engine.begin() as connection:
+        with self._writing() as connection:
             self._advance(connection, case)
             lines = [
                 {"request": case.request.id, "kind": i.kind, "value": i.value, "standing": "claimed", "place": place + n} for n, i in enumerate(fresh)
@@ -221,7 +239,7 @@ class Register:
 
     def correct(self, case: Case, entry: Entry, *, by: str, source: str = "") -> Case:
         """Change what was registered at intake to what the entry says, with an event that names the fields."""
-        with self.engine.begin() as connection:
+        with self._writing() as connection:
             self._correct(connection, case, entry, by, source)
         return self.case(case.request.id)
 
@@ -257,8 +275,7 @@ class Register:
         if not digest or digest == self.meta(path.name):
             return
         lines = read_lines(path, datamap, self.today)
-        with self.engine.begin() as connection:
-            self._lock(connection)
+        with self._writing() as connection:
             known = self._cases(connection, None)
             folded = {i.casefold(): i for i in known}
             for line, request in lines:
@@ -288,6 +305,10 @@ class Register:
                 if not connection.scalar(sa.select(tables.META.c.value).where(tables.META.c.key == "secret")):
                     self._set_meta(connection, "secret", secrets.token_hex(32))
         return self.meta("secret")
+
+
+def _event(row: Mapping[str, Any]) -> Event:
+    return Event(row["kind"], row["on"], row["by"], row["at"], row["right"], row["details"])
 
 
 def _kept_identity(case: Case, new: Request) -> Request:

@@ -17,6 +17,7 @@ import pytest
 from dsar.desk import drafts
 from dsar.desk.docx import text_of
 from dsar.errors import DraftUnfinished, IdentityNotVerified
+from dsar.keep.ledger import Head
 from dsar.request.events import Event
 from dsar.request.identity import Identifier
 from dsar.request.letters import render
@@ -98,6 +99,9 @@ def addressed(draft):
     return mail["To"]
 
 
+HEAD = Head(12, 4000, "ab" * 32, 7)
+
+
 def with_identifiers(who, *identifiers):
     return replace(who, request=replace(who.request, identifiers=identifiers))
 
@@ -124,16 +128,16 @@ def test_an_agents_mail_goes_to_the_agent_once_authority_is_recorded(tmp_path):
 
 def test_what_is_not_finished_makes_no_pdf(tmp_path):
     with pytest.raises(DraftUnfinished, match="there is no such draft"):
-        drafts.finish("acknowledgement", case(), tmp_path)
+        drafts.finish("acknowledgement", case(), tmp_path, HEAD)
     draft = write(tmp_path, "complaint_outcome")
     with pytest.raises(DraftUnfinished, match=r"R-7_complaint_outcome\.docx: 2 places are left to fill in — open it and fill them in"):
-        drafts.finish("complaint_outcome", case(), tmp_path)
+        drafts.finish("complaint_outcome", case(), tmp_path, HEAD)
     for old in re.findall(r"\[fill in: [^\]]*\]", text_of(draft.path.read_bytes())):
         edit(draft.path, old, "what we did")
     with pytest.raises(DraftUnfinished, match="no lawyer stands for its legal sentences"):
-        drafts.finish("complaint_outcome", case(), tmp_path)
+        drafts.finish("complaint_outcome", case(), tmp_path, HEAD)
     with pytest.raises(IdentityNotVerified):
-        drafts.finish("complaint_outcome", case(settled=False), tmp_path)
+        drafts.finish("complaint_outcome", case(settled=False), tmp_path, HEAD)
     assert not list(tmp_path.glob("**/*.pdf"))
 
 
@@ -142,10 +146,11 @@ def test_the_pdf_says_what_the_edited_draft_says_and_nothing_of_who_made_it(tmp_
     draft = write(tmp_path, "access_answer")
     edit(draft.path, text_of(draft.path.read_bytes()).split("\n")[0], "")
     edit(draft.path, "NOTES: WHY", "NOTES: as agreed on the phone")
-    made = drafts.finish("access_answer", case(), tmp_path)
+    made = drafts.finish("access_answer", case(), tmp_path, HEAD)
     assert made.relative_to(tmp_path).as_posix() == "outbox/Quill-Co_R-7_letter-access-answer.pdf"
     if shutil.which("pdftotext"):
         text = subprocess.run(["pdftotext", "-layout", made, "-"], capture_output=True, text=True, check=True).stdout
         assert "NOTES: as agreed on the phone" in text
         assert "DRAFT" not in text
+        assert f"Entry 12 of our records: {'ab' * 16}" in text
     assert b"root" not in made.read_bytes()
