@@ -12,51 +12,22 @@ and addresses, `query_email` and `more` (all other variables, as JSON) come besi
 as the format demands comes with its text in `request`; any other line without an address or a format is counted.
 """
 
-import hashlib
 import ipaddress
-import json
-import re
-import zlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
-import pandas as pd
-
-from connectors import exact, logfiles, logformat
+from connectors import exact, logblocks, logfiles, logformat, logline, logmatch
+from connectors.logblocks import Piece
 from connectors.logfiles import LogFile
+from connectors.logline import COLUMNS, KEY, MORE, Line
 from dsar import kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Ask, Asked, Can, Done, Everyone, Keys, Malformed, Match, Others, Part, Rows, Schema, Settings, Text
 
-KEY = ("file", "line", "copy")
-COLUMNS: Mapping[str, str] = {
-    "file": "text", "line": "text", "copy": "integer", "client": "text", "user": "text", "at": "datetime",
-    "request": "text", "status": "integer", "bytes": "integer", "referrer": "text", "browser": "text",
-}  # fmt: skip
-
-_COMBINED = re.compile(
-    rb'(?P<client>\S+) \S+ (?P<user>.*?) \[(?P<at>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<bytes>\d+|-)'
-    rb' "(?P<referrer>(?:[^"\\]|\\.)*)" "(?P<browser>(?:[^"\\]|\\.)*)"'
-)
-_IPV4 = re.compile(rb"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}")
-_STAMP = re.compile(r"(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<time>\d\d:\d\d:\d\d) (?P<zone>[+-]\d{4})", re.ASCII)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_LIKE_COMBINED = re.compile(rb'[^\[]*\[[^\]]+\] ".*"\r?\n?$', re.DOTALL)  # what a line nobody asks for is looked at for
-MORE: Mapping[str, str] = {"query_email": "text", "more": "text"}
-_OWN = ("remote_addr", "remote_user", "time_local", "time_iso8601", "request", "status", "body_bytes_sent", "http_referer", "http_user_agent")
-
-
-class _Line(NamedTuple):
-    number: int
-    text: bytes
-    client: bytes
-    row: Mapping[str, object] | None = None  # read already, where the format is not the plain one
+__all__ = ["COLUMNS", "KEY", "MORE", "Logs"]
 
 
 @dataclass
@@ -68,10 +39,15 @@ class _Tally:
     malformed: int = 0
     where: list[str] = field(default_factory=list)
 
-    def unreadable(self, path: Path, number: int) -> None:
-        self.malformed += 1
-        if len(self.where) < 3:
-            self.where.append(f"{path.name} line {number}")
+    def unreadable(self, path: Path, *numbers: int, count: int = 1) -> None:
+        self.malformed += count
+        self.where += [f"{path.name} line {number}" for number in numbers][: 3 - len(self.where)]
+
+    def told(self) -> Iterator[Part]:
+        if self.malformed:
+            # They bear no address, so they are nobody's for certain; that they are there is told.
+            yield Malformed(self.malformed, "; ".join(self.where), ())
+        yield Done(self.read, self.rows)
 
 
 class Logs:
@@ -112,20 +88,39 @@ class Logs:
         tally = _Tally()
         asked = {address: ids for (_, address), ids in wanted.asked.items()}
         with self._files(ask.table) as files:
-            found = (rows for file in files for rows in self._in_file(ask.table, file, asked, tally))
+            found = (rows for file, hits in self._hits(ask.table, files, asked, tally) for rows in self._of_file(file, hits, asked, tally))
             yield from exact.limited(found, ask, self.settings, ["client"])
-        if tally.malformed:
-            # They bear no address, so they are nobody's for certain; that they are there is told.
-            yield Malformed(tally.malformed, "; ".join(tally.where), ())
-        yield Done(tally.read, tally.rows)
+        yield from tally.told()
 
-    def _in_file(self, table: str, file: LogFile, asked: Mapping[str, tuple[str, ...]], tally: _Tally) -> Iterator[Rows]:
-        spelled = {address.encode(): address for address in asked}
-        lines = self._lines(table, file, tally, lambda field: _address(field, spelled, asked))
-        for some in exact.batches(_numbered(file.path, lines), exact.CHUNK):
+    def _hits(self, table: str, files: Sequence[LogFile], asked: Iterable[str], tally: _Tally) -> Iterator[tuple[LogFile, Iterator[Line]]]:
+        """Yield each file with its lines of wanted addresses; all files are read at once."""
+        pieces = [piece for file in files for piece in logblocks.pieces(file)]
+        matcher = logmatch.Matcher(asked)
+
+        def found_in(piece: Piece) -> logmatch.Found:
+            with self._faults(table, piece.file.path):
+                return matcher(piece)
+
+        read = zip(pieces, logblocks.spread(found_in, pieces), strict=True)
+        for file, of in groupby(read, key=lambda one: one[0].file):
+            yield file, self._told(file, (found for _, found in of), tally)
+
+    @staticmethod
+    def _told(file: LogFile, found: Iterable[logmatch.Found], tally: _Tally) -> Iterator[Line]:
+        """Yield the lines found in the pieces of a file; what no piece can tell alone is counted: the numbers of lines in the file."""
+        before = 0
+        for piece in found:
+            yield from piece.lines
+            tally.unreadable(file.path, *(before + number for number in piece.unreadable_at), count=piece.unreadable)
+            before += piece.read
+        tally.read += before
+
+    @staticmethod
+    def _of_file(file: LogFile, lines: Iterable[Line], asked: Mapping[str, tuple[str, ...]], tally: _Tally) -> Iterator[Rows]:
+        for some in exact.batches(logline.numbered(file.path.name, lines), exact.CHUNK):
             tally.rows += len(some)
             asks = (Asked(n, ask_id, "client") for n, row in enumerate(some) for ask_id in asked[kinds.normal("ip", row["client"]) or ""])
-            yield Rows(_frame(some, COLUMNS), tuple(asks))
+            yield Rows(values.frame(_by_column(some, COLUMNS), COLUMNS), tuple(asks))
 
     def _match_any(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
         """Answer where every line has to be taken apart: another format, proxies, names and queries."""
@@ -134,22 +129,20 @@ class Logs:
             found = (rows for file in files for rows in self._apart(ask.table, file, wanted, tally))
             yield from exact.limited(found, ask, self.settings, (c for c, _ in wanted.columns))
         yield from exact.unclear(wanted)
-        if tally.malformed:
-            yield Malformed(tally.malformed, "; ".join(tally.where), ())
-        yield Done(tally.read, tally.rows)
+        yield from tally.told()
 
     def _apart(self, table: str, file: LogFile, wanted: exact.Wanted, tally: _Tally) -> Iterator[Rows]:
         mapped = exact.mapped(self.settings, table)
         columns = self._columns(table)
-        for some in exact.batches(_numbered(file.path, self._parsed_lines(table, file, tally)), exact.CHUNK):
+        for some in exact.batches(logline.numbered(file.path.name, self._parsed_lines(table, file, tally)), exact.CHUNK):
             # Equal lines are counted in the whole file, so every line is numbered before those that are wanted are picked.
-            chunk = exact.Raw({c: [row.get(c) for row in some] for c in columns}, lambda _, found: values.infer(found), mapped)
+            chunk = exact.Raw(_by_column(some, columns), lambda _, found: values.infer(found), mapped)
             if (rows := wanted.rows(chunk)) is not None:
-                picked = _frame(values.rows(rows.frame), columns)
+                picked = values.frame(_by_column(values.rows(rows.frame), columns), columns)
                 tally.rows += len(picked)
                 yield Rows(picked, rows.asks)
 
-    def _parsed_lines(self, table: str, file: LogFile, tally: _Tally) -> Iterator[_Line]:
+    def _parsed_lines(self, table: str, file: LogFile, tally: _Tally) -> Iterator[Line]:
         declared = exact.mapped(self.settings, table).file
         assert declared is not None
         try:
@@ -159,29 +152,27 @@ class Logs:
                 "the map's format or trusted proxies cannot be read", where=f"{self.settings.name}.{table}", remedy=str(error)
             ) from error
         with self._faults(table, file.path):
-            for number, text in enumerate(logfiles.lines(file), 1):
+            for number, text in enumerate(logblocks.lines(file), 1):
                 tally.read += 1
                 fields = parse(text.rstrip(b"\r\n"))
-                row = _row(fields, trusted) if fields else None
-                first = text.split(b" ", 1)[0]
-                if row is None and not (_IPV4.fullmatch(first) or _other(first)):
+                row = logline.from_fields(fields, trusted) if fields else None
+                client = logline.client_of(text)
+                if row is None and not logline.is_address(client):
                     tally.unreadable(file.path, number)
-                elif row is None:
-                    yield _Line(number, text, first)
                 else:
-                    yield _Line(number, text, first, row)
+                    yield Line(text, client, row)
 
     def _keys(self, ask: Keys) -> Iterator[Part]:
         tally = _Tally()
         keys = exact.key_set(KEY, ask.keys).keys
+        columns = self._columns(ask.table)
         with self._files(ask.table) as files:
             for file in (f for f in files if any(key[0] == f.path.name for key in keys)):
-                any_line = self._lines(ask.table, file, tally, lambda _: "any")
-                lines = any_line if self._plain(ask.table) else self._parsed_lines(ask.table, file, tally)
-                rows = (row for row in _numbered(file.path, lines) if (row["file"], row["line"], str(row["copy"])) in keys)
+                lines = self._lines(ask.table, file, tally) if self._plain(ask.table) else self._parsed_lines(ask.table, file, tally)
+                rows = (row for row in logline.numbered(file.path.name, lines) if (row["file"], row["line"], str(row["copy"])) in keys)
                 for some in exact.batches(rows, exact.CHUNK):
                     tally.rows += len(some)
-                    yield Rows(_frame(some, self._columns(ask.table)))
+                    yield Rows(values.frame(_by_column(some, columns), columns))
         yield Done(tally.read, tally.rows)
 
     def _plain(self, table: str) -> bool:
@@ -193,16 +184,11 @@ class Logs:
     def _columns(self, table: str) -> Mapping[str, str]:
         return COLUMNS if self._plain(table) else {**COLUMNS, **MORE}
 
-    def _lines(self, table: str, file: LogFile, tally: _Tally, wanted: Callable[[bytes], str | None]) -> Iterator[_Line]:
-        """Yield the lines whose client field is wanted, and count the others that are no log lines."""
+    def _lines(self, table: str, file: LogFile, tally: _Tally) -> Iterator[Line]:
         with self._faults(table, file.path):
-            for number, text in enumerate(logfiles.lines(file), 1):
-                client = text[: text.find(b" ")]
-                if wanted(client):
-                    yield _Line(number, text, client)
-                elif not ((_IPV4.fullmatch(client) or _other(client)) and _LIKE_COMBINED.match(text)):
-                    tally.unreadable(file.path, number)
+            for text in logblocks.lines(file):
                 tally.read += 1
+                yield Line(text, logline.client_of(text))
 
     @contextmanager
     def _files(self, table: str) -> Iterator[list[LogFile]]:
@@ -222,7 +208,7 @@ class Logs:
             raise SourceUnreachable("no log file is there", where=at, remedy="correct `file.path` in dsar.toml, or mount the logs") from error
         except (PermissionError, IsADirectoryError) as error:
             raise SourceUnreachable(f"{path.name} cannot be opened ({type(error).__name__})", where=at, remedy="then collect again") from error
-        except (OSError, EOFError, zlib.error) as error:
+        except logblocks.DAMAGED as error:
             raise SourceBroken(f"{path.name} is damaged or not whole ({type(error).__name__})", where=at, remedy="bring it back whole") from error
 
     def _paths(self, table: str) -> list[Path]:
@@ -246,100 +232,5 @@ class Logs:
         return folder
 
 
-def _address(field: bytes, spelled: Mapping[bytes, str], asked: Mapping[str, object]) -> str | None:
-    """Return the wanted address a client field is, if any."""
-    if field in spelled or b":" not in field:
-        return spelled.get(field)
-    form = _other(field)
-    return form if form in asked else None
-
-
-@lru_cache(100_000)
-def _other(field: bytes) -> str | None:
-    # IPv6 has many spellings of one address.
-    return kinds.normal("ip", field.decode("ascii", "replace"))
-
-
-def _numbered(path: Path, lines: Iterable[_Line]) -> Iterator[dict[str, object]]:
-    seen: Counter[str] = Counter()
-    for line in lines:
-        digest = hashlib.sha256(line.text.rstrip(b"\r\n")).hexdigest()[:32]
-        seen[digest] += 1
-        yield {"file": path.name, "line": digest, "copy": seen[digest], **(line.row or _parsed(line))}
-
-
-def _parsed(line: _Line) -> dict[str, object]:
-    """Return the columns of a line; one that is not as the format demands keeps its text, so that a person can read it."""
-    match = _COMBINED.fullmatch(line.text.rstrip(b"\r\n"))
-    at = _moment(match["at"].decode("ascii", "replace")) if match else None
-    if match is None or at is None:
-        rest = line.text[len(line.client) :].strip()
-        return {**dict.fromkeys(COLUMNS.keys() - set(KEY)), "client": _text(line.client), "request": _text(rest)}
-    return {
-        "client": _text(match["client"]),
-        "user": _known(match["user"]),
-        "at": at,
-        "request": _text(match["request"]),
-        "status": int(match["status"]),
-        "bytes": None if match["bytes"] == b"-" else int(match["bytes"]),
-        "referrer": _known(match["referrer"]),
-        "browser": _known(match["browser"]),
-    }
-
-
-def _row(fields: Mapping[str, str], trusted: Sequence[logformat.Network]) -> dict[str, object] | None:
-    """Return the columns of a line that was taken apart; None where it holds no moment."""
-    known = {name: None if value in {"-", ""} else value for name, value in fields.items()}
-    stamp = known.get("time_local") or known.get("time_iso8601") or ""
-    at = _moment(stamp) or _iso(stamp)
-    if at is None:
-        return None
-    request = known.get("request") or known.get("request_uri")
-    number = {name: int(value) if (value := known.get(name)) and value.isdigit() else None for name in ("status", "body_bytes_sent")}
-    more = {name: value for name, value in fields.items() if name not in _OWN}
-    if trusted:
-        more["remote_addr"] = fields.get("remote_addr", "")
-    return {
-        "client": logformat.client_of(fields, trusted) or None,
-        "user": known.get("remote_user"),
-        "at": at,
-        "request": request,
-        "status": number["status"],
-        "bytes": number["body_bytes_sent"],
-        "referrer": known.get("http_referer"),
-        "browser": known.get("http_user_agent"),
-        "query_email": logformat.emails_in(request or ""),
-        "more": json.dumps(more, ensure_ascii=False) if more else None,
-    }
-
-
-def _iso(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found.astimezone(UTC) if found.tzinfo else None
-
-
-def _moment(text: str) -> datetime | None:
-    # Not by strptime: it would read the names of months in the machine's language.
-    match = _STAMP.fullmatch(text)
-    if match is None or match["month"] not in _MONTHS:
-        return None
-    month = _MONTHS.index(match["month"]) + 1
-    try:
-        return datetime.fromisoformat(f"{match['year']}-{month:02}-{match['day']}T{match['time']}{match['zone']}").astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _known(found: bytes) -> str | None:
-    return None if found == b"-" else _text(found)
-
-
-def _text(found: bytes) -> str:
-    return found.decode("utf-8", "backslashreplace")
-
-
-def _frame(found: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:
-    return values.frame({name: [row.get(name) for row in found] for name in columns}, columns)
+def _by_column(rows: Sequence[Mapping[str, object]], columns: Iterable[str]) -> dict[str, list[object]]:
+    return {name: [row.get(name) for row in rows] for name in columns}
