@@ -16,7 +16,7 @@ from isal import igzip, isal_zlib
 
 from connectors.logfiles import LogFile
 
-BLOCK = 2 * 2**20  # bytes looked at together: what a core's cache holds
+BLOCK = 4 * 2**20  # bytes looked at together: with fewer, numpy is called for too little at a time
 PIECE = 64 * 2**20
 ALONE = 8 * 2**20  # bytes for which it is not worth starting threads
 FRONT, BACK = 16, 64  # bytes that can be looked at before and behind a block's lines

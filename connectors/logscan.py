@@ -20,6 +20,7 @@ Flags = NDArray[np.bool_]
 Places = NDArray[np.intp]
 
 _U = np.uint64
+_EACH = {chr(sign): np.uint64(sign * 0x0101010101010101) for sign in range(128)}  # a sign eight times
 _SEVEN, _HIGH = _U(0x7F7F7F7F7F7F7F7F), _U(0x8080808080808080)
 _GATHER = _U(0x0102040810204080)  # carries the high bit of byte n to bit 56 + n
 _ONE, _BYTE = _U(1), _U(8)
@@ -27,13 +28,11 @@ _OPENING, _SIX_BYTES = _U(int.from_bytes(b" - - [", "little")), _U(2**48 - 1)
 _CLOSING, _THREE_BYTES = _U(int.from_bytes(b'] "', "little")), _U(2**24 - 1)
 _STAMP = 26
 _QUOTE, _RETURN = ord('"'), int.from_bytes(b'"\r', "little")
-_HASH_BITS = 20
+_HASH_BITS, _KNOWN_BITS = 20, 16
 _MIX = (_U(0x9E3779B97F4A7C15), _U(0xC2B2AE3D27D4EB4F))
 _HEX = np.zeros(256, np.uint16)
 _HEX[np.frombuffer(b"0123456789", np.uint8)] = np.arange(10)
 _HEX[np.frombuffer(b"abcdef", np.uint8)] = _HEX[np.frombuffer(b"ABCDEF", np.uint8)] = np.arange(10, 16)
-_KIND = np.zeros(256, np.uint8)  # high bit: a hexadecimal digit
-_KIND[np.frombuffer(b"0123456789abcdefABCDEF", np.uint8)] = 0x80
 _SIX_WORDS = 5  # 40 bytes: the longest IPv6 address without dots, and the blank
 
 
@@ -51,13 +50,15 @@ class Scan:
 
     def __init__(self, addresses: Iterable[str]) -> None:
         self._fours = np.zeros(1 << _HASH_BITS, np.bool_)
+        # Mixed fields that were valid, as visitors come again: chance may at most make a broken line go uncounted, never an address unseen.
+        self._known = np.zeros(1 << _KNOWN_BITS, np.uint64)
         self._tails = np.zeros(1 << 16, np.bool_)  # the last 16 bits of an address, however it is spelled
         for address in addresses:
             known = ipaddress.ip_address(address.partition("%")[0])
             self._tails[int(known) & 0xFFFF] = True
             if known.version == 4:
                 word = np.frombuffer(address.encode().ljust(16, b"\0"), "<u8")
-                self._fours[_hash(word[:1], word[1:])] = True
+                self._fours[_mixed(word[:1], word[1:]) >> _U(64 - _HASH_BITS)] = True
 
     def look(self, buffer: bytearray, start: int, stop: int) -> Seen:
         """Return what is seen in `buffer[start:stop]`, as `logblocks` yields it."""
@@ -81,16 +82,18 @@ class Scan:
         length[odd] = 0
         size = length.astype(np.uint64) * _BYTE
         low, high = _first_bytes(low, size), _first_bytes(high, np.maximum(size, _U(64)) - _U(64))
-        valid = _dotted(low, high, first) & ~odd
-        return self._fours[_hash(low, high)] | ~valid, valid, length
+        mixed = _mixed(low, high)
+        place = mixed >> _U(64 - _KNOWN_BITS)
+        valid = (self._known[place] == mixed) & ~odd
+        new = np.flatnonzero(~valid)
+        new = new[_dotted(low[new], high[new], first[new])]
+        valid[new], self._known[place[new]] = True, mixed[new]
+        return self._fours[mixed >> _U(64 - _HASH_BITS)] | ~valid, valid, length
 
     def _sixes_of(self, words: Words, starts: Places, low: Words) -> tuple[Flags, Flags, Places]:
         """Return the same for fields with a colon."""
         pieces = [low, *(words[starts + 8 * n] for n in range(1, _SIX_WORDS))]
-        blanks, colons, digits = (
-            _joined([of(piece) for piece in pieces])
-            for of in (lambda p: _equal(p, " "), lambda p: _equal(p, ":"), lambda p: _KIND[p.view(np.uint8)].view(np.uint64))
-        )
+        blanks, colons, digits = (_joined(list(of)) for of in zip(*map(_signs, pieces), strict=True))
         first = _lowest(blanks)
         inside = first - _ONE
         valid = _coloned(colons & inside, digits & inside, first)
@@ -100,13 +103,21 @@ class Scan:
 
 def _equal(words: Words, sign: str) -> Words:
     """Return the high bit of each byte that is the sign."""
-    other = words ^ _U(ord(sign) * 0x0101010101010101)
+    other = words ^ _EACH[sign]
     return ~(((other & _SEVEN) + _SEVEN) | other) & _HIGH
 
 
 def _from(words: Words, sign: str) -> Words:
     """Return the high bit of each byte that is the sign or a later one of ASCII."""
-    return ((words | _HIGH) - _U(ord(sign) * 0x0101010101010101)) & ~words & _HIGH
+    return ((words | _HIGH) - _EACH[sign]) & ~words & _HIGH
+
+
+def _signs(words: Words) -> tuple[Words, Words, Words]:
+    """Return the high bits of the bytes that are blanks, colons, hexadecimal digits."""
+    ascii_, high = ~words & _HIGH, words | _HIGH
+    colon, lower = high - _EACH[":"], high | _EACH[" "]  # capitals become small letters
+    digits = (high - _EACH["0"] & ~colon) | (lower - _EACH["a"] & ~(lower - _EACH["g"]))
+    return (high - _EACH[" "]) & ~(high - _EACH["!"]) & ascii_, colon & ~(high - _EACH[";"]) & ascii_, digits & ascii_
 
 
 def _joined(flags: Sequence[Words]) -> Words:
@@ -126,8 +137,8 @@ def _first_bytes(words: Words, bits: Words) -> Words:
     return np.where(bits >= _U(64), words, words & ((_ONE << np.minimum(bits, _U(63))) - _ONE))
 
 
-def _hash(low: Words, high: Words) -> Words:
-    return ((low * _MIX[0]) ^ (high * _MIX[1])) * _MIX[0] >> _U(64 - _HASH_BITS)
+def _mixed(low: Words, high: Words) -> Words:
+    return ((low * _MIX[0]) ^ (high * _MIX[1])) * _MIX[0]
 
 
 def _dotted(low: Words, high: Words, first: Words) -> Flags:
