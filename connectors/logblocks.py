@@ -117,13 +117,16 @@ def _wider(buffer: bytearray) -> bytearray:
 def _filler(piece: Piece, base: int) -> Iterator[Fill]:
     """Yield what fills a buffer with the next bytes, unpacked, and returns how many."""
     file = piece.file
+    if file.packed:
+        file.stream.seek(0)
     if file.packed == "gzip":
         with igzip.IGzipFile(fileobj=file.stream, mode="rb") as unpacked:  # type: ignore[no-untyped-call]
             yield unpacked.readinto
     elif file.packed:
         import pyarrow as pa
 
-        with pa.CompressedInputStream(pa.PythonFile(file.stream, mode="r"), file.packed) as unpacked, io.BufferedReader(unpacked) as buffered:
+        raw = os.fdopen(os.dup(file.stream.fileno()), "rb")  # Arrow closes what it reads
+        with raw, pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), file.packed) as unpacked, io.BufferedReader(unpacked) as buffered:
             yield buffered.readinto
     else:
         yield _From(file, base)

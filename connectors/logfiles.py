@@ -28,6 +28,7 @@ class LogFile:
     path: Path
     stream: BufferedReader
     size: int
+    modified: float  # seconds since 1970
     lock: threading.Lock = field(default_factory=threading.Lock)  # held by whoever reads from a place of the stream
 
     @property
@@ -78,7 +79,7 @@ def _opened(stack: ExitStack, listed: Iterable[Path]) -> list[LogFile] | None:
         except FileNotFoundError:
             return None
         state = os.fstat(stream.fileno())
-        found.setdefault((state.st_dev, state.st_ino), LogFile(path, stream, state.st_size))
+        found.setdefault((state.st_dev, state.st_ino), LogFile(path, stream, state.st_size, state.st_mtime))
     return list(found.values())
 
 

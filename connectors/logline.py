@@ -23,13 +23,13 @@ COLUMNS: Mapping[str, str] = {
 }  # fmt: skip
 MORE: Mapping[str, str] = {"query_email": "text", "more": "text"}
 
-_COMBINED = re.compile(
+COMBINED = re.compile(
     rb'(?P<client>\S+) \S+ (?P<user>.*?) \[(?P<at>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<bytes>\d+|-)'
     rb' "(?P<referrer>(?:[^"\\]|\\.)*)" "(?P<browser>(?:[^"\\]|\\.)*)"'
 )
 _IPV4 = re.compile(rb"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}")
 _STAMP = re.compile(r"(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<time>\d\d:\d\d:\d\d) (?P<zone>[+-]\d{4})", re.ASCII)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LIKE_COMBINED = re.compile(rb'[^\[]*\[.+?\] ".*"\r?\n?$', re.DOTALL)  # what a line nobody asks for is looked at for
 _OWN = ("remote_addr", "remote_user", "time_local", "time_iso8601", "request", "status", "body_bytes_sent", "http_referer", "http_user_agent")
 
@@ -79,8 +79,8 @@ def numbered(name: str, lines: Iterable[Line]) -> Iterator[dict[str, object]]:
 
 def parsed(line: Line) -> dict[str, object]:
     """Return the columns of a line; one that is not as the format demands keeps its text, so that a person can read it."""
-    match = _COMBINED.fullmatch(line.text.rstrip(b"\r\n"))
-    at = _moment(match["at"].decode("ascii", "replace")) if match else None
+    match = COMBINED.fullmatch(line.text.rstrip(b"\r\n"))
+    at = moment(match["at"].decode("ascii", "replace")) if match else None
     if match is None or at is None:
         rest = line.text[len(line.client) :].strip()
         return {**dict.fromkeys(COLUMNS.keys() - set(KEY)), "client": _text(line.client), "request": _text(rest)}
@@ -100,7 +100,7 @@ def from_fields(fields: Mapping[str, str], trusted: Sequence[logformat.Network])
     """Return the columns of a line that was taken apart; None where it holds no moment."""
     known = {name: None if value in {"-", ""} else value for name, value in fields.items()}
     stamp = known.get("time_local") or known.get("time_iso8601") or ""
-    at = _moment(stamp) or _iso(stamp)
+    at = moment(stamp) or _iso(stamp)
     if at is None:
         return None
     request = known.get("request") or known.get("request_uri")
@@ -130,12 +130,13 @@ def _iso(text: str) -> datetime | None:
     return found.astimezone(UTC) if found.tzinfo else None
 
 
-def _moment(text: str) -> datetime | None:
+def moment(text: str) -> datetime | None:
+    """Return the moment of a stamp, in UTC, or None where it is none."""
     # Not by strptime: it would read the names of months in the machine's language.
     match = _STAMP.fullmatch(text)
-    if match is None or match["month"] not in _MONTHS:
+    if match is None or match["month"] not in MONTHS:
         return None
-    month = _MONTHS.index(match["month"]) + 1
+    month = MONTHS.index(match["month"]) + 1
     try:
         return datetime.fromisoformat(f"{match['year']}-{month:02}-{match['day']}T{match['time']}{match['zone']}").astimezone(UTC)
     except (ValueError, OverflowError):

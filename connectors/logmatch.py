@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from connectors import logblocks, logline
-from connectors.logblocks import Piece
+from connectors.logblocks import Block, Piece
 from connectors.logline import Line
 from connectors.logscan import Scan
 
@@ -38,14 +38,24 @@ class Matcher:
         lines: list[Line] = []
         unreadable: list[int] = []
         read = 0
-        for buffer, start, stop in logblocks.blocks(piece):
-            seen = self._scan.look(buffer, start, stop)
-            for n in np.flatnonzero(seen.possible | seen.doubtful).tolist():
-                text = bytes(buffer[seen.starts[n] : seen.ends[n] + 1])
-                client = logline.client_of(text)
-                if client in self._spelled or (b":" in client and logline.normal(client) in self._wanted):
-                    lines.append(Line(text, client))
-                elif seen.doubtful[n] and not logline.is_log_line(text):
-                    unreadable.append(read + n + 1)
-            read += len(seen.starts)
+        for block in logblocks.blocks(piece):
+            found = self.look(block)
+            lines += found.lines
+            unreadable += (read + number for number in found.unreadable_at)
+            read += found.read
         return Found(lines, read, len(unreadable), unreadable[:SAMPLES])
+
+    def look(self, block: Block) -> Found:
+        """Return what is found in a block, with the numbers of all its lines that are none."""
+        buffer, start, stop = block
+        seen = self._scan.look(buffer, start, stop)
+        lines: list[Line] = []
+        unreadable: list[int] = []
+        for n in np.flatnonzero(seen.possible | seen.doubtful).tolist():
+            text = bytes(buffer[seen.starts[n] : seen.ends[n] + 1])
+            client = logline.client_of(text)
+            if client in self._spelled or (b":" in client and logline.normal(client) in self._wanted):
+                lines.append(Line(text, client))
+            elif seen.doubtful[n] and not logline.is_log_line(text):
+                unreadable.append(n + 1)
+        return Found(lines, len(seen.starts), len(unreadable), unreadable)

@@ -12,22 +12,30 @@ and addresses, `query_email` and `more` (all other variables, as JSON) come besi
 as the format demands comes with its text in `request`; any other line without an address or a format is counted.
 """
 
+import heapq
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from connectors import exact, logblocks, logfiles, logformat, logline, logmatch
+from connectors import exact, logblocks, logcompact, logentries, logexpire, logfiles, logformat, logline, loglookup, logmatch
 from connectors.logblocks import Piece
+from connectors.logentries import Entries, Entry
 from connectors.logfiles import LogFile
 from connectors.logline import COLUMNS, KEY, MORE, Line
 from dsar import kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
-from dsar.source import Ask, Asked, Can, Done, Everyone, Keys, Malformed, Match, Others, Part, Rows, Schema, Settings, Text
+from dsar.files import private_dir
+from dsar.source import Anonymiser, Ask, Asked, Can, Done, Everyone, Expired, Kept, Keys, Malformed, Match, Others, Part, Rows, Schema, Settings, Text
 
 __all__ = ["COLUMNS", "KEY", "MORE", "Logs"]
+
+
+_FINISHED = 86_400  # seconds after which nobody writes to a plain file any more
 
 
 @dataclass
@@ -39,9 +47,28 @@ class _Tally:
     malformed: int = 0
     where: list[str] = field(default_factory=list)
 
-    def unreadable(self, path: Path, *numbers: int, count: int = 1) -> None:
+    def unreadable(self, name: str, *numbers: int, count: int = 1) -> None:
         self.malformed += count
-        self.where += [f"{path.name} line {number}" for number in numbers][: 3 - len(self.where)]
+        self.where += [f"{name} line {number}" for number in numbers][: logmatch.SAMPLES - len(self.where)]
+
+    def of_pieces(self, name: str, found: Iterable[logmatch.Found]) -> Iterator[Line]:
+        """Yield the lines found in the pieces of a file; only here it is known which number a line of a piece has in the file."""
+        before = 0
+        for piece in found:
+            yield from piece.lines
+            self.unreadable(name, *(before + number for number in piece.unreadable_at), count=piece.unreadable)
+            before += piece.read
+        self.read += before
+
+    def of_entry(self, name: str, entry: Entry, found: Iterable[tuple[int, bytes]]) -> Iterator[Line]:
+        """Yield the lines found of a file that is in the store; a broken line is unreadable only to those whose it is not."""
+        wanted = set()
+        for number, text in found:
+            if not logline.is_log_line(text):
+                wanted.add(number)
+            yield Line(text, logline.client_of(text))
+        self.unreadable(name, *(n for n in entry.unreadable_at if n not in wanted), count=entry.unreadable - len(wanted))
+        self.read += entry.lines
 
     def told(self) -> Iterator[Part]:
         if self.malformed:
@@ -53,7 +80,7 @@ class _Tally:
 class Logs:
     """The log files of a web server."""
 
-    can = Can(many=True, others=False)
+    can = Can(many=True, others=False, keeps=True)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -77,6 +104,37 @@ class Logs:
             case Others() | Text() | Everyone():
                 raise NotOffered("only addresses and keys can be looked up in logs", where=f"{self.settings.name}.{ask.table}")
 
+    def compact(self, now: datetime) -> Iterator[Kept]:
+        """Put every file that is packed, or that nobody has written to for a day, into the store of its table, and yield each file."""
+        for table in self.settings.declared.tables:
+            if store := self._store(table, made=True):
+                with self._files(table) as files, self._faults(table, store):
+                    yield from self._compacted(table, store, files, now.timestamp() - _FINISHED)
+
+    def _compacted(self, table: str, store: Path, files: Sequence[LogFile], finished: float) -> Iterator[Kept]:
+        entries = Entries(store)
+        logcompact.sweep(store, entries)
+
+        def one(piece: Piece) -> Kept:
+            file = piece.file
+            if not file.packed and file.modified > finished:
+                return Kept(table, file.path.name, "in use")
+            with self._faults(table, file.path):
+                entry, made = logcompact.compact(file, store, entries)
+            return Kept(table, file.path.name, "kept now" if made else "kept before", entry.lines)
+
+        yield from logblocks.spread(one, [logentries.whole(file) for file in files])
+
+    def expire(
+        self, due: Callable[[str, date], bool], today: date, needed: Mapping[str, Collection[str]], anonymiser: Callable[[], Anonymiser]
+    ) -> Iterator[tuple[str, Expired]]:
+        """Anonymise the kept days of tables that are due, but for needed addresses; yield each table and day."""
+        for table in self.settings.declared.tables:
+            if store := self._store(table):
+                with self._faults(table, store):
+                    for done in logexpire.expire(store, partial(due, table), today, needed.get(table, ()), anonymiser):
+                        yield table, done
+
     def _match(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
         odd = [c for c, _ in wanted.columns if c not in {"client", "user", "query_email"}]
         if odd:
@@ -88,39 +146,29 @@ class Logs:
         tally = _Tally()
         asked = {address: ids for (_, address), ids in wanted.asked.items()}
         with self._files(ask.table) as files:
-            found = (rows for file, hits in self._hits(ask.table, files, asked, tally) for rows in self._of_file(file, hits, asked, tally))
-            yield from exact.limited(found, ask, self.settings, ["client"])
+            of = self._hits(ask.table, files, asked, tally)
+            yield from exact.limited((rows for name, lines in of for rows in _rows(name, lines, asked, tally)), ask, self.settings, ["client"])
         yield from tally.told()
 
-    def _hits(self, table: str, files: Sequence[LogFile], asked: Iterable[str], tally: _Tally) -> Iterator[tuple[LogFile, Iterator[Line]]]:
-        """Yield each file with its lines of wanted addresses; all files are read at once."""
-        pieces = [piece for file in files for piece in logblocks.pieces(file)]
+    def _hits(self, table: str, files: Sequence[LogFile], asked: Collection[str], tally: _Tally) -> Iterator[tuple[str, Iterator[Line]]]:
+        """Yield each file by name with its lines of wanted addresses: from the store where it stands for the file, else read, all at once."""
+        store = self._store(table)
+        with self._faults(table, store or self._place(table)):
+            kept, raw = loglookup.held(store, files) if store else ([], list(files))
+            found = loglookup.lines(store, [entry for _, entry in kept], asked) if store else {}
+        pieces = [piece for file in raw for piece in logblocks.pieces(file)]
         matcher = logmatch.Matcher(asked)
 
         def found_in(piece: Piece) -> logmatch.Found:
             with self._faults(table, piece.file.path):
                 return matcher(piece)
 
-        read = zip(pieces, logblocks.spread(found_in, pieces), strict=True)
-        for file, of in groupby(read, key=lambda one: one[0].file):
-            yield file, self._told(file, (found for _, found in of), tally)
+        def read() -> Iterator[tuple[str, Iterator[Line]]]:
+            by_file = groupby(zip(pieces, logblocks.spread(found_in, pieces), strict=True), key=lambda one: one[0].file.path.name)
+            return ((name, tally.of_pieces(name, (found for _, found in some))) for name, some in by_file)
 
-    @staticmethod
-    def _told(file: LogFile, found: Iterable[logmatch.Found], tally: _Tally) -> Iterator[Line]:
-        """Yield the lines found in the pieces of a file; what no piece can tell alone is counted: the numbers of lines in the file."""
-        before = 0
-        for piece in found:
-            yield from piece.lines
-            tally.unreadable(file.path, *(before + number for number in piece.unreadable_at), count=piece.unreadable)
-            before += piece.read
-        tally.read += before
-
-    @staticmethod
-    def _of_file(file: LogFile, lines: Iterable[Line], asked: Mapping[str, tuple[str, ...]], tally: _Tally) -> Iterator[Rows]:
-        for some in exact.batches(logline.numbered(file.path.name, lines), exact.CHUNK):
-            tally.rows += len(some)
-            asks = (Asked(n, ask_id, "client") for n, row in enumerate(some) for ask_id in asked[kinds.normal("ip", row["client"]) or ""])
-            yield Rows(values.frame(_by_column(some, COLUMNS), COLUMNS), tuple(asks))
+        stored = ((name, tally.of_entry(name, entry, found.get(entry.id, []))) for name, entry in sorted(kept))
+        yield from heapq.merge(stored, read(), key=lambda one: one[0])
 
     def _match_any(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
         """Answer where every line has to be taken apart: another format, proxies, names and queries."""
@@ -158,7 +206,7 @@ class Logs:
                 row = logline.from_fields(fields, trusted) if fields else None
                 client = logline.client_of(text)
                 if row is None and not logline.is_address(client):
-                    tally.unreadable(file.path, number)
+                    tally.unreadable(file.path.name, number)
                 else:
                     yield Line(text, client, row)
 
@@ -167,13 +215,24 @@ class Logs:
         keys = exact.key_set(KEY, ask.keys).keys
         columns = self._columns(ask.table)
         with self._files(ask.table) as files:
-            for file in (f for f in files if any(key[0] == f.path.name for key in keys)):
-                lines = self._lines(ask.table, file, tally) if self._plain(ask.table) else self._parsed_lines(ask.table, file, tally)
-                rows = (row for row in logline.numbered(file.path.name, lines) if (row["file"], row["line"], str(row["copy"])) in keys)
+            for name, lines in self._everything(ask.table, files, {key[0] for key in keys}, tally):
+                rows = (row for row in logline.numbered(name, lines) if (row["file"], row["line"], str(row["copy"])) in keys)
                 for some in exact.batches(rows, exact.CHUNK):
                     tally.rows += len(some)
                     yield Rows(values.frame(_by_column(some, columns), columns))
         yield Done(tally.read, tally.rows)
+
+    def _everything(self, table: str, files: Sequence[LogFile], names: Collection[object], tally: _Tally) -> Iterator[tuple[str, Iterator[Line]]]:
+        """Yield the files of these names with all their lines."""
+        store = self._store(table)
+        kept, raw = loglookup.held(store, files) if store else ([], list(files))
+        for file in raw:
+            if file.path.name in names:
+                yield file.path.name, self._lines(table, file, tally) if self._plain(table) else self._parsed_lines(table, file, tally)
+        for name, entry in kept:
+            if store and name in names:
+                tally.read += entry.lines
+                yield name, (Line(text, logline.client_of(text)) for some in loglookup.again(entry, store) for text in some.to_pylist())
 
     def _plain(self, table: str) -> bool:
         """Whether the client field, as the line begins with it, tells all."""
@@ -192,10 +251,29 @@ class Logs:
 
     @contextmanager
     def _files(self, table: str) -> Iterator[list[LogFile]]:
-        """Yield the files of a table as they stand now, open."""
+        """Yield the files of a table as they stand now, open; there may be none where a store is."""
         place = self._place(table)
-        with self._faults(table, place), logfiles.snapshot(place.parent, place.name) as found:
+        with self._faults(table, place), ExitStack() as stack:
+            try:
+                found = stack.enter_context(logfiles.snapshot(place.parent, place.name))
+            except FileNotFoundError:
+                if not self._store(table):
+                    raise
+                found = []
             yield found
+
+    def _store(self, table: str, *, made: bool = False) -> Path | None:
+        """Return the folder of a table's kept store, where the map names one and there is one, or it is to be made."""
+        declared = exact.mapped(self.settings, table).file
+        if declared is None or not declared.store:
+            return None
+        if not self._plain(table):
+            at, remedy = f"{self.settings.name}.{table}", "take `store` out of dsar.toml, or match by ip alone"
+            raise SourceBroken("a kept store answers for addresses in the plain combined format only", where=at, remedy=remedy)
+        folder = self.settings.root / self.settings.expand(declared.store)
+        if made:
+            private_dir(folder)
+        return folder if made or (folder / "files").is_dir() else None
 
     @contextmanager
     def _faults(self, table: str, path: Path) -> Iterator[None]:
@@ -230,6 +308,13 @@ class Logs:
         if not folder.is_dir():
             raise SourceUnreachable("there is no such folder", where=f"sources.{self.settings.name}.url", remedy="mount the logs")
         return folder
+
+
+def _rows(name: str, lines: Iterable[Line], asked: Mapping[str, tuple[str, ...]], tally: _Tally) -> Iterator[Rows]:
+    for some in exact.batches(logline.numbered(name, lines), exact.CHUNK):
+        tally.rows += len(some)
+        asks = (Asked(n, ask_id, "client") for n, row in enumerate(some) for ask_id in asked[kinds.normal("ip", row["client"]) or ""])
+        yield Rows(values.frame(_by_column(some, COLUMNS), COLUMNS), tuple(asks))
 
 
 def _by_column(rows: Sequence[Mapping[str, object]], columns: Iterable[str]) -> dict[str, list[object]]:
