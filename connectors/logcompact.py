@@ -29,7 +29,7 @@ STRETCH = 1_000_000  # lines of a file whose rows are sorted together, so that a
 GROUP = 20_000  # rows of a row group: what a look-up of one address reads
 ABANDONED = 86_400  # seconds after which a part without an entry is rubbish
 
-_PATTERN = "^" + logline.COMBINED.pattern.decode().replace(r"\d+|-", r"\d{1,18}|-") + "\n$"
+_PATTERN = "^" + logline.COMBINED.pattern.decode() + "\n$"
 
 
 class _Some(NamedTuple):

@@ -24,7 +24,7 @@ COLUMNS: Mapping[str, str] = {
 MORE: Mapping[str, str] = {"query_email": "text", "more": "text"}
 
 COMBINED = re.compile(
-    rb'(?P<client>\S+) \S+ (?P<user>.*?) \[(?P<at>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<bytes>\d+|-)'
+    rb'(?P<client>\S+) \S+ (?P<user>.*?) \[(?P<at>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<bytes>\d{1,18}|-)'
     rb' "(?P<referrer>(?:[^"\\]|\\.)*)" "(?P<browser>(?:[^"\\]|\\.)*)"'
 )
 _IPV4 = re.compile(rb"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}")
@@ -104,7 +104,9 @@ def from_fields(fields: Mapping[str, str], trusted: Sequence[logformat.Network])
     if at is None:
         return None
     request = known.get("request") or known.get("request_uri")
-    number = {name: int(value) if (value := known.get(name)) and value.isdigit() else None for name in ("status", "body_bytes_sent")}
+    number = {
+        name: int(value) if (value := known.get(name)) and re.fullmatch("[0-9]{1,18}", value) else None for name in ("status", "body_bytes_sent")
+    }
     more = {name: value for name, value in fields.items() if name not in _OWN}
     if trusted:
         more["remote_addr"] = fields.get("remote_addr", "")

@@ -172,6 +172,7 @@ class Logs:
 
     def _match_any(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
         """Answer where every line has to be taken apart: another format, proxies, names and queries."""
+        self._store(ask.table)
         tally = _Tally()
         with self._files(ask.table) as files:
             found = (rows for file in files for rows in self._apart(ask.table, file, wanted, tally))

@@ -5,7 +5,7 @@ import ipaddress
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors import logblocks, logfiles, logline
@@ -42,6 +42,7 @@ LINES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(LINES, st.lists(st.one_of(V4, V6.map(str)), max_size=3), st.data())
 def test_all_lines_at_once_are_seen_as_each_alone(lines, others, data):
     raw = [text.encode("utf-8", "surrogatepass") for text in lines]
@@ -81,6 +82,7 @@ def test_ordinary_lines_need_no_second_look():
     assert Scan([]).look(bytearray(b"\0" * FRONT + block + b"\0" * BACK), FRONT, FRONT + len(block)).doubtful.all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 60), max_size=40), st.integers(1, 400), st.integers(3, 200), st.booleans())
 def test_a_file_in_pieces_is_the_file(tmp_path_factory, lengths, piece, block, ended):
     folder = tmp_path_factory.mktemp("pieces")
