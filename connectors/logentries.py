@@ -9,6 +9,7 @@ import json
 import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,11 @@ class Entry:
     def id(self) -> str:
         """What the entry and its parts are named by."""
         return entry_id(self.length, self.crc, self.head)
+
+    @property
+    def last(self) -> date | None:
+        """The last day the file has lines of."""
+        return max((date.fromisoformat(part.day) for part in self.parts), default=None)
 
 
 def entry_id(length: int, crc: int, head: str) -> str:

@@ -52,14 +52,6 @@ def snapshot(folder: Path, pattern: str) -> Iterator[list[LogFile]]:
     raise OSError("the files were renamed all the while")
 
 
-def paths(folder: Path, pattern: str) -> list[Path]:
-    """Return the files that fit a pattern, in the order of their names; raises as `snapshot`."""
-    for listed in _listings(folder, pattern):
-        if _listed(folder, pattern) == listed:
-            return list(listed)
-    raise OSError("the files were renamed all the while")
-
-
 def _listings(folder: Path, pattern: str) -> Iterator[dict[Path, tuple[int, int]]]:
     """Yield what is there, again and again; a server that rotates has no file for a moment, or one whose name just went."""
     found = None

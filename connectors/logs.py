@@ -121,7 +121,7 @@ class Logs:
                 return Kept(table, file.path.name, "in use")
             with self._faults(table, file.path):
                 entry, made = logcompact.compact(file, store, entries)
-            return Kept(table, file.path.name, "kept now" if made else "kept before", entry.lines)
+            return Kept(table, file.path.name, "kept now" if made else "kept before", entry.lines, entry.last)
 
         yield from logblocks.spread(one, [logentries.whole(file) for file in files])
 
@@ -291,10 +291,9 @@ class Logs:
             raise SourceBroken(f"{path.name} is damaged or not whole ({type(error).__name__})", where=at, remedy="bring it back whole") from error
 
     def _paths(self, table: str) -> list[Path]:
-        """Return the files of a table, in the order of their names; raises where there is none."""
-        place = self._place(table)
-        with self._faults(table, place):
-            return logfiles.paths(place.parent, place.name)
+        """Return the files of a table, in the order of their names; raises where there is neither one nor a store."""
+        with self._files(table) as found:
+            return [file.path for file in found]
 
     def _place(self, table: str) -> Path:
         """Return the folder and the pattern of a table's files."""

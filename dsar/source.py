@@ -224,6 +224,7 @@ class Kept(NamedTuple):
     file: str
     state: Literal["kept now", "kept before", "in use"]
     lines: int = 0
+    last: date | None = None  # the last day it has lines of
 
 
 class Expired(NamedTuple):
