@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 LAST = date(2026, 11, 12)
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+SEARCHED = ["oak+table", "lamp", "wool+rug", "desk+120x60", "m%C3%BCller", "sofa+grey"]
 SITE = "https://www.shop.example"
 BROKEN = ("203.0.113.9 - - [12/Nov/2026:10:0", "\x16\x03\x01\x02\x00\x01\x00", '- "GET / HTTP/1.1" 400', "")
 BROKEN_EVERY = 50_000
@@ -139,7 +140,7 @@ class World:
             pc.make_struct(pc.less(marks, 0.03), pc.less(marks, 0.06), pc.less(marks, 0.09), pc.less(marks, 0.12)),
             join("?gclid=", *(pa.array(self.syllables).take(pa.array(draw.integers(0, len(self.syllables), views))) for _ in range(18))),
             join("?utm_source=newsletter&utm_campaign=autumn&mc_eid=", text(draw.integers(10**9, 10**10, views))),
-            join("?q=", pick(draw, ["oak+table", "lamp", "wool+rug", "desk+120x60", "m%C3%BCller", "sofa+grey"], views), "&n=", text(draw.integers(1, 99, views))),
+            join("?q=", pick(draw, SEARCHED, views), "&n=", text(draw.integers(1, 99, views))),
             join("?order=", text(draw.integers(10**7, 10**8, views))), "",
         )  # fmt: skip
         address = join(page, query)
@@ -164,7 +165,8 @@ class World:
         )
         seconds = np.minimum(moment, 86_399)
         written = join(
-            self.addresses.take(who), " - ", user, " [", stamps.take(pa.array(seconds)), '] "', method, paths, " HTTP/", pc.if_else(pa.array(draw.random(n) < 0.3), "1.1", "2.0"),
+            self.addresses.take(who), " - ", user, " [", stamps.take(pa.array(seconds)), '] "', method, paths,
+            " HTTP/", pc.if_else(pa.array(draw.random(n) < 0.3), "1.1", "2.0"),
             '" ', text(status), " ", text(size), ' "', referrer, '" "', self.browsers.take(who), '"',
         )  # fmt: skip
         broken = draw.integers(0, n, n // BROKEN_EVERY + 1)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.logline import MONTHS
+from connectors.logline import MONTHS, Line, client_of
 
 SCHEMA = pa.schema(
     [
@@ -24,6 +24,7 @@ SCHEMA = pa.schema(
         ("number", pa.int64()), ("line", pa.binary()),
     ]
 )  # fmt: skip
+_READ = ("user", "at", "request", "status", "bytes", "referrer", "browser")
 REPEATED = ("zone", "user", "request", "referrer", "browser")  # text worth a dictionary, also in memory
 
 
@@ -45,6 +46,14 @@ def text_of(row: Mapping[str, object]) -> bytes:
         f'{row["spelled"] or row["address"]} - {known["user"]} [{stamp(at, str(zone))}] "{row["request"]}" {row["status"]} {known["bytes"]}'
         f' "{known["referrer"]}" "{known["browser"]}"'
     ).encode()
+
+
+def line_of(row: Mapping[str, object]) -> Line:
+    """Return a row of the store as a line; it is read already, unless it had to be kept whole."""
+    text = text_of(row)
+    if row["line"] is not None:
+        return Line(text, client_of(text))
+    return Line(text, b"", {"client": row["spelled"] or row["address"], **{name: row[name] for name in _READ}})
 
 
 def texts_of(rows: pa.Table) -> pa.Array:

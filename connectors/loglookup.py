@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from connectors import logkept
 from connectors.logentries import Entries, Entry, Part
 from connectors.logfiles import LogFile
+from connectors.logline import Line
 
 AT_ONCE = 60_000  # lines in memory when a file is written again
 
@@ -45,10 +46,10 @@ def held(store: Path, files: Sequence[LogFile]) -> tuple[list[Held], list[LogFil
     return [*found, *gone], raw
 
 
-def lines(store: Path, entries: Sequence[Entry], addresses: Collection[str]) -> dict[str, list[tuple[int, bytes]]]:
+def lines(store: Path, entries: Sequence[Entry], addresses: Collection[str]) -> dict[str, list[tuple[int, Line]]]:
     """Return, by the entry's id, the lines of these addresses with their numbers, in order; raises `FileNotFoundError` where a part is gone."""
     whose = {str(store / part.name): entry.id for entry in entries for part in entry.parts}
-    found: dict[str, list[tuple[int, bytes]]] = {}
+    found: dict[str, list[tuple[int, Line]]] = {}
     if not whose or not addresses:
         return found
     for path in whose:
@@ -62,8 +63,8 @@ def lines(store: Path, entries: Sequence[Entry], addresses: Collection[str]) -> 
         asked = f"SELECT * FROM read_parquet(?, filename = true, hive_partitioning = false) WHERE address IN ({wanted})"  # noqa: S608 - normal forms, quoted
         for batch in connection.execute(asked, [list(whose)]).to_arrow_reader(AT_ONCE):
             for row in batch.to_pylist():
-                found.setdefault(whose[row["filename"]], []).append((row["number"], logkept.text_of(row)))
-    return {entry: sorted(rows) for entry, rows in found.items()}
+                found.setdefault(whose[row["filename"]], []).append((row["number"], logkept.line_of(row)))
+    return {entry: sorted(rows, key=lambda numbered: numbered[0]) for entry, rows in found.items()}
 
 
 def again(entry: Entry, store: Path) -> Iterator[pa.Array]:

@@ -27,7 +27,7 @@ from connectors.logblocks import Piece
 from connectors.logentries import Entries, Entry
 from connectors.logfiles import LogFile
 from connectors.logline import COLUMNS, KEY, MORE, Line
-from dsar import kinds, values
+from dsar import values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.files import private_dir
 from dsar.source import Anonymiser, Ask, Asked, Can, Done, Everyone, Expired, Kept, Keys, Malformed, Match, Others, Part, Rows, Schema, Settings, Text
@@ -60,13 +60,13 @@ class _Tally:
             before += piece.read
         self.read += before
 
-    def of_entry(self, name: str, entry: Entry, found: Iterable[tuple[int, bytes]]) -> Iterator[Line]:
+    def of_entry(self, name: str, entry: Entry, found: Iterable[tuple[int, Line]]) -> Iterator[Line]:
         """Yield the lines found of a file that is in the store; a broken line is unreadable only to those whose it is not."""
         wanted = set()
-        for number, text in found:
-            if not logline.is_log_line(text):
+        for number, line in found:
+            if line.row is None and not logline.is_log_line(line.text):
                 wanted.add(number)
-            yield Line(text, logline.client_of(text))
+            yield line
         self.unreadable(name, *(n for n in entry.unreadable_at if n not in wanted), count=entry.unreadable - len(wanted))
         self.read += entry.lines
 
@@ -147,7 +147,8 @@ class Logs:
         asked = {address: ids for (_, address), ids in wanted.asked.items()}
         with self._files(ask.table) as files:
             of = self._hits(ask.table, files, asked, tally)
-            yield from exact.limited((rows for name, lines in of for rows in _rows(name, lines, asked, tally)), ask, self.settings, ["client"])
+            found = (row for name, lines in of for row in logline.numbered(name, lines))
+            yield from exact.limited(_rows(found, asked, tally), ask, self.settings, ["client"])
         yield from tally.told()
 
     def _hits(self, table: str, files: Sequence[LogFile], asked: Collection[str], tally: _Tally) -> Iterator[tuple[str, Iterator[Line]]]:
@@ -310,10 +311,10 @@ class Logs:
         return folder
 
 
-def _rows(name: str, lines: Iterable[Line], asked: Mapping[str, tuple[str, ...]], tally: _Tally) -> Iterator[Rows]:
-    for some in exact.batches(logline.numbered(name, lines), exact.CHUNK):
+def _rows(found: Iterable[Mapping[str, object]], asked: Mapping[str, tuple[str, ...]], tally: _Tally) -> Iterator[Rows]:
+    for some in exact.batches(found, exact.CHUNK):
         tally.rows += len(some)
-        asks = (Asked(n, ask_id, "client") for n, row in enumerate(some) for ask_id in asked[kinds.normal("ip", row["client"]) or ""])
+        asks = (Asked(n, ask_id, "client") for n, row in enumerate(some) for ask_id in asked[logline.normal(str(row["client"]).encode()) or ""])
         yield Rows(values.frame(_by_column(some, COLUMNS), COLUMNS), tuple(asks))
 
 
