@@ -57,8 +57,9 @@ def source(folder, pattern, store=""):
     from dsar import datamap
     from dsar.source import Settings
 
+    columns = {c: {"category": "user"} for c in logs.COLUMNS}
     table = {
-        "label": "Visits", "activity": "visits", "key": logs.KEY, "match": {"ip": "client"}, "columns": {c: {"category": "user"} for c in logs.COLUMNS},
+        "label": "Visits", "activity": "visits", "key": logs.KEY, "match": {"ip": "client"}, "columns": columns,
         "attribute": {"at": "at", "browser": "browser"}, "file": {"path": pattern, "store": store},
     }  # fmt: skip
     declared = {"connector": "logs", "label": "Web", "owner": "bench", "tables": {"visits": table}}
@@ -136,9 +137,8 @@ def peer(folder, wanted, files, *options):
     patterns.write_text("".join(f"^{re.escape(address)} \n" for address in wanted))
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     wall = time.perf_counter()
-    ran = subprocess.run(
-        ["rg", "-a", "-N", "-I", *options, "-f", str(patterns), *map(str, sorted((folder / files).iterdir()))], capture_output=True, check=False
-    )
+    command = [shutil.which("rg"), "-a", "-N", "-I", *options, "-f", patterns, *sorted((folder / files).iterdir())]
+    ran = subprocess.run(command, capture_output=True, check=False)
     wall = time.perf_counter() - wall
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -199,9 +199,10 @@ def _differing(runs):
 def lines_of(found, runs):
     """Return the figures and the runs as tables."""
     goals = [f"| {name} | {f.value:.3g}{_part(f)} | ≤ {f.goal:.3g} | {f.note} |" for name, f in found.items()]
+    middle = {name: Run(*map(statistics.median, zip(*taken, strict=True))) for name, taken in runs.items()}
     steps = [
-        f"| {name} | {statistics.median(r.wall for r in taken):.3g} | {statistics.median(r.cpu for r in taken):.3g} | {max(r.memory for r in taken):,.0f} |"
-        for name, taken in runs.items()
+        f"| {name} | {run.wall:.3g} | {run.cpu:.3g} | {run.memory:,.0f} |" if run.memory else f"| {name} | {run.wall:.3g} | {run.cpu:.3g} | |"
+        for name, run in middle.items()
     ]
     return ["| figure | value | goal | |", "|---|---|---|---|", *goals, "", "| step | wall s | CPU s | MB |", "|---|---|---|---|", *steps]
 
