@@ -4,7 +4,7 @@ BIN := .venv/bin
 TRYTON := 'trytond<8.3' 'trytond_party<8.3' 'trytond_sale<8.3' 'trytond_web_shop<8.3' 'trytond_web_user<8.3' 'trytond_marketing_email<8.3'
 MAILMAN := mailman==3.3.10 'sqlalchemy<2.1' 'falcon<4'
 
-.PHONY: help demo lab test test-engines real lint fuzz bench-workbook pictures lock bench-matching
+.PHONY: help demo lab test test-engines real lint fuzz bench-workbook pictures lock bench-matching bench-logs
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -49,6 +49,9 @@ lock: ## Make the lock files anew from pyproject.toml (needs uv)
 
 bench-matching: .venv/test ## Found and held against the truth for 10,000 people (QUICK=1: 1,000)
 	$(BIN)/python -m bench.matching
+
+bench-logs: .venv/test ## Look-ups in 10 M log lines, raw and kept, beside ripgrep (QUICK=1: 1 M, less than a minute)
+	$(BIN)/python -m bench.logs
 
 .venv/demo: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

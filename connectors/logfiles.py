@@ -5,27 +5,36 @@ that is renamed, packed or deleted afterwards is read to the end of what it held
 counts once. What is written after that moment belongs to the next read.
 """
 
-import gzip
-import io
 import os
 import stat
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import Literal
 
-_PACKED = (".gz", ".zst", ".zstd")
+_PACKED: dict[str, Literal["gzip", "zstd"]] = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 _TRIES = 50
 _PAUSE = 0.01  # seconds: renaming and opening anew take a server less than all tries together
 
 
-class LogFile(NamedTuple):
+@dataclass(frozen=True)
+class LogFile:
     """One open file: its path when it was opened, and how much of it counts."""
 
     path: Path
-    stream: BinaryIO
+    stream: BufferedReader
     size: int
+    modified: float  # seconds since 1970
+    lock: threading.Lock = field(default_factory=threading.Lock)  # held by whoever reads from a place of the stream
+
+    @property
+    def packed(self) -> Literal["gzip", "zstd"] | None:
+        """How the file is packed, by its name's ending."""
+        return _PACKED.get(self.path.suffix)
 
 
 @contextmanager
@@ -40,14 +49,6 @@ def snapshot(folder: Path, pattern: str) -> Iterator[list[LogFile]]:
             if opened is not None and _listed(folder, pattern) == before:
                 yield opened
                 return
-    raise OSError("the files were renamed all the while")
-
-
-def paths(folder: Path, pattern: str) -> list[Path]:
-    """Return the files that fit a pattern, in the order of their names; raises as `snapshot`."""
-    for listed in _listings(folder, pattern):
-        if _listed(folder, pattern) == listed:
-            return list(listed)
     raise OSError("the files were renamed all the while")
 
 
@@ -70,7 +71,7 @@ def _opened(stack: ExitStack, listed: Iterable[Path]) -> list[LogFile] | None:
         except FileNotFoundError:
             return None
         state = os.fstat(stream.fileno())
-        found.setdefault((state.st_dev, state.st_ino), LogFile(path, cast("BinaryIO", stream), state.st_size))
+        found.setdefault((state.st_dev, state.st_ino), LogFile(path, stream, state.st_size, state.st_mtime))
     return list(found.values())
 
 
@@ -88,22 +89,3 @@ def _listed(folder: Path, pattern: str) -> dict[Path, tuple[int, int]] | None:
         if stat.S_ISREG(state.st_mode):
             listed[path] = (state.st_dev, state.st_ino)
     return listed
-
-
-def lines(file: LogFile) -> Iterator[bytes]:
-    """Yield the lines that the file held when it was opened, unpacked; raises what its damage raises."""
-    if file.path.suffix == ".gz":
-        yield from gzip.GzipFile(fileobj=file.stream)
-    elif file.path.suffix in {".zst", ".zstd"}:
-        import pyarrow as pa
-
-        with pa.CompressedInputStream(pa.PythonFile(file.stream, mode="r"), "zstd") as unpacked, io.BufferedReader(unpacked) as buffered:
-            yield from buffered
-    else:
-        read = 0
-        for line in file.stream:
-            # A line that was half written at that moment is read to its end.
-            if read >= file.size:
-                return
-            read += len(line)
-            yield line

@@ -12,51 +12,30 @@ and addresses, `query_email` and `more` (all other variables, as JSON) come besi
 as the format demands comes with its text in `request`; any other line without an address or a format is counted.
 """
 
-import hashlib
+import heapq
 import ipaddress
-import json
-import re
-import zlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import date, datetime
+from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
-import pandas as pd
-
-from connectors import exact, logfiles, logformat
+from connectors import exact, logblocks, logcompact, logentries, logexpire, logfiles, logformat, logline, loglookup, logmatch
+from connectors.logblocks import Piece
+from connectors.logentries import Entries, Entry
 from connectors.logfiles import LogFile
-from dsar import kinds, values
+from connectors.logline import COLUMNS, KEY, MORE, Line
+from dsar import values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
-from dsar.source import Ask, Asked, Can, Done, Everyone, Keys, Malformed, Match, Others, Part, Rows, Schema, Settings, Text
+from dsar.files import private_dir
+from dsar.source import Anonymiser, Ask, Asked, Can, Done, Everyone, Expired, Kept, Keys, Malformed, Match, Others, Part, Rows, Schema, Settings, Text
 
-KEY = ("file", "line", "copy")
-COLUMNS: Mapping[str, str] = {
-    "file": "text", "line": "text", "copy": "integer", "client": "text", "user": "text", "at": "datetime",
-    "request": "text", "status": "integer", "bytes": "integer", "referrer": "text", "browser": "text",
-}  # fmt: skip
-
-_COMBINED = re.compile(
-    rb'(?P<client>\S+) \S+ (?P<user>.*?) \[(?P<at>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<bytes>\d+|-)'
-    rb' "(?P<referrer>(?:[^"\\]|\\.)*)" "(?P<browser>(?:[^"\\]|\\.)*)"'
-)
-_IPV4 = re.compile(rb"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}")
-_STAMP = re.compile(r"(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<time>\d\d:\d\d:\d\d) (?P<zone>[+-]\d{4})", re.ASCII)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_LIKE_COMBINED = re.compile(rb'[^\[]*\[[^\]]+\] ".*"\r?\n?$', re.DOTALL)  # what a line nobody asks for is looked at for
-MORE: Mapping[str, str] = {"query_email": "text", "more": "text"}
-_OWN = ("remote_addr", "remote_user", "time_local", "time_iso8601", "request", "status", "body_bytes_sent", "http_referer", "http_user_agent")
+__all__ = ["COLUMNS", "KEY", "MORE", "Logs"]
 
 
-class _Line(NamedTuple):
-    number: int
-    text: bytes
-    client: bytes
-    row: Mapping[str, object] | None = None  # read already, where the format is not the plain one
+_FINISHED = 86_400  # seconds after which nobody writes to a plain file any more
 
 
 @dataclass
@@ -68,16 +47,40 @@ class _Tally:
     malformed: int = 0
     where: list[str] = field(default_factory=list)
 
-    def unreadable(self, path: Path, number: int) -> None:
-        self.malformed += 1
-        if len(self.where) < 3:
-            self.where.append(f"{path.name} line {number}")
+    def unreadable(self, name: str, *numbers: int, count: int = 1) -> None:
+        self.malformed += count
+        self.where += [f"{name} line {number}" for number in numbers][: logmatch.SAMPLES - len(self.where)]
+
+    def of_pieces(self, name: str, found: Iterable[logmatch.Found]) -> Iterator[Line]:
+        """Yield the lines found in the pieces of a file; only here it is known which number a line of a piece has in the file."""
+        before = 0
+        for piece in found:
+            yield from piece.lines
+            self.unreadable(name, *(before + number for number in piece.unreadable_at), count=piece.unreadable)
+            before += piece.read
+        self.read += before
+
+    def of_entry(self, name: str, entry: Entry, found: Iterable[tuple[int, Line]]) -> Iterator[Line]:
+        """Yield the lines found of a file that is in the store; a broken line is unreadable only to those whose it is not."""
+        wanted = set()
+        for number, line in found:
+            if line.row is None and not logline.is_log_line(line.text):
+                wanted.add(number)
+            yield line
+        self.unreadable(name, *(n for n in entry.unreadable_at if n not in wanted), count=entry.unreadable - len(wanted))
+        self.read += entry.lines
+
+    def told(self) -> Iterator[Part]:
+        if self.malformed:
+            # They bear no address, so they are nobody's for certain; that they are there is told.
+            yield Malformed(self.malformed, "; ".join(self.where), ())
+        yield Done(self.read, self.rows)
 
 
 class Logs:
     """The log files of a web server."""
 
-    can = Can(many=True, others=False)
+    can = Can(many=True, others=False, keeps=True)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -101,6 +104,37 @@ class Logs:
             case Others() | Text() | Everyone():
                 raise NotOffered("only addresses and keys can be looked up in logs", where=f"{self.settings.name}.{ask.table}")
 
+    def compact(self, now: datetime) -> Iterator[Kept]:
+        """Put every file that is packed, or that nobody has written to for a day, into the store of its table, and yield each file."""
+        for table in self.settings.declared.tables:
+            if store := self._store(table, made=True):
+                with self._files(table) as files, self._faults(table, store):
+                    yield from self._compacted(table, store, files, now.timestamp() - _FINISHED)
+
+    def _compacted(self, table: str, store: Path, files: Sequence[LogFile], finished: float) -> Iterator[Kept]:
+        entries = Entries(store)
+        logcompact.sweep(store, entries)
+
+        def one(piece: Piece) -> Kept:
+            file = piece.file
+            if not file.packed and file.modified > finished:
+                return Kept(table, file.path.name, "in use")
+            with self._faults(table, file.path):
+                entry, made = logcompact.compact(file, store, entries)
+            return Kept(table, file.path.name, "kept now" if made else "kept before", entry.lines, entry.last)
+
+        yield from logblocks.spread(one, [logentries.whole(file) for file in files])
+
+    def expire(
+        self, due: Callable[[str, date], bool], today: date, needed: Mapping[str, Collection[str]], anonymiser: Callable[[], Anonymiser]
+    ) -> Iterator[tuple[str, Expired]]:
+        """Anonymise the kept days of tables that are due, but for needed addresses; yield each table and day."""
+        for table in self.settings.declared.tables:
+            if store := self._store(table):
+                with self._faults(table, store):
+                    for done in logexpire.expire(store, partial(due, table), today, needed.get(table, ()), anonymiser):
+                        yield table, done
+
     def _match(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
         odd = [c for c, _ in wanted.columns if c not in {"client", "user", "query_email"}]
         if odd:
@@ -112,44 +146,53 @@ class Logs:
         tally = _Tally()
         asked = {address: ids for (_, address), ids in wanted.asked.items()}
         with self._files(ask.table) as files:
-            found = (rows for file in files for rows in self._in_file(ask.table, file, asked, tally))
-            yield from exact.limited(found, ask, self.settings, ["client"])
-        if tally.malformed:
-            # They bear no address, so they are nobody's for certain; that they are there is told.
-            yield Malformed(tally.malformed, "; ".join(tally.where), ())
-        yield Done(tally.read, tally.rows)
+            of = self._hits(ask.table, files, asked, tally)
+            found = (row for name, lines in of for row in logline.numbered(name, lines))
+            yield from exact.limited(_rows(found, asked, tally), ask, self.settings, ["client"])
+        yield from tally.told()
 
-    def _in_file(self, table: str, file: LogFile, asked: Mapping[str, tuple[str, ...]], tally: _Tally) -> Iterator[Rows]:
-        spelled = {address.encode(): address for address in asked}
-        lines = self._lines(table, file, tally, lambda field: _address(field, spelled, asked))
-        for some in exact.batches(_numbered(file.path, lines), exact.CHUNK):
-            tally.rows += len(some)
-            asks = (Asked(n, ask_id, "client") for n, row in enumerate(some) for ask_id in asked[kinds.normal("ip", row["client"]) or ""])
-            yield Rows(_frame(some, COLUMNS), tuple(asks))
+    def _hits(self, table: str, files: Sequence[LogFile], asked: Collection[str], tally: _Tally) -> Iterator[tuple[str, Iterator[Line]]]:
+        """Yield each file by name with its lines of wanted addresses: from the store where it stands for the file, else read, all at once."""
+        store = self._store(table)
+        with self._faults(table, store or self._place(table)):
+            kept, raw = loglookup.held(store, files) if store else ([], list(files))
+            found = loglookup.lines(store, [entry for _, entry in kept], asked) if store else {}
+        pieces = [piece for file in raw for piece in logblocks.pieces(file)]
+        matcher = logmatch.Matcher(asked)
+
+        def found_in(piece: Piece) -> logmatch.Found:
+            with self._faults(table, piece.file.path):
+                return matcher(piece)
+
+        def read() -> Iterator[tuple[str, Iterator[Line]]]:
+            by_file = groupby(zip(pieces, logblocks.spread(found_in, pieces), strict=True), key=lambda one: one[0].file.path.name)
+            return ((name, tally.of_pieces(name, (found for _, found in some))) for name, some in by_file)
+
+        stored = ((name, tally.of_entry(name, entry, found.get(entry.id, []))) for name, entry in sorted(kept))
+        yield from heapq.merge(stored, read(), key=lambda one: one[0])
 
     def _match_any(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
         """Answer where every line has to be taken apart: another format, proxies, names and queries."""
+        self._store(ask.table)
         tally = _Tally()
         with self._files(ask.table) as files:
             found = (rows for file in files for rows in self._apart(ask.table, file, wanted, tally))
             yield from exact.limited(found, ask, self.settings, (c for c, _ in wanted.columns))
         yield from exact.unclear(wanted)
-        if tally.malformed:
-            yield Malformed(tally.malformed, "; ".join(tally.where), ())
-        yield Done(tally.read, tally.rows)
+        yield from tally.told()
 
     def _apart(self, table: str, file: LogFile, wanted: exact.Wanted, tally: _Tally) -> Iterator[Rows]:
         mapped = exact.mapped(self.settings, table)
         columns = self._columns(table)
-        for some in exact.batches(_numbered(file.path, self._parsed_lines(table, file, tally)), exact.CHUNK):
+        for some in exact.batches(logline.numbered(file.path.name, self._parsed_lines(table, file, tally)), exact.CHUNK):
             # Equal lines are counted in the whole file, so every line is numbered before those that are wanted are picked.
-            chunk = exact.Raw({c: [row.get(c) for row in some] for c in columns}, lambda _, found: values.infer(found), mapped)
+            chunk = exact.Raw(_by_column(some, columns), lambda _, found: values.infer(found), mapped)
             if (rows := wanted.rows(chunk)) is not None:
-                picked = _frame(values.rows(rows.frame), columns)
+                picked = values.frame(_by_column(values.rows(rows.frame), columns), columns)
                 tally.rows += len(picked)
                 yield Rows(picked, rows.asks)
 
-    def _parsed_lines(self, table: str, file: LogFile, tally: _Tally) -> Iterator[_Line]:
+    def _parsed_lines(self, table: str, file: LogFile, tally: _Tally) -> Iterator[Line]:
         declared = exact.mapped(self.settings, table).file
         assert declared is not None
         try:
@@ -159,30 +202,39 @@ class Logs:
                 "the map's format or trusted proxies cannot be read", where=f"{self.settings.name}.{table}", remedy=str(error)
             ) from error
         with self._faults(table, file.path):
-            for number, text in enumerate(logfiles.lines(file), 1):
+            for number, text in enumerate(logblocks.lines(file), 1):
                 tally.read += 1
                 fields = parse(text.rstrip(b"\r\n"))
-                row = _row(fields, trusted) if fields else None
-                first = text.split(b" ", 1)[0]
-                if row is None and not (_IPV4.fullmatch(first) or _other(first)):
-                    tally.unreadable(file.path, number)
-                elif row is None:
-                    yield _Line(number, text, first)
+                row = logline.from_fields(fields, trusted) if fields else None
+                client = logline.client_of(text)
+                if row is None and not logline.is_address(client):
+                    tally.unreadable(file.path.name, number)
                 else:
-                    yield _Line(number, text, first, row)
+                    yield Line(text, client, row)
 
     def _keys(self, ask: Keys) -> Iterator[Part]:
         tally = _Tally()
         keys = exact.key_set(KEY, ask.keys).keys
+        columns = self._columns(ask.table)
         with self._files(ask.table) as files:
-            for file in (f for f in files if any(key[0] == f.path.name for key in keys)):
-                any_line = self._lines(ask.table, file, tally, lambda _: "any")
-                lines = any_line if self._plain(ask.table) else self._parsed_lines(ask.table, file, tally)
-                rows = (row for row in _numbered(file.path, lines) if (row["file"], row["line"], str(row["copy"])) in keys)
+            for name, lines in self._everything(ask.table, files, {key[0] for key in keys}, tally):
+                rows = (row for row in logline.numbered(name, lines) if (row["file"], row["line"], str(row["copy"])) in keys)
                 for some in exact.batches(rows, exact.CHUNK):
                     tally.rows += len(some)
-                    yield Rows(_frame(some, self._columns(ask.table)))
+                    yield Rows(values.frame(_by_column(some, columns), columns))
         yield Done(tally.read, tally.rows)
+
+    def _everything(self, table: str, files: Sequence[LogFile], names: Collection[object], tally: _Tally) -> Iterator[tuple[str, Iterator[Line]]]:
+        """Yield the files of these names with all their lines."""
+        store = self._store(table)
+        kept, raw = loglookup.held(store, files) if store else ([], list(files))
+        for file in raw:
+            if file.path.name in names:
+                yield file.path.name, self._lines(table, file, tally) if self._plain(table) else self._parsed_lines(table, file, tally)
+        for name, entry in kept:
+            if store and name in names:
+                tally.read += entry.lines
+                yield name, (Line(text, logline.client_of(text)) for some in loglookup.again(entry, store) for text in some.to_pylist())
 
     def _plain(self, table: str) -> bool:
         """Whether the client field, as the line begins with it, tells all."""
@@ -193,23 +245,37 @@ class Logs:
     def _columns(self, table: str) -> Mapping[str, str]:
         return COLUMNS if self._plain(table) else {**COLUMNS, **MORE}
 
-    def _lines(self, table: str, file: LogFile, tally: _Tally, wanted: Callable[[bytes], str | None]) -> Iterator[_Line]:
-        """Yield the lines whose client field is wanted, and count the others that are no log lines."""
+    def _lines(self, table: str, file: LogFile, tally: _Tally) -> Iterator[Line]:
         with self._faults(table, file.path):
-            for number, text in enumerate(logfiles.lines(file), 1):
-                client = text[: text.find(b" ")]
-                if wanted(client):
-                    yield _Line(number, text, client)
-                elif not ((_IPV4.fullmatch(client) or _other(client)) and _LIKE_COMBINED.match(text)):
-                    tally.unreadable(file.path, number)
+            for text in logblocks.lines(file):
                 tally.read += 1
+                yield Line(text, logline.client_of(text))
 
     @contextmanager
     def _files(self, table: str) -> Iterator[list[LogFile]]:
-        """Yield the files of a table as they stand now, open."""
+        """Yield the files of a table as they stand now, open; there may be none where a store is."""
         place = self._place(table)
-        with self._faults(table, place), logfiles.snapshot(place.parent, place.name) as found:
+        with self._faults(table, place), ExitStack() as stack:
+            try:
+                found = stack.enter_context(logfiles.snapshot(place.parent, place.name))
+            except FileNotFoundError:
+                if not self._store(table):
+                    raise
+                found = []
             yield found
+
+    def _store(self, table: str, *, made: bool = False) -> Path | None:
+        """Return the folder of a table's kept store, where the map names one and there is one, or it is to be made."""
+        declared = exact.mapped(self.settings, table).file
+        if declared is None or not declared.store:
+            return None
+        if not self._plain(table):
+            at, remedy = f"{self.settings.name}.{table}", "take `store` out of dsar.toml, or match by ip alone"
+            raise SourceBroken("a kept store answers for addresses in the plain combined format only", where=at, remedy=remedy)
+        folder = self.settings.root / self.settings.expand(declared.store)
+        if made:
+            private_dir(folder)
+        return folder if made or (folder / "files").is_dir() else None
 
     @contextmanager
     def _faults(self, table: str, path: Path) -> Iterator[None]:
@@ -222,14 +288,13 @@ class Logs:
             raise SourceUnreachable("no log file is there", where=at, remedy="correct `file.path` in dsar.toml, or mount the logs") from error
         except (PermissionError, IsADirectoryError) as error:
             raise SourceUnreachable(f"{path.name} cannot be opened ({type(error).__name__})", where=at, remedy="then collect again") from error
-        except (OSError, EOFError, zlib.error) as error:
+        except logblocks.DAMAGED as error:
             raise SourceBroken(f"{path.name} is damaged or not whole ({type(error).__name__})", where=at, remedy="bring it back whole") from error
 
     def _paths(self, table: str) -> list[Path]:
-        """Return the files of a table, in the order of their names; raises where there is none."""
-        place = self._place(table)
-        with self._faults(table, place):
-            return logfiles.paths(place.parent, place.name)
+        """Return the files of a table, in the order of their names; raises where there is neither one nor a store."""
+        with self._files(table) as found:
+            return [file.path for file in found]
 
     def _place(self, table: str) -> Path:
         """Return the folder and the pattern of a table's files."""
@@ -246,100 +311,12 @@ class Logs:
         return folder
 
 
-def _address(field: bytes, spelled: Mapping[bytes, str], asked: Mapping[str, object]) -> str | None:
-    """Return the wanted address a client field is, if any."""
-    if field in spelled or b":" not in field:
-        return spelled.get(field)
-    form = _other(field)
-    return form if form in asked else None
+def _rows(found: Iterable[Mapping[str, object]], asked: Mapping[str, tuple[str, ...]], tally: _Tally) -> Iterator[Rows]:
+    for some in exact.batches(found, exact.CHUNK):
+        tally.rows += len(some)
+        asks = (Asked(n, ask_id, "client") for n, row in enumerate(some) for ask_id in asked[logline.normal(str(row["client"]).encode()) or ""])
+        yield Rows(values.frame(_by_column(some, COLUMNS), COLUMNS), tuple(asks))
 
 
-@lru_cache(100_000)
-def _other(field: bytes) -> str | None:
-    # IPv6 has many spellings of one address.
-    return kinds.normal("ip", field.decode("ascii", "replace"))
-
-
-def _numbered(path: Path, lines: Iterable[_Line]) -> Iterator[dict[str, object]]:
-    seen: Counter[str] = Counter()
-    for line in lines:
-        digest = hashlib.sha256(line.text.rstrip(b"\r\n")).hexdigest()[:32]
-        seen[digest] += 1
-        yield {"file": path.name, "line": digest, "copy": seen[digest], **(line.row or _parsed(line))}
-
-
-def _parsed(line: _Line) -> dict[str, object]:
-    """Return the columns of a line; one that is not as the format demands keeps its text, so that a person can read it."""
-    match = _COMBINED.fullmatch(line.text.rstrip(b"\r\n"))
-    at = _moment(match["at"].decode("ascii", "replace")) if match else None
-    if match is None or at is None:
-        rest = line.text[len(line.client) :].strip()
-        return {**dict.fromkeys(COLUMNS.keys() - set(KEY)), "client": _text(line.client), "request": _text(rest)}
-    return {
-        "client": _text(match["client"]),
-        "user": _known(match["user"]),
-        "at": at,
-        "request": _text(match["request"]),
-        "status": int(match["status"]),
-        "bytes": None if match["bytes"] == b"-" else int(match["bytes"]),
-        "referrer": _known(match["referrer"]),
-        "browser": _known(match["browser"]),
-    }
-
-
-def _row(fields: Mapping[str, str], trusted: Sequence[logformat.Network]) -> dict[str, object] | None:
-    """Return the columns of a line that was taken apart; None where it holds no moment."""
-    known = {name: None if value in {"-", ""} else value for name, value in fields.items()}
-    stamp = known.get("time_local") or known.get("time_iso8601") or ""
-    at = _moment(stamp) or _iso(stamp)
-    if at is None:
-        return None
-    request = known.get("request") or known.get("request_uri")
-    number = {name: int(value) if (value := known.get(name)) and value.isdigit() else None for name in ("status", "body_bytes_sent")}
-    more = {name: value for name, value in fields.items() if name not in _OWN}
-    if trusted:
-        more["remote_addr"] = fields.get("remote_addr", "")
-    return {
-        "client": logformat.client_of(fields, trusted) or None,
-        "user": known.get("remote_user"),
-        "at": at,
-        "request": request,
-        "status": number["status"],
-        "bytes": number["body_bytes_sent"],
-        "referrer": known.get("http_referer"),
-        "browser": known.get("http_user_agent"),
-        "query_email": logformat.emails_in(request or ""),
-        "more": json.dumps(more, ensure_ascii=False) if more else None,
-    }
-
-
-def _iso(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found.astimezone(UTC) if found.tzinfo else None
-
-
-def _moment(text: str) -> datetime | None:
-    # Not by strptime: it would read the names of months in the machine's language.
-    match = _STAMP.fullmatch(text)
-    if match is None or match["month"] not in _MONTHS:
-        return None
-    month = _MONTHS.index(match["month"]) + 1
-    try:
-        return datetime.fromisoformat(f"{match['year']}-{month:02}-{match['day']}T{match['time']}{match['zone']}").astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _known(found: bytes) -> str | None:
-    return None if found == b"-" else _text(found)
-
-
-def _text(found: bytes) -> str:
-    return found.decode("utf-8", "backslashreplace")
-
-
-def _frame(found: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:
-    return values.frame({name: [row.get(name) for row in found] for name in columns}, columns)
+def _by_column(rows: Sequence[Mapping[str, object]], columns: Iterable[str]) -> dict[str, list[object]]:
+    return {name: [row.get(name) for row in rows] for name in columns}

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Lines
 
 import dsar
-from dsar import cli_keep, cli_register, cli_review
+from dsar import cli_keep, cli_logs, cli_register, cli_review
 from dsar import datamap as maps
 from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
@@ -30,6 +30,7 @@ app.add_typer(cli_register.register_app, name="register")
 app.add_typer(cli_register.identity_app, name="identity")
 app.add_typer(cli_register.fastlane_app, name="fastlane")
 app.add_typer(cli_keep.ledger_app, name="ledger")
+app.add_typer(cli_logs.logs_app, name="logs")
 for _command in (cli_register.status, cli_register.begin, cli_register.record, cli_register.letters, cli_register.delivered):
     app.command()(_command)
 app.command()(cli_review.review)

@@ -264,6 +264,7 @@ class File(_Model):
     decimal: Literal[".", ","] = "."
     sheet: str | None = None
     format: str = "combined"  # of log lines: combined, common, vhost, json, or the server's own string
+    store: str = ""  # of logs in the combined format: the folder in which `dsar logs compact` keeps them
     trusted: tuple[str, ...] = ()  # networks of our own proxies, such as 10.0.0.0/8: the client is whom they name
 
 

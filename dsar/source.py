@@ -5,11 +5,11 @@ through one method (`read`). An answer is a stream of parts that ends with `Done
 stops without it has failed, and a failed source is never "no data".
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import pandas as pd
 
@@ -42,6 +42,7 @@ class Can:
     transactional: bool = False
     advises: bool = False  # knows what would make it faster (`Adviser`)
     asks_people: bool = False  # a person searches (`Asker`)
+    keeps: bool = False  # keeps a store of its own that has to be filled and emptied (`Keeper`)
 
 
 @dataclass(frozen=True)
@@ -213,4 +214,49 @@ class Adviser(Protocol):
 
     def advice(self) -> Iterator[tuple[str, str]]:
         """Yield a table and what would help; no row is read. Raises what `schema` raises."""
+        ...
+
+
+class Kept(NamedTuple):
+    """A file and whether it is in the store: written now, there before, or still written to by its server."""
+
+    table: str
+    file: str
+    state: Literal["kept now", "kept before", "in use"]
+    lines: int = 0
+    last: date | None = None  # the last day it has lines of
+
+
+class Expired(NamedTuple):
+    """What was done with the lines of a day: anonymised, made less but perhaps not enough, left as they were since they are needed."""
+
+    day: date
+    anonymised: int
+    reduced: int
+    needed: int
+
+
+class Anonymiser(Protocol):
+    """The rules by which lines become nobody's: fed with all lines of a day before any is asked about."""
+
+    def add(self, row: Mapping[str, object]) -> None:
+        """Count the visitor of a line."""
+        ...
+
+    def line(self, row: Mapping[str, object]) -> tuple[Mapping[str, object], str]:
+        """Return what may remain of a line, and whether it is `anonymised` or only `reduced`."""
+        ...
+
+
+class Keeper(Protocol):
+    """A source with a store of its own, where `can.keeps`."""
+
+    def compact(self, now: datetime) -> Iterator[Kept]:
+        """Put every file that is finished into the store, and yield each file; raises what `read` raises."""
+        ...
+
+    def expire(
+        self, due: Callable[[str, date], bool], today: date, needed: Mapping[str, Collection[str]], anonymiser: Callable[[], Anonymiser]
+    ) -> Iterator[tuple[str, Expired]]:
+        """Anonymise the days of tables (`due`) but for needed addresses, by table; yield each table and day that something was done with."""
         ...

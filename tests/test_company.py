@@ -57,6 +57,11 @@ def test_the_logs_are_read_once_for_all(monkeypatch):
             read[self.path.name] += len(data)
             return data
 
+        def readinto(self, into):
+            size = self.raw.readinto(into)
+            read[self.path.name] += size
+            return size
+
         def __getattr__(self, name):
             return getattr(self.raw, name)
 

@@ -1,0 +1,153 @@
+"""Log files read in blocks of whole lines, a large plain file in pieces, on all cores.
+
+A piece is what one thread reads: all of a packed file, or the lines of a plain one that begin between two of its bytes. Numpy and isal
+let go of the interpreter while they work, so threads fill the cores, and nothing has to be copied from process to process.
+"""
+
+import io
+import os
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar, cast
+
+from isal import igzip, isal_zlib
+
+from connectors.logfiles import LogFile
+
+BLOCK = 4 * 2**20  # bytes looked at together: with fewer, numpy is called for too little at a time
+PIECE = 64 * 2**20
+ALONE = 8 * 2**20  # bytes for which it is not worth starting threads
+FRONT, BACK = 16, 64  # bytes that can be looked at before and behind a block's lines
+
+DAMAGED: tuple[type[Exception], ...] = (
+    OSError,
+    EOFError,
+    zlib.error,
+    cast("type[Exception]", isal_zlib.error),
+)  # what reading a file that is not whole raises
+
+Block = tuple[bytearray, int, int]
+Fill = Callable[[memoryview], int]
+T = TypeVar("T")
+
+
+class Piece(NamedTuple):
+    """The lines of a file that begin at these bytes of it; `end` is None for all of a packed file."""
+
+    file: LogFile
+    begin: int = 0
+    end: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes to read."""
+        return (self.file.size if self.end is None else self.end) - self.begin
+
+
+def pieces(file: LogFile) -> list[Piece]:
+    """Return the pieces of a file, in order."""
+    if file.packed:
+        return [Piece(file)]
+    return [Piece(file, begin, min(begin + PIECE, file.size)) for begin in range(0, file.size, PIECE)]
+
+
+def spread(work: Callable[[Piece], T], of: Sequence[Piece]) -> Iterator[T]:
+    """Yield what the work makes of each piece, in their order, whichever is done first; the largest are begun first."""
+    if len(of) < 2 or sum(piece.size for piece in of) < ALONE:
+        yield from map(work, of)
+        return
+    with ThreadPoolExecutor(_cores()) as pool:
+        begun = {n: pool.submit(work, of[n]) for n in sorted(range(len(of)), key=lambda n: (-of[n].size, n))}
+        try:
+            for n in range(len(of)):
+                yield begun.pop(n).result()
+        finally:
+            for left in begun.values():
+                left.cancel()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def blocks(piece: Piece) -> Iterator[Block]:
+    """Yield whole lines in a buffer that is used again, and where they begin and end; each has its line feed, even where the file lacks the last.
+
+    Raises what a file's damage raises: one of `DAMAGED`.
+    """
+    buffer, filled, start = bytearray(FRONT + BLOCK + BACK), FRONT, FRONT
+    base = max(piece.begin - 1, 0)  # where in the file the buffer begins: a piece begins behind the first line feed from there
+    skipping = piece.begin > 0
+    with _filler(piece, base) as fill:
+        while True:
+            if filled == len(buffer) - BACK:
+                buffer = _wider(buffer)
+            if read := fill(memoryview(buffer)[filled:-BACK]):
+                filled += read
+                stop = buffer.rfind(b"\n", FRONT, filled) + 1
+            elif filled > FRONT:
+                buffer[filled] = ord("\n")
+                stop = filled = filled + 1
+            else:
+                return
+            if not stop:
+                continue
+            last = piece.end is not None and base + stop - FRONT >= piece.end
+            if last:
+                stop = buffer.find(b"\n", FRONT + max((piece.end or 0) - 1 - base, 0), stop) + 1
+            start = buffer.find(b"\n", FRONT, stop) + 1 if skipping else FRONT
+            skipping = False
+            if start < stop:
+                yield buffer, start, stop
+            if last:
+                return
+            base += stop - FRONT
+            buffer[FRONT : FRONT + filled - stop] = buffer[stop:filled]
+            filled -= stop - FRONT
+
+
+def _wider(buffer: bytearray) -> bytearray:
+    # A new one: arrays may still look at the old.
+    return buffer[:-BACK] + bytearray(len(buffer))
+
+
+@contextmanager
+def _filler(piece: Piece, base: int) -> Iterator[Fill]:
+    """Yield what fills a buffer with the next bytes, unpacked, and returns how many."""
+    file = piece.file
+    if file.packed:
+        file.stream.seek(0)
+    if file.packed == "gzip":
+        with igzip.IGzipFile(fileobj=file.stream, mode="rb") as unpacked:  # type: ignore[no-untyped-call]
+            yield unpacked.readinto
+    elif file.packed:
+        import pyarrow as pa
+
+        raw = os.fdopen(os.dup(file.stream.fileno()), "rb")  # Arrow closes what it reads
+        with raw, pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), file.packed) as unpacked, io.BufferedReader(unpacked) as buffered:
+            yield buffered.readinto
+    else:
+        yield _From(file, base)
+
+
+class _From:
+    """Reads a plain file from a place on, beside others that read the same file."""
+
+    def __init__(self, file: LogFile, place: int) -> None:
+        self.file, self.place = file, place
+
+    def __call__(self, into: memoryview) -> int:
+        with self.file.lock:
+            self.file.stream.seek(self.place)
+            read = self.file.stream.readinto(into)
+        self.place += read
+        return read
+
+
+def lines(file: LogFile) -> Iterator[bytes]:
+    """Yield the lines that a file held when it was opened, unpacked, each with its line feed; raises as `blocks`."""
+    for piece in pieces(file):
+        for buffer, start, stop in blocks(piece):
+            yield from io.BytesIO(memoryview(buffer)[start:stop])
