@@ -43,6 +43,7 @@ SINGLE = {  # what keeps libraries from starting threads or plots from vanishing
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # the others reserve a gigabyte
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 
@@ -152,10 +153,17 @@ def _fresh(order: Order) -> None:
     os.environ.update(order.env)
     time.tzset()
     if order.memory:
-        resource.setrlimit(resource.RLIMIT_DATA, (order.memory, order.memory))
+        most = _data() + order.memory
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     random.seed()
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
+
+
+def _data() -> int:
+    """Return the bytes this process has for itself, or reserved to write to."""
+    with open("/proc/self/statm", encoding="ascii") as told:  # noqa: PTH123 - a fork's first steps, so no more than needed
+        return int(told.read().split()[5]) * resource.getpagesize()
 
 
 def _kernel(argv: Sequence[str]) -> None:
