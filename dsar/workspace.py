@@ -146,8 +146,12 @@ class Workspace:
         A snapshot in which a table failed or waits is collected anew, unless somebody decided on it.
         """
         wanted = list(requests)
-        kept = {} if again else {r.id: s for r in wanted if (s := self.snapshot(r)) and not self._worth_a_retry(r, s) and not self._stale(r, s)}
+        kept = {} if again else self.kept(wanted)
         return kept | self._collect([r for r in wanted if r.id not in kept], progress)
+
+    def kept(self, requests: Iterable[Request]) -> dict[str, Dossier]:
+        """Return the snapshots, by request id, that `collect_all` would not collect anew."""
+        return {r.id: s for r in requests if (s := self.snapshot(r)) and not self._worth_a_retry(r, s) and not self._stale(r, s)}
 
     def _collect(self, requests: list[Request], progress: Progress = lambda _: None) -> dict[str, Dossier]:
         if not requests:

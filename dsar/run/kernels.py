@@ -14,6 +14,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -21,7 +23,7 @@ from typing import Any
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Integer
 
-from dsar.run.warm import LARGEST, SINGLE, Order
+from dsar.run.warm import SINGLE, Order
 
 FORKS = sys.platform == "linux"  # Windows has no fork, and on macOS the system's libraries do not survive one
 PATIENCE = 60  # seconds for the warm process to import everything
@@ -36,6 +38,7 @@ class WarmProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._owner = 0
+        self.ended: deque[Forked] = deque(maxlen=100)  # what kernels took, for whoever asks
 
     @property
     def pid(self) -> int | None:
@@ -62,15 +65,13 @@ class WarmProcess:
         report, theirs = os.pipe()
         try:
             data = json.dumps(order._asdict()).encode()
-            if len(data) > LARGEST:
-                raise OSError("this environment is too large to hand on")
             socket.send_fds(self._channel, [data], [theirs, stdout, stderr])
         except OSError:
             os.close(report)
             raise
         finally:
             os.close(theirs)
-        return Forked(report)
+        return Forked(report, self.ended.append)
 
     def _start(self) -> None:
         self.stop()
@@ -104,8 +105,8 @@ class Forked:
 
     stdin = stdout = stderr = None
 
-    def __init__(self, report: int) -> None:
-        self._report, self._told = report, b""
+    def __init__(self, report: int, ended: "Callable[[Forked], None]" = lambda _: None) -> None:
+        self._report, self._told, self._ended = report, b"", ended
         self.returncode: int | None = None
         self.cpu, self.peak = 0.0, 0  # seconds, and bytes at most, once it has ended
         first = self._line(PATIENCE)
@@ -140,6 +141,7 @@ class Forked:
             told = self._line(0) or {"status": -signal.SIGKILL, "cpu": 0.0, "peak": 0}
             self.returncode, self.cpu, self.peak = told["status"], told["cpu"], told["peak"]
             os.close(self._report)
+            self._ended(self)
         return self.returncode
 
     def send_signal(self, signum: int) -> None:
@@ -156,7 +158,7 @@ class Forked:
         self.send_signal(signal.SIGTERM)
 
 
-class WarmProvisioner(LocalProvisioner):
+class WarmProvisioner(LocalProvisioner):  # type: ignore[misc]
     """Forks kernels of this interpreter from the warm process; starts others as its parent class does."""
 
     memory = Integer(0, help="Bytes a kernel may take for itself; 0: as many as there are").tag(config=True)
@@ -188,7 +190,7 @@ class WarmProvisioner(LocalProvisioner):
             finally:
                 loop.remove_reader(self.process.fileno())
         status = self.process.wait()
-        self.process = None
+        self.process = None  # type: ignore[assignment]  # as the parent class does
         return status
 
 

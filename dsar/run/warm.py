@@ -19,7 +19,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 # What notebooks import, and what that imports when it is first used. A test names what is lacking here. Left out are duckdb,
@@ -67,7 +68,7 @@ def main(channel: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the business of who started this
     for name in MODULES:
         importlib.import_module(name)
-    threads = len(os.listdir("/proc/self/task"))
+    threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:
         sys.exit(f"the warm process has {threads} threads, so its forks would not be sound")
     gc.collect()
@@ -138,11 +139,11 @@ def _become_kernel(order: Order, fds: Sequence[int], libc: Any) -> NoReturn:
     except SystemExit as left:
         status = left.code if isinstance(left.code, int) else int(left.code is not None)
     finally:
-        threading._shutdown()
-        atexit._run_exitfuncs()
+        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - what the interpreter does before it tears down
+        atexit._run_exitfuncs()  # noqa: SLF001
         for stream in (sys.__stdout__, sys.__stderr__):
             with contextlib.suppress(Exception):
-                stream.flush()
+                stream.flush()  # type: ignore[union-attr]
         os._exit(status)
 
 
@@ -172,8 +173,8 @@ def _kernel(argv: Sequence[str]) -> None:
     sys.argv = ["ipykernel_launcher", *argv]
     app = IPKernelApp.instance()
     # It dies with its parent already, so it need not poll for that; 1 says so, and keeps it from greeting.
-    app.initialize([*argv, "--IPKernelApp.parent_handle=1"])
-    app.start()
+    app.initialize([*argv, "--IPKernelApp.parent_handle=1"])  # type: ignore[no-untyped-call]
+    app.start()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ pytestmark = pytest.mark.skipif(not kernels.FORKS, reason="kernels are forked on
 EVERYTHING = [
     "print('plain'); import sys; print('complaint', file=sys.stderr)",
     "import os; os.write(1, b'from below\\n'); None",
-    "from IPython.display import HTML, display, update_display; display(HTML('<b>one</b>'), display_id='x'); update_display(HTML('<b>two</b>'), display_id='x')",
+    "from IPython.display import HTML, display, update_display\ndisplay(HTML('<b>one</b>'), display_id='x')\n"
+    "update_display(HTML('<b>two</b>'), display_id='x')",
     "import pandas as pd; pd.DataFrame({'a': [1, 2]})",
     "import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.title('a picture'); plt.show()",
     "import duckdb; duckdb.sql('select sum(i) from range(1000000) t(i)').fetchall()",
@@ -55,7 +56,7 @@ def run(tmp_path, *cells, config=MappingProxyType({}), **options):
     made = [nbformat.v4.new_code_cell(source, id=f"cell-{n}") for n, source in enumerate(cells)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     nb = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel})
-    sockets = {"transport": "ipc", "ip": str(tmp_path / f"k{random.random()}")}  # noqa: S311
+    sockets = {"transport": "ipc", "ip": str(tmp_path / f"k{random.random()}")}
     return papermill.execute_notebook(
         nb, tmp_path / "out.ipynb", progress_bar=False, cwd=tmp_path, config=Config({**config, "KernelManager": sockets}), **options
     )
@@ -92,8 +93,8 @@ def test_an_exception_is_papermill_s(tmp_path):
 def test_nothing_of_one_request_reaches_the_next(tmp_path):
     dirty = "import builtins, os, json, decimal, sys; builtins.leak = json.leak = 'ann'; os.environ['LEAK'] = 'ann'; decimal.getcontext().prec = 3"
     run(tmp_path, dirty, "x = 'ann'; sys.path.append('/ann'); os.chdir('/')")
-    look = "print(hasattr(builtins, 'leak'), hasattr(json, 'leak'), 'LEAK' in os.environ, decimal.getcontext().prec, 'x' in globals(), '/ann' in sys.path)"
-    assert last(run(tmp_path, "import builtins, os, json, decimal, sys", look)) == "False False False 28 False False\n"
+    look = "print(hasattr(builtins, 'leak'), hasattr(json, 'leak'), 'LEAK' in os.environ)\nprint(decimal.getcontext().prec, 'x' in globals(), '/ann' in sys.path)"
+    assert last(run(tmp_path, "import builtins, os, json, decimal, sys", look)) == "False False False\n28 False False\n"
 
 
 def test_chance_is_fresh_in_each(tmp_path):
@@ -104,7 +105,7 @@ def test_chance_is_fresh_in_each(tmp_path):
 
 def test_it_inherits_no_file_of_the_warm_process(tmp_path, kernel):
     links = "import os; print(*(os.readlink(e.path) for e in os.scandir('/proc/{}/fd') if os.path.lexists(e.path)))"
-    theirs = set(last(run(tmp_path, links.replace("{}", str(WARM.pid)))).split()) - {os.readlink(f"/proc/self/fd/{n}") for n in (1, 2)}
+    theirs = set(last(run(tmp_path, links.replace("{}", str(WARM.pid)))).split()) - {str(Path(f"/proc/self/fd/{n}").readlink()) for n in (1, 2)}
     mine = set(last(run(tmp_path, links.replace("{}", "self"))).split())
     shared = {"socket", "pipe"}
     assert {path for path in theirs if path.partition(":")[0] in shared}  # `kernel` runs too, so there is something to inherit
@@ -134,7 +135,10 @@ def test_a_kernel_takes_no_more_memory_than_it_may(tmp_path):
 @pytest.mark.parametrize("signum", ["SIGKILL", "SIGSEGV", "SIGTERM"])
 def test_a_kernel_that_dies_is_noticed(tmp_path, signum):
     with pytest.raises(DeadKernelError):
-        run(tmp_path, f"import os, signal; signal.signal(signal.SIGTERM, signal.SIG_DFL); os.kill(os.getpid(), signal.{signum}); import time; time.sleep(60)")
+        run(
+            tmp_path,
+            f"import os, signal; signal.signal(signal.SIGTERM, signal.SIG_DFL); os.kill(os.getpid(), signal.{signum}); import time; time.sleep(60)",
+        )
     assert not children(WARM.pid)
 
 
@@ -182,7 +186,7 @@ def test_how_it_ended_and_what_it_took_is_known(kernel):
 
 def test_the_warm_process_has_one_thread_and_is_started_anew_when_it_dies(tmp_path, kernel):
     first = WARM.pid
-    assert len(os.listdir(f"/proc/{first}/task")) == 1
+    assert len(list(Path(f"/proc/{first}/task").iterdir())) == 1
     manager, _ = kernel
     os.kill(first, signal.SIGKILL)
     assert manager.provisioner.process.wait(30) == -signal.SIGKILL  # it goes with its warm process
@@ -194,7 +198,8 @@ def test_the_warm_process_has_one_thread_and_is_started_anew_when_it_dies(tmp_pa
 RUNNER = """
 import sys, time, papermill, nbformat, os
 from traitlets.config import Config
-nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import os, time; open('pid', 'w').write(f'{os.getpid()} {os.getppid()}'); time.sleep(120)")],
+nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
+    "import os, time; open('pid', 'w').write(f'{os.getpid()} {os.getppid()}'); time.sleep(120)")],
     metadata={"kernelspec": {"display_name": "P", "language": "python", "name": "python3"}})
 papermill.execute_notebook(nb, "out.ipynb", progress_bar=False,
     config=Config({"KernelManager": {"transport": "ipc", "ip": os.getcwd() + "/k"}}))
