@@ -252,9 +252,10 @@ class Workspace:
         return exports.portability(self.collect(request))
 
     def _others(self, request: Request) -> list[Request]:
-        """Return the requests of other people: their identifiers must be in no file of this one."""
+        """Return the requests of other people, as far as their identifiers go: these must be in no file of this one."""
         mine = {(i.kind, i.value) for i in request.identifiers}
-        return [r for r in self.requests.values() if not mine & {(i.kind, i.value) for i in r.identifiers}]
+        known = self.register.identifiers()
+        return [Request(r, request.received, (), found) for r, found in known.items() if not mine & {(i.kind, i.value) for i in found}]
 
     def export(self, request: Request) -> Written:
         """Write the portability workbook and package; raises `IdentityNotVerified`, `AnswerIncomplete`."""

@@ -257,7 +257,7 @@ def _read(folder: Path, request: Request, entry: dict[str, Any]) -> Found:
     moment = entry.pop("collected_at")
     entry |= {k: tuple(entry[k]) for k in ("searched_by", "undeclared", "clients")}
     outcome = Outcome(**entry, collected_at=datetime.fromisoformat(moment) if moment else None)
-    return Found(outcome, pq.read_table(path))
+    return Found(outcome, pq.ParquetFile(path).read(use_threads=False))
 
 
 def as_key(*parts: object) -> str:

@@ -57,7 +57,7 @@ def _execute(job: Job, partial: Path) -> None:
     import papermill
 
     _register()
-    with _private_kernel(job.memory) as config:
+    with private_kernel(job.memory) as config:
         papermill.execute_notebook(
             job.notebooks / job.executed.name,
             partial,
@@ -93,12 +93,12 @@ def _register() -> None:
 
 
 @contextmanager
-def _private_kernel(memory: int) -> Iterator[Config]:
+def private_kernel(memory: int, provisioner: str = "dsar-warm") -> Iterator[Config]:
     """Yield the settings of a kernel that talks over sockets in a folder of its own, where the system has such sockets.
 
     Over TCP, everybody on the machine could listen to what the cells print.
     """
-    os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = "dsar-warm"
+    os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = provisioner
     with TemporaryDirectory(prefix="dsar-") as folder:
         os.environ["JUPYTER_RUNTIME_DIR"] = folder
         # Named in full: left to itself, jupyter_client puts them into the working folder, where two kernels meet.

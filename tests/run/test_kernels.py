@@ -26,8 +26,10 @@ pytestmark = pytest.mark.skipif(not kernels.FORKS, reason="kernels are forked on
 EVERYTHING = [
     "print('plain'); import sys; print('complaint', file=sys.stderr)",
     "import os; os.write(1, b'from below\\n'); None",
-    "from IPython.display import HTML, display, update_display\ndisplay(HTML('<b>one</b>'), display_id='x')\n"
-    "update_display(HTML('<b>two</b>'), display_id='x')",
+    (
+        "from IPython.display import HTML, display, update_display\ndisplay(HTML('<b>one</b>'), display_id='x')\n"
+        "update_display(HTML('<b>two</b>'), display_id='x')"
+    ),
     "import pandas as pd; pd.DataFrame({'a': [1, 2]})",
     "import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.title('a picture'); plt.show()",
     "import duckdb; duckdb.sql('select sum(i) from range(1000000) t(i)').fetchall()",
@@ -93,7 +95,8 @@ def test_an_exception_is_papermill_s(tmp_path):
 def test_nothing_of_one_request_reaches_the_next(tmp_path):
     dirty = "import builtins, os, json, decimal, sys; builtins.leak = json.leak = 'ann'; os.environ['LEAK'] = 'ann'; decimal.getcontext().prec = 3"
     run(tmp_path, dirty, "x = 'ann'; sys.path.append('/ann'); os.chdir('/')")
-    look = "print(hasattr(builtins, 'leak'), hasattr(json, 'leak'), 'LEAK' in os.environ)\nprint(decimal.getcontext().prec, 'x' in globals(), '/ann' in sys.path)"
+    leaked = "print(hasattr(builtins, 'leak'), hasattr(json, 'leak'), 'LEAK' in os.environ)"
+    look = f"{leaked}\nprint(decimal.getcontext().prec, 'x' in globals(), '/ann' in sys.path)"
     assert last(run(tmp_path, "import builtins, os, json, decimal, sys", look)) == "False False False\n28 False False\n"
 
 
