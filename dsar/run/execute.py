@@ -29,7 +29,6 @@ def run_notebook(job: Job) -> Result:
         if job.done:
             return Result(job.request, job.right, "done", seconds=monotonic() - began)
         partial = job.executed.with_name(f".{job.executed.stem}.running.ipynb")
-        WARM.ended.clear()
         state, why = _attempt(job, partial)
         _keep(job, partial, state)
     cpu, peak = sum(k.cpu for k in WARM.ended), max((k.peak for k in WARM.ended), default=0)
@@ -40,13 +39,13 @@ def _attempt(job: Job, partial: Path) -> tuple[State, str]:
     from papermill.exceptions import PapermillExecutionError
 
     for last in (False, True):
-        warm = WARM.pid
+        WARM.ended.clear()
         try:
             _execute(job, partial)
         except PapermillExecutionError as error:
             return ("waiting" if error.ename in _WAITING else "failed"), _words(error.ename, error.evalue)
         except Exception as error:  # noqa: BLE001 - a dead kernel or a timed-out cell is no PapermillExecutionError, and there are more
-            if last or warm is None or warm == WARM.pid:  # else somebody killed the warm process, and the kernel with it
+            if last or not any(kernel.lost for kernel in WARM.ended):  # else somebody killed the warm process, and the kernel with it
                 return "failed", _MEANINGS.get(type(error).__name__, type(error).__name__)
         else:
             return "done", ""

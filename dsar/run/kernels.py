@@ -108,6 +108,7 @@ class Forked:
     def __init__(self, report: int, ended: "Callable[[Forked], None]" = lambda _: None) -> None:
         self._report, self._told, self._ended = report, b"", ended
         self.returncode: int | None = None
+        self.lost = False  # whether it went with its warm process
         self.cpu, self.peak = 0.0, 0  # seconds, and bytes at most, once it has ended
         first = self._line(PATIENCE)
         if first is None:
@@ -138,7 +139,9 @@ class Forked:
     def wait(self, timeout: float | None = None) -> int | None:
         """Return how it ended once it has; None after `timeout` seconds."""
         if self.returncode is None and select.select([self._report], [], [], timeout)[0]:
-            told = self._line(0) or {"status": -signal.SIGKILL, "cpu": 0.0, "peak": 0}
+            told = self._line(0)
+            self.lost = told is None
+            told = told or {"status": -signal.SIGKILL, "cpu": 0.0, "peak": 0}
             self.returncode, self.cpu, self.peak = told["status"], told["cpu"], told["peak"]
             os.close(self._report)
             self._ended(self)
