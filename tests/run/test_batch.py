@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -244,6 +245,38 @@ def test_a_batch_puts_out_the_bytes_that_single_runs_do_also_when_two_run_at_onc
     assert set(outputs(folders["twice"])) == set(outputs(folders["single"]))
     assert {name for name, data in outputs(folders["twice"]).items() if data != outputs(folders["single"])[name]} == set()
     assert any(name.endswith(".xlsx") for name in outputs(folders["single"]))
+
+
+def test_a_dask_cluster_runs_the_notebooks(desk):
+    """Two workers, each a process with a warm process of its own, started as its documentation says."""
+    dask = str(Path(sys.executable).with_name("dask"))
+    scheduler = subprocess.Popen(
+        [dask, "scheduler", "--host", "tcp://127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", desk.root / "s.json"]
+    )
+    workers = subprocess.Popen([dask, "worker", "--scheduler-file", desk.root / "s.json", "--nworkers", "2", "--nthreads", "1", "--no-dashboard"])
+    try:
+        for _ in range(600):
+            if (desk.root / "s.json").exists():
+                break
+            time.sleep(0.1)
+        address = json.loads((desk.root / "s.json").read_text(encoding="utf-8"))["address"]
+        command = [sys.executable, "-m", "dsar", "--workspace", desk.root, "batch", "--cluster", address]
+        for _ in range(20):  # until the workers have come
+            told = subprocess.run(command, capture_output=True, text=True, check=False)
+            if told.returncode == 0:
+                break
+            time.sleep(1)
+        assert "5 to do: 4 done, 0 already done, 1 waiting, 0 failed" in told.stdout, told.stderr
+    finally:
+        for process in (workers, scheduler):
+            process.terminate()
+            process.wait(30)
+
+
+def test_a_cluster_that_does_not_answer_is_told(desk):
+    command = [sys.executable, "-m", "dsar", "--workspace", desk.root, "batch", "--cluster", "tcp://127.0.0.1:1"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.returncode, "no scheduler answers" in told.stderr) == (2, True)
 
 
 def test_progress_is_told_as_it_comes(desk):
