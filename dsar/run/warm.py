@@ -17,6 +17,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -68,12 +69,24 @@ def main(channel: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the business of who started this
     for name in MODULES:
         importlib.import_module(name)
+    _rehearse()
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:
         sys.exit(f"the warm process has {threads} threads, so its forks would not be sound")
     gc.collect()
     gc.freeze()  # else the first collection in each kernel would copy every page
     _serve(socket.socket(fileno=channel))
+
+
+def _rehearse() -> None:
+    """Do with invented values what takes long the first time: find and load fonts, and what openpyxl writes with."""
+    from dsar.find.chart import bars
+
+    bars(("Orders",), (2,), (1,))
+    with tempfile.TemporaryDirectory(prefix="dsar-") as folder:
+        written = importlib.import_module("openpyxl").Workbook(write_only=True)
+        written.create_sheet("A").append(["a", 1])
+        written.save(f"{folder}/a.xlsx")
 
 
 def _serve(channel: socket.socket) -> None:
