@@ -127,8 +127,9 @@ def whole(folder: Path, requests: int) -> list[Figure]:
     began = _cpu()
     dossiers = ws.collect_all(ws.requests.values())
     collecting = (_cpu() - began) / requests
-    both = [r for r in ws.requests.values() if r.identity_settled and dossiers[r.id].complete and set(r.rights) == {"portability", "erasure"}]
-    jobs = [[Job(r.id, right, ws.root, dossiers[r.id].collected_at.isoformat(), 600) for right in r.rights] for r in both]
+    rights = ("portability", "erasure")
+    both = [r for r in ws.requests.values() if r.identity_settled and dossiers[r.id].complete and set(rights) <= set(r.rights)]
+    jobs = [[Job(r.id, right, ws.root, dossiers[r.id].collected_at.isoformat(), 600) for right in rights] for r in both]
     del dossiers
     chosen = list(islice((some for some in jobs if all(run_notebook(job).state == "done" for job in some)), 3 if quick() else 12))
     for job in (job for some in chosen for job in some):
