@@ -4,7 +4,7 @@ BIN := .venv/bin
 TRYTON := 'trytond<8.3' 'trytond_party<8.3' 'trytond_sale<8.3' 'trytond_web_shop<8.3' 'trytond_web_user<8.3' 'trytond_marketing_email<8.3'
 MAILMAN := mailman==3.3.10 'sqlalchemy<2.1' 'falcon<4'
 
-.PHONY: help demo lab test test-engines real lint fuzz bench-workbook pictures lock bench-matching bench-logs
+.PHONY: help demo lab test test-engines real lint fuzz bench bench-batch bench-collect bench-logs bench-workbook pictures lock bench-matching
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -36,6 +36,14 @@ lint: .venv/test ## ruff, mypy --strict, import-linter
 
 fuzz: .venv/test ## Write and re-read ten thousand frames of the nastiest cells (EXAMPLES=n)
 	DSAR_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/pytest tests/answer/test_frames.py -q
+
+bench: bench-batch bench-collect ## What requests cost, into bench/results.json and docs/performance.md (QUICK=1: each within 50 seconds, nothing written)
+
+bench-batch: .venv/test ## CPU per request beside plain papermill; killed workers; scaling
+	$(BIN)/python -m bench.batch
+
+bench-collect: .venv/test ## Collecting for 1,000 requests beside 1, over 10 million log lines
+	$(BIN)/python -m bench.collect
 
 bench-workbook: .venv/test ## A million rows as a workbook, beside pandas; QUICK=1 for less than a minute
 	$(BIN)/python bench/workbook.py

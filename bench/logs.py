@@ -86,7 +86,7 @@ def compact(folder):
 
 def expire(folder):
     """Anonymise the first day; return how many lines that were."""
-    from dsar.keep.logs import Rules
+    from dsar.run.logs import Rules
 
     first = min(path.name for path in (folder / "kept").glob("day=*"))[4:]
     shutil.copytree(folder / "kept" / f"day={first}", folder / "copy" / f"day={first}")
@@ -110,7 +110,7 @@ STEPS = {
 
 def step(name, folder, wanted):
     """Run a step here, after what it imports; print what it took."""
-    for module in ("connectors.logs", "duckdb", "pandas", "dsar.keep.logs"):
+    for module in ("connectors.logs", "duckdb", "pandas", "dsar.run.logs"):
         importlib.import_module(module)  # not what is measured
     wall, cpu = time.perf_counter(), time.process_time()
     found = STEPS[name](folder, wanted)

@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from contextlib import nullcontext
 from importlib.resources import files as resources
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as Lines
 
 import dsar
@@ -23,6 +24,9 @@ from dsar.find.survey import advice, survey
 from dsar.law.gaps import gaps
 from dsar.request.register import HEADER, Request
 from dsar.workspace import MAP, REQUESTS, Workspace
+
+if TYPE_CHECKING:
+    from dsar.run.jobs import Result
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
@@ -67,7 +71,7 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where the demo workspace g
     (folder / _DEMO).touch()
     out.print(f"The reference company with its systems lies in [bold]{folder}[/]. Answering its requests:\n")
     workspace = dsar.open(folder)
-    status = _batch(workspace, list(workspace.requests.values()), workers=2, timeout=600)
+    status = _batch(workspace, list(workspace.requests.values()))
     made = sorted(p for p in folder.glob("cases/*/*/*.xlsx") if p.parent.name in {"outbox", "worklists"})
     out.print("\n[bold]For the requesters and the system owners:[/]")
     for path in made:
@@ -159,39 +163,45 @@ def batch(
     request: Annotated[list[str] | None, typer.Argument(help="Requests; all when left out.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Notebooks that run at the same time.")] = 2,
     timeout: Annotated[int, typer.Option(min=1, help="Seconds a notebook cell may take.")] = 600,
+    memory: Annotated[int, typer.Option(min=0, help="Megabytes a notebook may take; 0: as many as there are.")] = 2048,
+    cluster: Annotated[str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler whose workers run the notebooks.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
 ) -> None:
     """Collect once for all, run the notebooks each request asks for; exit status 1 if any failed."""
+    from dsar.run import pool
+    from dsar.run.batch import preview
+
     workspace = _open(context)
-    raise typer.Exit(_batch(workspace, _chosen(workspace, request), workers=workers, timeout=timeout))
+    chosen = _chosen(workspace, request)
+    if dry_run:
+        raise typer.Exit(_told(workspace, preview(workspace, chosen)))
+    with pool.cluster(cluster) if cluster else nullcontext() as executor:
+        raise typer.Exit(_batch(workspace, chosen, workers=workers, executor=executor, timeout=timeout, memory=memory << 20))
 
 
-def _batch(workspace: Workspace, requests: list[Request], *, workers: int, timeout: int) -> int:
+def _batch(workspace: Workspace, requests: list[Request], **options: Any) -> int:
     from dsar.run.batch import batch as run
+    from dsar.run.progress import watched
+
+    with watched(err) as shown:
+        results = run(workspace, requests, collecting=shown.collecting, planned=shown.planned, finished=shown.finished, **options)
+    return _told(workspace, results)
+
+
+def _told(workspace: Workspace, results: "list[Result]") -> int:
+    """Print what became of each right and return the exit status; CPU and memory are the kernel's."""
     from dsar.run.batch import worst
 
-    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err) as progress:
-        reading = progress.add_task("reading", total=None)
-        running = progress.add_task("notebooks", total=None)
-
-        def planned(jobs: int) -> None:
-            progress.update(reading, description="read", total=1, completed=1)
-            progress.update(running, total=jobs)
-
-        results = run(
-            workspace,
-            requests,
-            workers=workers,
-            timeout=timeout,
-            collecting=lambda table: progress.update(reading, description=f"reading {table}"),
-            planned=planned,
-            finished=lambda _: progress.advance(running),
-        )
-    lines = Lines("Request", "Right", "State", "Seconds", "Why")
+    lines = Lines("Request", "Right", "State", "Seconds", "CPU s", "MB", "Why")
     for result in results:
         style = {"failed": "red", "waiting": "yellow"}.get(result.state)
-        lines.add_row(result.request, result.right, result.state, f"{result.seconds:.1f}" if result.seconds else "", result.why, style=style)
+        took = (f"{result.seconds:.1f}", f"{result.cpu:.1f}", f"{result.peak >> 20}") if result.seconds else ("", "", "")
+        lines.add_row(result.request, result.right, result.state, *took, result.why, style=style)
     out.print(lines)
-    counts = [f"{sum(r.state == state for r in results)} {state}" for state in ("done", "already done", "waiting", "failed")]
+    states = Counter(r.state for r in results)
+    counts = [
+        f"{states[state]} {state}" for state in ("would run", "done", "already done", "waiting", "failed") if state != "would run" or states[state]
+    ]
     out.print(f"{len(results)} to do: {', '.join(counts)}. Files lie in {workspace.root / 'cases'}")
     return worst(results)
 
@@ -235,7 +245,7 @@ def records(
 @app.command()
 def lab(context: typer.Context) -> None:
     """Open JupyterLab on the workspace, with a copy of the notebooks in it."""
-    from dsar.run.batch import NOTEBOOKS
+    from dsar.run.jobs import NOTEBOOKS
 
     workspace = _open(context)
     target = workspace.root / "notebooks"

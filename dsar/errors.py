@@ -96,6 +96,10 @@ class DossierMissing(DsarError):
     """Collect the request first."""
 
 
+class ClusterUnfit(DsarError):
+    """Bring the cluster up, or start its workers as it says."""
+
+
 class IdentityNotVerified(DsarError):
     """Settle the requester's identity before anything leaves."""
 

@@ -146,8 +146,12 @@ class Workspace:
         A snapshot in which a table failed or waits is collected anew, unless somebody decided on it.
         """
         wanted = list(requests)
-        kept = {} if again else {r.id: s for r in wanted if (s := self.snapshot(r)) and not self._worth_a_retry(r, s) and not self._stale(r, s)}
+        kept = {} if again else self.kept(wanted)
         return kept | self._collect([r for r in wanted if r.id not in kept], progress)
+
+    def kept(self, requests: Iterable[Request]) -> dict[str, Dossier]:
+        """Return the snapshots, by request id, that `collect_all` would not collect anew."""
+        return {r.id: s for r in requests if (s := self.snapshot(r)) and not self._worth_a_retry(r, s) and not self._stale(r, s)}
 
     def _collect(self, requests: list[Request], progress: Progress = lambda _: None) -> dict[str, Dossier]:
         if not requests:
@@ -248,9 +252,10 @@ class Workspace:
         return exports.portability(self.collect(request))
 
     def _others(self, request: Request) -> list[Request]:
-        """Return the requests of other people: their identifiers must be in no file of this one."""
+        """Return the requests of other people, as far as their identifiers go: these must be in no file of this one."""
         mine = {(i.kind, i.value) for i in request.identifiers}
-        return [r for r in self.requests.values() if not mine & {(i.kind, i.value) for i in r.identifiers}]
+        known = self.register.identifiers()
+        return [Request(r, request.received, (), found) for r, found in known.items() if not mine & {(i.kind, i.value) for i in found}]
 
     def export(self, request: Request) -> Written:
         """Write the portability workbook and package; raises `IdentityNotVerified`, `AnswerIncomplete`."""

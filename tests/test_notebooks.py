@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 from dsar.law.deadlines import RIGHTS
-from dsar.run.batch import TASKS
+from dsar.run.jobs import TASKS
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

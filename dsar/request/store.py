@@ -93,6 +93,12 @@ class Register:
             found[row["request"]].append(dict(row))
         return found
 
+    def identifiers(self) -> dict[str, tuple[Identifier, ...]]:
+        """Return every request's identifiers, without what happened to it: an answer asks this of all other requests."""
+        with self.engine.connect() as connection:
+            lines = self._lines(connection, tables.IDENTIFIERS, None)
+        return {request: tuple(Identifier(i["kind"], i["value"], i["standing"]) for i in found) for request, found in lines.items()}
+
     def letters(self) -> dict[str, str]:
         """Return the hash of each letter that is registered → its request."""
         chosen = sa.select(tables.REQUESTS.c.letter_sha256, tables.REQUESTS.c.id).where(tables.REQUESTS.c.letter_sha256.is_not(None))

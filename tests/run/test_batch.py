@@ -6,14 +6,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from dsar import workspace
 from dsar.run import batch as batches
-from dsar.run.batch import Job, Result, batch, run_all
+from dsar.run.batch import batch, preview
+from dsar.run.jobs import Job, Result
+from dsar.run.pool import run_all
+from fixtures import generate
 
 NOW = "2026-11-23T09:00:00+00:00"
 
@@ -100,14 +105,53 @@ def test_each_way_to_fail_is_told_and_stops_nobody_else(tmp_path):
     assert executed == {"raises": failed, "kernel-dies": failed, "hangs": failed, "ours": failed, "held": failed, "fine": done}
 
 
-@pytest.mark.skipif(os.name != "posix", reason="kills a process by signal")
+KILL_THE_WORKER = """
+import os, signal, time
+worker = int(open(f"/proc/{os.getppid()}/stat").read().rpartition(")")[2].split()[1])  # whose warm process forked this kernel
+os.kill(worker, signal.SIGKILL)
+time.sleep(60)
+"""
+KILL_THE_WARM_PROCESS = """
+import os, signal, time
+if not os.path.exists("once"):
+    open("once", "w").close()
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kills a process by signal")
 def test_a_worker_that_is_killed_takes_only_its_own_job_with_it(tmp_path):
     jobs = [
-        job(tmp_path, "import os, signal; os.kill(os.getppid(), signal.SIGKILL)", "killer"),
+        job(tmp_path, KILL_THE_WORKER, "killer"),
         job(tmp_path, "request_id", "beside"),
         job(tmp_path, "request_id", "later"),
     ]
     assert states(run_all(jobs, 2)) == {"killer": ("failed", "the process that ran it died"), "beside": ("done", ""), "later": ("done", "")}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kills a process by signal")
+def test_a_warm_process_that_is_killed_costs_a_second_start_and_nothing_else(tmp_path):
+    assert states(run_all([job(tmp_path, KILL_THE_WARM_PROCESS, "R-1"), job(tmp_path, "request_id", "R-2")], 1)) == {
+        "R-1": ("done", ""),
+        "R-2": ("done", ""),
+    }
+
+
+def test_a_notebook_takes_no_more_memory_than_it_may_and_what_it_took_is_told(tmp_path):
+    greedy = replace(job(tmp_path, "x = bytearray(3 << 30)", "greedy"), memory=1 << 30)
+    modest = job(tmp_path, "x = bytearray(300 << 20)", "modest")
+    results = {r.request: r for r in run_all([greedy, modest], 1)}
+    assert (results["greedy"].state, results["greedy"].why) == ("failed", "it needs more memory, see the executed notebook")
+    assert results["modest"].state == "done"
+    assert results["modest"].peak > 300 << 20
+    assert results["modest"].cpu > 0
+
+
+def test_a_job_that_another_batch_did_meanwhile_is_not_done_again(tmp_path):
+    twice = job(tmp_path, "open('ran', 'a').write('x')", "R-1")
+    assert [r.state for r in run_all([twice, twice], 2)] == ["done", "done"]
+    assert (tmp_path / "ran").read_text() == "x"
 
 
 def test_requests_that_run_at_the_same_time_never_meet(tmp_path):
@@ -165,6 +209,76 @@ def test_a_source_that_is_down_lets_nothing_out_and_the_next_run_mends_it(desk):
     assert not list(desk.root.glob("cases/R-2/notebooks/*.failed.ipynb"))
 
 
+def test_a_dry_run_says_what_a_batch_would_do_and_does_nothing(desk):
+    def states(results):
+        return {(r.request, r.right): (r.state, r.why) for r in results}
+
+    waiting = ("waiting", "the requester's identity is not settled")
+    would = ("would run", "once collected")
+    everybody = list(desk.requests.values())
+    before = states(preview(desk, everybody))
+    assert before == {(r, right): waiting if r == "R-3" else would for r, right in before}
+    assert len(before) == 5
+    assert not (desk.root / "cases").exists()
+    run(desk)
+    assert {state for state, _ in states(preview(desk, everybody)).values()} == {"already done", "waiting"}
+
+
+def outputs(folder):
+    """Return every file that a batch put out, but for executed notebooks, with its bytes."""
+    kept = (p for p in folder.glob("cases/*/**/*") if p.is_file() and "notebooks" not in p.parts and not p.name.startswith("."))
+    return {str(p.relative_to(folder)): p.read_bytes() for p in kept}
+
+
+def test_a_batch_puts_out_the_bytes_that_single_runs_do_also_when_two_run_at_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("DSAR_NOW", NOW)
+    folders = {name: tmp_path / name for name in ("single", "twice")}
+    for folder in folders.values():
+        generate.build(folder, subjects=12, log_lines=500, requests=4)
+    single = workspace.open_workspace(folders["single"])
+    for request in single.requests.values():
+        batch(single, [request], workers=1)
+    command = [sys.executable, "-m", "dsar", "--workspace", folders["twice"], "batch"]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate() for process in running]
+    assert [process.returncode for process in running] == [0, 0], told
+    assert set(outputs(folders["twice"])) == set(outputs(folders["single"]))
+    assert {name for name, data in outputs(folders["twice"]).items() if data != outputs(folders["single"])[name]} == set()
+    assert any(name.endswith(".xlsx") for name in outputs(folders["single"]))
+
+
+def test_a_dask_cluster_runs_the_notebooks(desk):
+    """Two workers, each a process with a warm process of its own, started as its documentation says."""
+    dask = str(Path(sys.executable).with_name("dask"))
+    scheduler = subprocess.Popen(
+        [dask, "scheduler", "--host", "tcp://127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", desk.root / "s.json"]
+    )
+    workers = subprocess.Popen([dask, "worker", "--scheduler-file", desk.root / "s.json", "--nworkers", "2", "--nthreads", "1", "--no-dashboard"])
+    try:
+        for _ in range(600):
+            if (desk.root / "s.json").exists():
+                break
+            time.sleep(0.1)
+        address = json.loads((desk.root / "s.json").read_text(encoding="utf-8"))["address"]
+        command = [sys.executable, "-m", "dsar", "--workspace", desk.root, "batch", "--cluster", address]
+        for _ in range(20):  # until the workers have come
+            told = subprocess.run(command, capture_output=True, text=True, check=False)
+            if told.returncode == 0:
+                break
+            time.sleep(1)
+        assert "5 to do: 4 done, 0 already done, 1 waiting, 0 failed" in told.stdout, told.stderr
+    finally:
+        for process in (workers, scheduler):
+            process.terminate()
+            process.wait(30)
+
+
+def test_a_cluster_that_does_not_answer_is_told(desk):
+    command = [sys.executable, "-m", "dsar", "--workspace", desk.root, "batch", "--cluster", "tcp://127.0.0.1:1"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.returncode, "no scheduler answers" in told.stderr) == (2, True)
+
+
 def test_progress_is_told_as_it_comes(desk):
     tables, planned, finished = [], [], []
     results = batch(desk, [desk.request("R-2")], collecting=tables.append, planned=planned.append, finished=finished.append)
@@ -201,7 +315,12 @@ def test_an_answer_from_an_older_snapshot_does_not_stay_in_the_outbox(desk):
     assert sorted(p.name for p in desk.root.glob("cases/R-2/superseded/*")) == out
 
 
-@pytest.mark.skipif(os.name != "posix", reason="kills a process by signal")
+def descendants(pid):
+    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
+    return [found for child in children for found in (int(child), *descendants(child))]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kills a process by signal")
 def test_workers_end_with_the_batch_that_was_killed(desk):
     (desk.root / "dsar.toml").write_text(MAP, encoding="utf-8")
     killed = subprocess.Popen([sys.executable, "-m", "dsar", "--workspace", desk.root, "batch", "R-1"], stderr=subprocess.DEVNULL)
@@ -209,8 +328,8 @@ def test_workers_end_with_the_batch_that_was_killed(desk):
         if list(desk.root.glob("cases/R-1/notebooks/.*.running.ipynb")):
             break
         time.sleep(0.1)
-    workers = [int(p) for p in subprocess.run(["pgrep", "-P", str(killed.pid)], capture_output=True, text=True, check=False).stdout.split()]
-    assert workers
+    workers = descendants(killed.pid)
+    assert len(workers) >= 3  # a worker, its warm process, its kernel
     killed.kill()
     killed.wait()
     for _ in range(100):

@@ -1,0 +1,121 @@
+"""Executing one notebook with papermill in a kernel of its own; every way it can fail becomes a result."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
+
+from filelock import FileLock
+from traitlets.config import Config
+
+from dsar import errors, files
+from dsar.run.jobs import Job, Result, State
+from dsar.run.kernels import WARM
+
+_WAITING = ("IdentityNotVerified", "AnswerIncomplete")  # a person's turn, not a fault
+_MEANINGS = {"CellTimeoutError": "a cell ran longer than the timeout", "DeadKernelError": "the kernel died", "MemoryError": "it needs more memory"}
+_LONGEST_SOCKET_PATH = 107
+
+
+def run_notebook(job: Job) -> Result:
+    """Execute one notebook, unless that was done meanwhile: doing it twice changes nothing."""
+    began = monotonic()
+    files.private_dir(job.executed.parent)
+    with FileLock(job.case / f".running-{job.executed.stem}"):  # another batch may be at it
+        if job.done:
+            return Result(job.request, job.right, "done", seconds=monotonic() - began)
+        partial = job.executed.with_name(f".{job.executed.stem}.running.ipynb")
+        state, why = _attempt(job, partial)
+        _keep(job, partial, state)
+    cpu, peak = sum(k.cpu for k in WARM.ended), max((k.peak for k in WARM.ended), default=0)
+    return Result(job.request, job.right, state, why, monotonic() - began, cpu, peak)
+
+
+def _attempt(job: Job, partial: Path) -> tuple[State, str]:
+    from papermill.exceptions import PapermillExecutionError
+
+    for last in (False, True):
+        WARM.ended.clear()
+        try:
+            _execute(job, partial)
+        except PapermillExecutionError as error:
+            return ("waiting" if error.ename in _WAITING else "failed"), _words(error.ename, error.evalue)
+        except Exception as error:  # noqa: BLE001 - a dead kernel or a timed-out cell is no PapermillExecutionError, and there are more
+            if last or not any(kernel.lost for kernel in WARM.ended):  # else somebody killed the warm process, and the kernel with it
+                return "failed", _MEANINGS.get(type(error).__name__, type(error).__name__)
+        else:
+            return "done", ""
+    raise AssertionError
+
+
+def _execute(job: Job, partial: Path) -> None:
+    import papermill
+
+    _register()
+    with private_kernel(job.memory) as config:
+        papermill.execute_notebook(
+            job.notebooks / job.executed.name,
+            partial,
+            parameters={"request_id": job.request, "workspace": str(job.workspace)},
+            engine_name=_ENGINE,
+            kernel_name="python3",
+            progress_bar=False,
+            cwd=job.workspace,
+            start_timeout=60,
+            execution_timeout=job.timeout,
+            config=config,
+            extra_arguments=["--log-level=CRITICAL"],  # what matters comes back as a result
+        )
+
+
+_ENGINE = "dsar"
+
+
+def _register() -> None:
+    """Make papermill write a notebook at the end instead of twice per cell, each time validated anew: that took half of its time."""
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class Engine(NBClientEngine):  # type: ignore[misc]
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+            path, nb_man.output_path = nb_man.output_path, None
+            try:
+                return super().execute_managed_notebook(nb_man, kernel_name, **options)
+            finally:
+                nb_man.output_path = path  # so that it is written however it ended
+
+    papermill_engines.register(_ENGINE, Engine)
+
+
+@contextmanager
+def private_kernel(memory: int, provisioner: str = "dsar-warm") -> Iterator[Config]:
+    """Yield the settings of a kernel that talks over sockets in a folder of its own, where the system has such sockets.
+
+    Over TCP, everybody on the machine could listen to what the cells print.
+    """
+    os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = provisioner
+    with TemporaryDirectory(prefix="dsar-") as folder:
+        os.environ["JUPYTER_RUNTIME_DIR"] = folder
+        # Named in full: left to itself, jupyter_client puts them into the working folder, where two kernels meet.
+        sockets = {"transport": "ipc", "ip": f"{folder}/kernel"}
+        fits = os.name == "posix" and len(folder) < _LONGEST_SOCKET_PATH - len("/kernel-1")
+        yield Config({"WarmProvisioner": {"memory": memory}, **({"KernelManager": sockets} if fits else {})})
+
+
+def _words(name: str, text: str) -> str:
+    # Only our own errors promise to hold nothing personal; of any other the name has to do.
+    return text if hasattr(errors, name) else f"{_MEANINGS.get(name, name)}, see the executed notebook"
+
+
+def _keep(job: Job, partial: Path, state: State) -> None:
+    failed = job.executed.with_suffix(".failed.ipynb")
+    if state == "done":
+        files.publish(partial, job.executed)
+        failed.unlink(missing_ok=True)
+        files.write_atomic(job.record, json.dumps({"collected_at": job.collected_at}))
+    elif partial.exists():
+        files.publish(partial, failed)

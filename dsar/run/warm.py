@@ -1,0 +1,194 @@
+"""The warm process: it has imported what notebooks need, holds nobody's data, and forks a kernel whenever it is asked to.
+
+It is started by `dsar.run.kernels` and ends with the process that started it. It has one thread, for only that one goes on
+in a fork, and opens no file, connection or engine that two kernels could share.
+"""
+
+import atexit
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import random
+import resource
+import select
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+# What notebooks import, and what that imports when it is first used. A test names what is lacking here. Left out are duckdb,
+# which starts a thread, and matplotlib_inline, which ties itself to the kernel that imports it: plots would vanish.
+MODULES = (
+    "ipykernel.kernelapp", "ipykernel.debugger", "ipykernel.zmqshell", "ipykernel.subshell_manager",
+    "IPython.core.completer", "IPython.core.magics", "IPython.extensions.storemagic", "IPython.core.pylabtools",
+    "psutil", "tornado.platform.asyncio", "tornado.queues", "zmq.utils.monitor",
+    "dsar.workspace", "dsar.find.chart", "fideslang.default_taxonomy", "fideslang.gvl",
+    "holidays.countries", "holidays.groups", "phonenumbers.data", "pydantic.networks", "pydantic.type_adapter",
+    "matplotlib.backends.backend_agg", "matplotlib.pyplot", "mpl_toolkits.mplot3d", "PIL.PngImagePlugin",
+    "numpy.random", "openpyxl.packaging.extended", "pandas.io.formats.format", "pandas.io.formats.html", "pandas.io.formats.style",
+    "pyarrow.dataset", "pyarrow.parquet", "pyarrow.pandas_compat", "ibis",
+    "sqlalchemy.dialects.sqlite", "sqlite3", "tzdata",
+)  # fmt: skip
+LARGEST = 1 << 20  # bytes of one order: a command, a folder and an environment
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, see prctl(2)
+_INLINE = "module://matplotlib_inline.backend_inline"
+SINGLE = {  # what keeps libraries from starting threads or plots from vanishing when they are imported
+    "MPLBACKEND": _INLINE,
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # the others reserve a gigabyte
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
+
+
+class Order(NamedTuple):
+    """One kernel to be forked."""
+
+    argv: Sequence[str]  # of the kernel, without the interpreter
+    cwd: str
+    env: Mapping[str, str]
+    memory: int  # bytes it may take for itself; 0: as many as there are
+
+
+class _Kernel(NamedTuple):
+    pid: int
+    report: int  # a pipe to whoever ordered it
+
+
+def main(channel: int) -> None:
+    """Import, then fork a kernel per order that comes over the socket `channel`, until its other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the business of who started this
+    for name in MODULES:
+        importlib.import_module(name)
+    _rehearse()
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    if threads != 1:
+        sys.exit(f"the warm process has {threads} threads, so its forks would not be sound")
+    gc.collect()
+    gc.freeze()  # else the first collection in each kernel would copy every page
+    _serve(socket.socket(fileno=channel))
+
+
+def _rehearse() -> None:
+    """Do with invented values what takes long the first time: find and load fonts, and what openpyxl writes with."""
+    from dsar.find.chart import bars
+
+    bars(("Orders",), (2,), (1,))
+    with tempfile.TemporaryDirectory(prefix="dsar-") as folder:
+        written = importlib.import_module("openpyxl").Workbook(write_only=True)
+        written.create_sheet("A").append(["a", 1])
+        written.save(f"{folder}/a.xlsx")
+
+
+def _serve(channel: socket.socket) -> None:
+    kernels: dict[int, _Kernel] = {}  # by pidfd
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    libc = ctypes.CDLL(None)
+    while True:
+        for ready, _ in poll.poll():
+            if ready != channel.fileno():
+                poll.unregister(ready)
+                _buried(kernels.pop(ready), ready)
+            elif (taken := _take(channel)) is None:
+                for kernel in kernels.values():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(kernel.pid, signal.SIGKILL)
+                return
+            else:
+                order, fds = taken
+                if (pid := os.fork()) == 0:
+                    channel.close()
+                    for fd in (*kernels, *(k.report for k in kernels.values())):
+                        os.close(fd)
+                    _become_kernel(order, fds, libc)
+                report, *streams = fds
+                for fd in streams:
+                    os.close(fd)
+                os.write(report, json.dumps({"pid": pid}).encode() + b"\n")
+                watched = os.pidfd_open(pid)
+                kernels[watched] = _Kernel(pid, report)
+                poll.register(watched, select.POLLIN)
+
+
+def _take(channel: socket.socket) -> tuple[Order, list[int]] | None:
+    data, fds, _, _ = socket.recv_fds(channel, LARGEST, 3)
+    return (Order(**json.loads(data)), fds) if data else None
+
+
+def _buried(kernel: _Kernel, watched: int) -> None:
+    """Tell how a kernel ended and what it took; no zombie stays."""
+    _, status, usage = os.wait4(kernel.pid, 0)
+    os.close(watched)
+    told = {"status": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024}
+    with contextlib.suppress(BrokenPipeError):
+        os.write(kernel.report, json.dumps(told).encode() + b"\n")
+    os.close(kernel.report)
+
+
+def _become_kernel(order: Order, fds: Sequence[int], libc: Any) -> NoReturn:
+    """Run a kernel in this fork, and leave without tearing the interpreter down, which would copy every page."""
+    status = 1
+    try:
+        libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+        os.setsid()
+        report, *streams = fds
+        os.close(report)
+        for fd, standard in zip(streams, (1, 2), strict=True):
+            os.dup2(fd, standard)
+            os.close(fd)
+        _fresh(order)
+        _kernel(order.argv)
+        status = 0
+    except SystemExit as left:
+        status = left.code if isinstance(left.code, int) else int(left.code is not None)
+    finally:
+        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - what the interpreter does before it tears down
+        atexit._run_exitfuncs()  # noqa: SLF001
+        for stream in (sys.__stdout__, sys.__stderr__):
+            with contextlib.suppress(Exception):
+                stream.flush()  # type: ignore[union-attr]
+        os._exit(status)
+
+
+def _fresh(order: Order) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.chdir(order.cwd)
+    os.environ.clear()
+    os.environ.update(order.env)
+    time.tzset()
+    if order.memory:
+        most = _data() + order.memory
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    random.seed()
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+
+
+def _data() -> int:
+    """Return the bytes this process has for itself, or reserved to write to."""
+    with open("/proc/self/statm", encoding="ascii") as told:  # noqa: PTH123 - a fork's first steps, so no more than needed
+        return int(told.read().split()[5]) * resource.getpagesize()
+
+
+def _kernel(argv: Sequence[str]) -> None:
+    from ipykernel.kernelapp import IPKernelApp
+
+    sys.argv = ["ipykernel_launcher", *argv]
+    app = IPKernelApp.instance()
+    # It dies with its parent already, so it need not poll for that; 1 says so, and keeps it from greeting.
+    app.initialize([*argv, "--IPKernelApp.parent_handle=1"])  # type: ignore[no-untyped-call]
+    app.start()  # type: ignore[no-untyped-call]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

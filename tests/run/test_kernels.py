@@ -1,0 +1,237 @@
+"""Kernels forked from the warm process do all that plain ones do, and share nothing."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import MappingProxyType
+
+import nbformat
+import papermill
+import pytest
+from jupyter_client import BlockingKernelClient, KernelManager
+from jupyter_client.provisioning import KernelProvisionerFactory
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+
+from dsar.run import kernels
+from dsar.run.kernels import WARM, Forked
+
+pytestmark = pytest.mark.skipif(not kernels.FORKS, reason="kernels are forked on Linux")
+
+EVERYTHING = [
+    "print('plain'); import sys; print('complaint', file=sys.stderr)",
+    "import os; os.write(1, b'from below\\n'); None",
+    (
+        "from IPython.display import HTML, display, update_display\ndisplay(HTML('<b>one</b>'), display_id='x')\n"
+        "update_display(HTML('<b>two</b>'), display_id='x')"
+    ),
+    "import pandas as pd; pd.DataFrame({'a': [1, 2]})",
+    "import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.title('a picture'); plt.show()",
+    "import duckdb; duckdb.sql('select sum(i) from range(1000000) t(i)').fetchall()",
+    "import pyarrow as pa, pyarrow.compute as pc; pc.sum(pa.array(range(1000))).as_py()",
+    "import io, pyarrow.parquet as pq; f = io.BytesIO(); pq.write_table(pa.table({'a': range(9)}), f); pq.read_table(f).num_rows",
+    "import sqlalchemy as sa; sa.create_engine('sqlite://').connect().execute(sa.text('select 7')).scalar_one()",
+    "import subprocess; subprocess.run(['echo', 'a child'], check=True, capture_output=True, text=True).stdout",
+    "from concurrent.futures import ThreadPoolExecutor; list(ThreadPoolExecutor(2).map(str, [1, 2]))",
+    "await __import__('asyncio').sleep(0.01, 'awaited')",
+    "import numpy as np; float(np.linalg.norm(np.ones((300, 300)) @ np.ones((300, 300))))",
+    "%timeit -n 1 -r 1 -q 1\n!echo shell",
+    "os.getcwd(), os.environ['MPLBACKEND'].split('.')[-1], sys.path[0], sys.argv[0].split('/')[-1].removesuffix('.py'), __name__",
+]
+
+
+@pytest.fixture(autouse=True)
+def forked(monkeypatch):
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "dsar-warm")
+    KernelProvisionerFactory.clear_instance()
+    yield
+    KernelProvisionerFactory.clear_instance()
+
+
+def run(tmp_path, *cells, config=MappingProxyType({}), **options):
+    """Return the executed notebook."""
+    made = [nbformat.v4.new_code_cell(source, id=f"cell-{n}") for n, source in enumerate(cells)]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nb = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel})
+    sockets = {"transport": "ipc", "ip": str(tmp_path / f"k{random.random()}")}
+    return papermill.execute_notebook(
+        nb, tmp_path / "out.ipynb", progress_bar=False, cwd=tmp_path, config=Config({**config, "KernelManager": sockets}), **options
+    )
+
+
+def shown(nb):
+    """Return what the cells put out, without what differs from run to run by nature."""
+    return [[{k: v for k, v in output.items() if k != "metadata"} for output in cell.outputs] for cell in nb.cells]
+
+
+def last(nb):
+    return nb.cells[-1].outputs[-1].get("text") or nb.cells[-1].outputs[-1].data["text/plain"]
+
+
+def test_everything_a_cell_can_put_out_is_as_with_a_plain_kernel(tmp_path, monkeypatch):
+    forked = run(tmp_path, *EVERYTHING, "import os; os.getppid()")
+    assert last(forked) == str(WARM.pid)
+    monkeypatch.setattr(kernels, "FORKS", False)
+    plain = run(tmp_path, *EVERYTHING, "import os; os.getppid()")
+    assert last(plain) == str(os.getpid())
+    del forked.cells[-1], plain.cells[-1]
+    assert shown(forked) == shown(plain)
+    assert forked.metadata.language_info == plain.metadata.language_info
+    assert any("image/png" in output.get("data", {}) for output in forked.cells[4].outputs)
+
+
+def test_an_exception_is_papermill_s(tmp_path):
+    with pytest.raises(PapermillExecutionError) as raised:
+        run(tmp_path, "1", "int('x')")
+    assert (raised.value.ename, raised.value.cell_index) == ("ValueError", 1)
+    assert nbformat.read(tmp_path / "out.ipynb", 4).cells[-1].outputs[0].ename == "ValueError"
+
+
+def test_nothing_of_one_request_reaches_the_next(tmp_path):
+    dirty = "import builtins, os, json, decimal, sys; builtins.leak = json.leak = 'ann'; os.environ['LEAK'] = 'ann'; decimal.getcontext().prec = 3"
+    run(tmp_path, dirty, "x = 'ann'; sys.path.append('/ann'); os.chdir('/')")
+    leaked = "print(hasattr(builtins, 'leak'), hasattr(json, 'leak'), 'LEAK' in os.environ)"
+    look = f"{leaked}\nprint(decimal.getcontext().prec, 'x' in globals(), '/ann' in sys.path)"
+    assert last(run(tmp_path, "import builtins, os, json, decimal, sys", look)) == "False False False\n28 False False\n"
+
+
+def test_chance_is_fresh_in_each(tmp_path):
+    draw = "import random, numpy, uuid, secrets; print(random.random(), numpy.random.random(), uuid.uuid4(), secrets.token_hex(4))"
+    drawn = [last(run(tmp_path, draw)).split() for _ in range(2)]
+    assert not set(drawn[0]) & set(drawn[1])
+
+
+def test_it_inherits_no_file_of_the_warm_process(tmp_path, kernel):
+    links = "import os; print(*(os.readlink(e.path) for e in os.scandir('/proc/{}/fd') if os.path.lexists(e.path)))"
+    theirs = set(last(run(tmp_path, links.replace("{}", str(WARM.pid)))).split()) - {str(Path(f"/proc/self/fd/{n}").readlink()) for n in (1, 2)}
+    mine = set(last(run(tmp_path, links.replace("{}", "self"))).split())
+    shared = {"socket", "pipe"}
+    assert {path for path in theirs if path.partition(":")[0] in shared}  # `kernel` runs too, so there is something to inherit
+    assert not {path for path in theirs & mine if path.partition(":")[0] in shared}
+    assert not [path for path in mine if "pidfd" in path]
+
+
+def test_a_cell_that_takes_too_long_is_stopped_and_its_kernel_is_gone(tmp_path):
+    with pytest.raises(CellTimeoutError):
+        run(tmp_path, f"import os; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))", "import time; time.sleep(60)", execution_timeout=1)
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
+    assert not children(WARM.pid)
+
+
+def children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def test_a_kernel_takes_no_more_memory_than_it_may(tmp_path):
+    limited = {"WarmProvisioner": {"memory": 1 << 30}}
+    with pytest.raises(PapermillExecutionError) as raised:
+        run(tmp_path, "much = bytearray(2 << 30)", config=limited)
+    assert raised.value.ename == "MemoryError"
+    assert last(run(tmp_path, "much = bytearray(1 << 28); len(much)", config=limited)) == str(1 << 28)
+
+
+@pytest.mark.parametrize("signum", ["SIGKILL", "SIGSEGV", "SIGTERM"])
+def test_a_kernel_that_dies_is_noticed(tmp_path, signum):
+    with pytest.raises(DeadKernelError):
+        run(
+            tmp_path,
+            f"import os, signal; signal.signal(signal.SIGTERM, signal.SIG_DFL); os.kill(os.getpid(), signal.{signum}); import time; time.sleep(60)",
+        )
+    assert not children(WARM.pid)
+
+
+@pytest.fixture
+def kernel(tmp_path):
+    """A kernel and its client."""
+    manager = KernelManager(transport="ipc", ip=str(tmp_path / "k"))
+    manager.start_kernel(cwd=str(tmp_path))
+    client = manager.client()
+    client.start_channels()
+    client.wait_for_ready(timeout=60)
+    yield manager, client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def test_a_running_cell_can_be_interrupted(kernel):
+    manager, client = kernel
+    message = client.execute("import time\nprint('running')\ntime.sleep(60)")
+    while client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
+        pass
+    manager.interrupt_kernel()
+    assert reply(client, message)["ename"] == "KeyboardInterrupt"
+    assert reply(client, client.execute("1"))["status"] == "ok"
+
+
+def reply(client: BlockingKernelClient, message: str):
+    while True:
+        answer = client.get_shell_msg(timeout=60)
+        if answer["parent_header"]["msg_id"] == message:
+            return answer["content"]
+
+
+def test_how_it_ended_and_what_it_took_is_known(kernel):
+    manager, client = kernel
+    process = manager.provisioner.process
+    assert isinstance(process, Forked)
+    assert (process.poll(), process.wait(0.01)) == (None, None)
+    reply(client, client.execute("much = bytearray(200 << 20)"))
+    manager.shutdown_kernel()
+    assert process.wait() == 0
+    assert process.cpu > 0
+    assert process.peak > 200 << 20
+
+
+def test_the_warm_process_has_one_thread_and_is_started_anew_when_it_dies(tmp_path, kernel):
+    first = WARM.pid
+    assert len(list(Path(f"/proc/{first}/task").iterdir())) == 1
+    manager, _ = kernel
+    os.kill(first, signal.SIGKILL)
+    assert manager.provisioner.process.wait(30) == -signal.SIGKILL  # it goes with its warm process
+    assert not manager.is_alive()
+    assert last(run(tmp_path, "40 + 2")) == "42"
+    assert WARM.pid not in {None, first}
+
+
+RUNNER = """
+import sys, time, papermill, nbformat, os
+from traitlets.config import Config
+nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
+    "import os, time; open('pid', 'w').write(f'{os.getpid()} {os.getppid()}'); time.sleep(120)")],
+    metadata={"kernelspec": {"display_name": "P", "language": "python", "name": "python3"}})
+papermill.execute_notebook(nb, "out.ipynb", progress_bar=False,
+    config=Config({"KernelManager": {"transport": "ipc", "ip": os.getcwd() + "/k"}}))
+"""
+
+
+def test_warm_process_and_kernels_end_with_whoever_started_them(tmp_path):
+    runner = subprocess.Popen([sys.executable, "-c", RUNNER], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    waited_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().count(" "))
+    pids = (tmp_path / "pid").read_text().split()
+    runner.kill()
+    runner.wait()
+    waited_for(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids))
+
+
+def waited_for(condition):
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    pytest.fail("it never came")
+
+
+def test_where_nothing_can_be_forked_a_plain_kernel_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr(kernels, "FORKS", False)
+    assert last(run(tmp_path, "import os; os.getppid()")) == str(os.getpid())
+
+
+def test_where_no_warm_process_can_be_had_a_plain_kernel_starts(tmp_path, monkeypatch):
+    WARM.stop()
+    monkeypatch.setattr(kernels, "SINGLE", {"PYTHONHOME": "/nowhere"})
+    assert last(run(tmp_path, "import os; os.getppid()")) == str(os.getpid())
