@@ -15,8 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Lines
 
 import dsar
-from dsar import cli_register, cli_review
-from dsar import datamap as maps
+from dsar import cli_map, cli_register, cli_review
 from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
 from dsar.find.survey import advice, survey
@@ -31,11 +30,11 @@ app.add_typer(cli_register.identity_app, name="identity")
 app.add_typer(cli_register.fastlane_app, name="fastlane")
 for _command in (cli_register.status, cli_register.begin, cli_register.record, cli_register.letters, cli_register.delivered):
     app.command()(_command)
+app.command("map")(cli_map.map_)
 app.command()(cli_review.review)
 app.command()(cli_review.why)
 app.command("try")(cli_review.try_)
 _DEMO = ".dsar-demo"  # what `dsar demo` made, it may make anew
-_FILES = {".csv", ".xlsx", ".parquet"}
 
 
 @app.callback()
@@ -87,28 +86,6 @@ def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")])
     (folder / REQUESTS).write_text(",".join(HEADER) + "\n", encoding="utf-8")
     (folder / ".gitignore").write_text("# people's data\n/cases/\n/requests.csv\n/register.db*\n", encoding="utf-8")
     out.print(f"{folder / MAP}: describe your systems (`dsar map URL|FILE` helps), then `dsar --workspace {folder} check`")
-
-
-@app.command("map")
-def skeleton_of(
-    address: Annotated[str, typer.Argument(metavar="URL|FILE", help="A database URL, or a csv, xlsx or parquet file.")],
-    name: Annotated[str, typer.Option(help="What the source is called in the map.")] = "source",
-) -> None:
-    """Print a skeleton of [sources.NAME]: tables, columns, keys, foreign keys; categories left to fill."""
-    from dsar.skeleton import skeleton
-    from dsar.source import Settings
-    from dsar.workspace import connector
-
-    path = Path(address)
-    is_file = path.suffix.lower() in _FILES
-    if not is_file and "://" not in address:
-        raise BadMap(
-            "this is neither a database URL nor a csv, xlsx or parquet file", remedy="write sqlite:///shop.db, postgresql://…, or a file's name"
-        )
-    kind = "lake" if is_file else "sql"
-    declared = maps.Source.model_construct(connector=kind, label=name, owner="", url=address, tables={}, ignored={})
-    source = connector(kind)(Settings(name, declared, Path.cwd()))
-    print(skeleton(name, source, url_hint=address, connector=kind, file=path if is_file else None))  # noqa: T201 - TOML for a file, not for a screen
 
 
 @app.command()

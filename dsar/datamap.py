@@ -227,6 +227,7 @@ class Reveal(_Model):
     """
 
     column: str
+    prefix: str = ""  # what stands before the key where other tables name it in a text: "party.party," in 'party.party,2'
     at: str | None = None
     browser: str | None = None
 
@@ -287,6 +288,7 @@ class Table(_Model):
     people: bool = False  # a register of people: looked through for records that are like a person's own
     attribute: Attribution | None = None  # required where rows are matched by IP address
     part: Subset | None = None
+    guessed: bool = False  # nobody has confirmed what `dsar map` guessed: its rows are held, and what they lead to
     documents: bool = False  # each row is a document that nobody has read yet: held until a person decides
     find: str = ""  # how the system owner finds a row: "Customers > search by number {key}"
     file: File | None = None

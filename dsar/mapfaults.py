@@ -44,6 +44,10 @@ def _table(datamap: "DataMap", address: "Address", table: "Table") -> Iterator[s
         for part, c in (("at", r.at), ("browser", r.browser))
         if c
     }
+    for kind, reveal in table.reveals.items():
+        if not isinstance(reveal, str) and reveal.prefix and (reveal.column,) != table.key:
+            # Of a key that stands in many rows, others could not be counted with the prefix before it.
+            yield f"{at}.reveals.{kind}.prefix: only the table's own key may have one"
     rule = table.attribute
     used |= {f"attribute.{part}: '{c}'": c for part, c in (("at", rule.at), ("browser", rule.browser))} if rule else {}
     used |= {f"part.column: '{table.part.column}'": table.part.column} if table.part else {}

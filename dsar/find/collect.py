@@ -187,7 +187,7 @@ class _Collection:
 
     def _ruled(self, state: State, request: str, position: int, hold: Hold | None) -> Hold | None:
         """Return the hold, or what a person ruled on the row as it is now."""
-        if hold is None or not (rulings := self.rulings.get(request)):
+        if hold is None or state.table.guessed or not (rulings := self.rulings.get(request)):
             return hold
         row = state.rows[position]
         two = self.datamap.controller.two_readers
@@ -203,7 +203,8 @@ class _Collection:
         via = f"{state.address} {state.key(position)}"
         for kind, reveal in state.table.reveals_of(state.address.source).items():
             column = reveal.column
-            value = kinds.normal(kind, state.rows[position].get(column), self.region)
+            borne = state.rows[position].get(column)
+            value = kinds.normal(kind, f"{reveal.prefix}{kinds.normal('key', borne)}" if reveal.prefix and borne is not None else borne, self.region)
             if value is None:
                 continue
             if kind == "ip":

@@ -39,6 +39,8 @@ def _standing(identifier: Identifier) -> Hold | None:
 
 def hold_of(state: State, request: str, position: int, known: Known) -> Hold | None:
     """Return the reason a row is held, or None where one clean identifier leads to it and nothing speaks against it."""
+    if state.table.guessed:
+        return HOLDS["guessed"]
     links = sorted(state.links[request][position], key=lambda link: link.kind in {kinds.MAILBOX, KIND_SIMILAR})
     traces = [known[link.kind, link.value] for link in links]
     if state.table.owner == "organisation":
