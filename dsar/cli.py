@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Lines
 
 import dsar
-from dsar import cli_map, cli_register, cli_review
+from dsar import cli_map, cli_register, cli_review, forgotten
 from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
 from dsar.find.survey import advice, survey
@@ -107,6 +107,10 @@ def check(context: typer.Context) -> None:
         out.print(f"\n{len(missing)} gaps in the privacy policy and in what the map says of it; none of this is ever sent:")
     for gap in missing:
         out.print(f"  {gap.what} — {gap.owner}: {gap.remedy}", markup=False)
+    if open_ := forgotten.unanswered(workspace.datamap.systems):
+        out.print(f"\n{len(open_)} of {len(forgotten.SYSTEMS)} systems one forgets are not answered for; say under [systems] what becomes of each:")
+    for name in open_:
+        out.print(f"  {name}: {forgotten.SYSTEMS[name]}", markup=False)
     raise typer.Exit(1 if found else 0)
 
 

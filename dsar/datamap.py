@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dsar import kinds, mapfaults, restmap, values
+from dsar import forgotten, kinds, mapfaults, restmap, values
 from dsar.errors import BadMap
 from dsar.texts import Language
 
@@ -380,6 +380,7 @@ class DataMap(_Model):
     sources: dict[
         Annotated[str, _form(r"[A-Za-z][A-Za-z0-9_-]*", "a source's name may hold letters, digits, - and _, and begins with a letter")], Source
     ] = Field(min_length=1)
+    systems: dict[str, forgotten.Answered] = {}  # the questionnaire of systems one forgets
     root: Path = Field(default=Path(), exclude=True)
     sha256: str = Field(default="", exclude=True)
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dsar import cli, datamap
+from dsar import cli, datamap, forgotten
 from tests.run.test_batch import MAP, REQUESTS
 
 PEOPLE = "id,email\n1,ann@example.org\n2,ben@example.org\n"
@@ -138,6 +138,18 @@ def test_map_drafts_a_database_a_file_and_a_folder(dsar, tmp_path, monkeypatch):
     )
     assert dsar("map", "sqlite:///secret-password-missing.db") == (2, "", f"dsar: {unreachable}\n")
     assert not (tmp_path / "secret-password-missing.db").exists()
+
+
+def test_check_names_the_systems_nobody_answered_for(dsar, desk):
+    status, out, _ = dsar("--workspace", desk, "check")
+    asked = [line for line in out.splitlines() if line.startswith("  ") and line.strip().split(":")[0] in forgotten.SYSTEMS]
+    assert (status, len(asked)) == (0, len(forgotten.SYSTEMS))
+    assert "  backups: backups and archives: which set, until when" in asked
+    text = (desk / "dsar.toml").read_text(encoding="utf-8")
+    answers = "".join(f'{name} = {{ none = "there is none, says Ann" }}\n' for name in forgotten.SYSTEMS if name != "chat")
+    (desk / "dsar.toml").write_text(f"{text}\n[systems]\n{answers}", encoding="utf-8")
+    out = dsar("--workspace", desk, "check")[1]
+    assert f"1 of {len(forgotten.SYSTEMS)} systems one forgets are not answered for; say under [systems] what becomes of each:\n  chat: " in out
 
 
 def test_a_draft_is_appended_and_checked_unchanged(dsar, tmp_path, monkeypatch):

@@ -208,7 +208,7 @@ def mailman():
         return False
 
     try:
-        servers.wait_for(answers, what="Mailman")
+        servers.wait_for(answers, seconds=300, what="Mailman")  # fifteen processes, and a busy machine may have one core to spare
         yield client
     finally:
         with (folder / "out").open("ab") as out:
