@@ -20,10 +20,15 @@ def map_(
     address: Annotated[str | None, typer.Argument(metavar="URL|FILE|FOLDER", help="A database's URL, a file, or a folder of files.")] = None,
     name: Annotated[str, typer.Option(help="What the source is called in the map.")] = "source",
     no_sample: Annotated[bool, typer.Option("--no-sample", help="Read no row: guess from names and types alone.")] = False,
+    to_xlsx: Annotated[Path | None, typer.Option(help="Write the workspace's map as a workbook to fill in.")] = None,
+    from_xlsx: Annotated[Path | None, typer.Option(help="Take over what was changed in a workbook that came back, all or nothing.")] = None,
 ) -> None:
-    """Draft a source's section of the map from its schema and some rows, to be read and confirmed."""
+    """Draft a source's section of the map from its schema and some rows; or send the whole map out as a workbook, and read it back."""
+    if to_xlsx or from_xlsx:
+        _workbook(context, to_xlsx, from_xlsx)
+        return
     if address is None:
-        raise BadMap("nothing is named", remedy="dsar map URL, or dsar map FOLDER")
+        raise BadMap("nothing is named", remedy="dsar map URL, or dsar map FOLDER; dsar map --to-xlsx FILE")
     print(_draft(context, address, name, read=not no_sample))  # noqa: T201 - TOML for a file, not for a screen
 
 
@@ -45,6 +50,20 @@ def _draft(context: typer.Context, address: str, name: str, *, read: bool) -> st
     provisional = connector(kind)(Settings(name, sample.provisional(declared, known), Path.cwd(), region))
     values = sample.of(provisional, known) if read else {}
     return draft(name, provisional, sample=values, connector=kind, url=_kept(address, name), file=path if is_file else None, region=region)
+
+
+def _workbook(context: typer.Context, to_xlsx: Path | None, from_xlsx: Path | None) -> None:
+    from dsar.desk import mapbook
+
+    workspace = dsar.open(context.find_root().obj)
+    if to_xlsx:
+        written = mapbook.write(to_xlsx, workspace.root, workspace.datamap)
+        out.print(f"{written}: change what is shaded, then `dsar map --from-xlsx {written}`", markup=False)
+    if from_xlsx:
+        changed = mapbook.read(from_xlsx, workspace.root, workspace.datamap)
+        for key in changed:
+            out.print(f"  {key}", markup=False)
+        out.print(f"{len(changed)} changed in dsar.toml" if changed else "nothing was changed in it")
 
 
 def _region(context: typer.Context) -> str | None:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -130,11 +131,15 @@ def _parts(content: Content) -> Iterator[_Part]:
 
 
 def _draw(sheets: Sequence[Content], manner: Manner) -> tuple[Workbook, frozenset[str], dict[str, Bulk]]:
+    long_ones = list(dict.fromkeys(c for s in sheets if isinstance(s, Worklist) for c in s.choices.values() if not draw.fits(c)))
+    if long_ones:
+        sheets = [*sheets, _words(sheets, long_ones)]
     parts = [part for content in sheets for part in _parts(content)]
     names = sheet_names([part.title for part in parts])
     worklists = {p.content.title: (name, p.content) for p, name in zip(parts, names, strict=True) if isinstance(p.content, Worklist)}
     blocks = [b for content in sheets if isinstance(content, Page) for b in content.blocks if isinstance(b, Progress)]
     formulas = {block: draw.progress(block, *worklists[block.worklist]) for block in blocks}
+    elsewhere = draw.words(names[-1], long_ones)
     book = Workbook(write_only=True)
     look.styles(book)
     bulks: dict[str, Bulk] = {}
@@ -148,12 +153,18 @@ def _draw(sheets: Sequence[Content], manner: Manner) -> tuple[Workbook, frozense
                 case Page() as content:
                     draw.page(book, name, content, formulas, manner)
                 case Worklist() as content:
-                    draw.worklist(book, name, content, manner)
+                    draw.worklist(book, name, content, manner, elsewhere)
     except BaseException:
         with suppress(Exception):
             book.save(io.BytesIO())  # openpyxl then lets go of the rows it keeps in temporary files
         raise
-    return book, frozenset(f for found in formulas.values() for f in found), bulks
+    return book, frozenset([*(f for found in formulas.values() for f in found), *(f"={place}" for place in elsewhere.values())]), bulks
+
+
+def _words(sheets: Sequence[Content], choices: Sequence[tuple[str, ...]]) -> Worklist:
+    """Return the sheet with the words of drop-downs that are too long to hold their own; in sight, as all sheets are."""
+    headers = {allowed: label for s in sheets if isinstance(s, Worklist) for label, allowed in s.choices.items()}
+    return Worklist("Words to choose from", tuple(headers[c] for c in choices), tuple(zip_longest(*choices)))
 
 
 def _intro(content: Table, rows: range, others: Sequence[str], manner: Manner) -> list[str]:

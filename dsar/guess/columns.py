@@ -118,7 +118,7 @@ def table(name: str, known: Schema, sample: Mapping[str, Sequence[object]], regi
         elif (column,) == known.key and _COOKIES.search(words(name)):
             found[column] = Guess("user.device.cookie_id", "a key, by its table's name")
         elif column in known.references or ((column,) == known.key and not found[column].personal):
-            found[column] = Guess("user.unique_id", "a key", other_person=bool(_OTHER.search(said)))
+            found[column] = Guess("user.unique_id", "a key", other_person=(column,) != known.key and bool(_OTHER.search(said)))
     return found
 
 
