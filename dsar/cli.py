@@ -108,7 +108,8 @@ def check(context: typer.Context) -> None:
     for gap in missing:
         out.print(f"  {gap.what} — {gap.owner}: {gap.remedy}", markup=False)
     if open_ := forgotten.unanswered(workspace.datamap.systems):
-        out.print(f"\n{len(open_)} of {len(forgotten.SYSTEMS)} systems one forgets are not answered for; say under [systems] what becomes of each:")
+        count = f"{len(open_)} of {len(forgotten.SYSTEMS)} systems one forgets are not answered for"
+        out.print(f"\n{count}; say under [systems] what becomes of each:", markup=False)
     for name in open_:
         out.print(f"  {name}: {forgotten.SYSTEMS[name]}", markup=False)
     raise typer.Exit(1 if found else 0)

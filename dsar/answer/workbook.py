@@ -82,6 +82,21 @@ def write(path: Path, sheets: Sequence[Content], *, controller: str, zone: ZoneI
     return [path, *beside]
 
 
+_ENDINGS = {  # by which a program knows what to open it with
+    b"%PDF": "pdf",
+    b"\x89PNG": "png",
+    b"\xff\xd8\xff": "jpg",
+    b"GIF8": "gif",
+    b"II*\x00": "tif",
+    b"MM\x00*": "tif",
+    b"PK\x03\x04": "zip",
+}
+
+
+def _ending(value: bytes) -> str:
+    return next((ending for magic, ending in _ENDINGS.items() if value.startswith(magic)), "bin")
+
+
 def content(value: str | bytes) -> bytes:
     """Return what a file holds that stands for a value no cell can hold."""
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
@@ -97,7 +112,7 @@ class _Attachments:
         self.known: dict[tuple[str, str], str] = {}
 
     def __call__(self, value: str | bytes) -> str:
-        kind, ending = ("text", "txt") if isinstance(value, str) else ("file", "bin")
+        kind, ending = ("text", "txt") if isinstance(value, str) else ("file", _ending(value))
         key = (kind, hashlib.sha256(content(value)).hexdigest())
         if key not in self.known:
             self.counts[kind] += 1
@@ -107,7 +122,7 @@ class _Attachments:
         return self.known[key]
 
     def owns(self, name: str) -> bool:
-        return bool(re.fullmatch(rf"{re.escape(self.prefix)}_(text-\d{{3,}}\.txt|file-\d{{3,}}\.bin)", name))
+        return bool(re.fullmatch(rf"{re.escape(self.prefix)}_(text-\d{{3,}}\.txt|file-\d{{3,}}\.\w+)", name))
 
 
 @dataclass(frozen=True)
