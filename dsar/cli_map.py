@@ -38,6 +38,8 @@ def _draft(context: typer.Context, address: str, name: str, *, read: bool) -> st
     from dsar.source import Settings
     from dsar.workspace import connector
 
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
+        raise BadMap(f"'{name}' is no name of a source", remedy="letters, digits, - and _, beginning with a letter")
     path = Path(address)
     is_file = path.suffix.lower() in _FILES and not path.is_dir()
     kind = "sql" if "://" in address and not address.startswith("s3:") else "lake"

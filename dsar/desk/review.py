@@ -66,8 +66,11 @@ class Review:
         return overview(self.waiting, {a: t.label for a, t in self.datamap.tables()})
 
     def rows(self, group: str) -> Listing:
-        """What one ruling on a group would settle: columns Request, Key, File (of a document, in the inbox). Raises `BadRuling`."""
-        return listing(("Request", "Key", "File"), [(item.request, item.key, item.file) for item in self._group(group)], empty="")
+        """What one ruling on a group would settle: columns Request, Key, and of documents File, in the inbox. Raises `BadRuling`."""
+        found = self._group(group)
+        if any(item.file for item in found):
+            return listing(("Request", "Key", "File"), [(item.request, item.key, item.file) for item in found], empty="")
+        return listing(("Request", "Key"), [(item.request, item.key) for item in found], empty="")
 
     def rule(self, group: str, choice: str, *, by: str, reason: str = "", key: str | None = None, copy: Path | None = None) -> int:
         """Record one ruling for all items of a group, or those of one key, each in its own case; return how many. Raises `BadRuling`.

@@ -76,7 +76,7 @@ def _left(name: str, others: Mapping[str, str]) -> Iterator[str]:
     unclear = {table: why for table, why in others.items() if why}
     if unclear:
         yield from ("", "# Not mapped, because nothing tells whose rows they are; map them by hand, or ignore them with the reason:")
-        yield from (f"#   {table}: {why}" for table, why in unclear.items())
+        yield from (_plain(f"#   {table}: {why}") for table, why in unclear.items())
     if plain := [table for table in others if table not in unclear]:
         yield from ("", "# Nothing personal was seen in these. Where that is true, take the # away; until then `dsar check` names them:")
         yield f"#{_section('sources', name, 'ignored')}"
@@ -136,7 +136,12 @@ def _columns(known: Schema, one: Draft, found: Mapping[str, links.Link]) -> Iter
 
 
 def _guessed(line: str, why: str = "") -> str:
-    return f"{line}  # guessed{': ' if why else ''}{why}"
+    return f"{line}  # guessed{': ' if why else ''}{_plain(why)}"
+
+
+def _plain(text: str) -> str:
+    """Return a text that stays within its comment, whatever a table is called."""
+    return re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]", " ", text)
 
 
 def _file(file: Path | None, table: str, tables: int) -> dict[str, str]:
@@ -146,7 +151,7 @@ def _file(file: Path | None, table: str, tables: int) -> dict[str, str]:
 
 
 def _words(name: str) -> str:
-    return columns.words(name).capitalize()
+    return columns.words(name).capitalize() or name
 
 
 def _section(*parts: str) -> str:

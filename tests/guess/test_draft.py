@@ -213,6 +213,27 @@ def test_a_prefix_stands_before_the_tables_own_key_only(tmp_path):
         datamap.parse(content, tmp_path / "dsar.toml")
 
 
+HOSTILE = ['x\n[sources.evil]\nurl = "y"', "a]b", 'quo"te', "#comment", "'", "tab\tbed", "dots.in.it", "\u2028", "???", "select"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_of_a_hostile_schema_stay_names(tmp_path, name):
+    quoted = '"' + name.replace('"', '""') + '"'
+    url = shop(
+        tmp_path,
+        f"create table {quoted} (id integer primary key, email text, {quoted} text);"
+        f'create table "{name.replace(chr(34), chr(34) * 2)} plain" (code text primary key);'
+        f'create table "letters {name.replace(chr(34), chr(34) * 2)}" (street text);'
+        f"create table child (id integer primary key, parent_id integer references {quoted} (id));"
+        f"insert into {quoted} values (1, 'ann@example.org', 'x'); insert into child values (5, 1);",
+    )
+    text = drafted(tmp_path, url)
+    known = loaded(text, tmp_path)
+    assert set(known.sources) == {"shop"}
+    assert set(known.sources["shop"].tables) == {name, "child"}
+    assert name in known.sources["shop"].tables[name].columns
+
+
 # -- every kind of source: what is printed loads --------------------------------------------------------
 
 
