@@ -42,7 +42,8 @@ def _draft(context: typer.Context, address: str, name: str, *, read: bool) -> st
         raise BadMap(f"'{name}' is no name of a source", remedy="letters, digits, - and _, beginning with a letter")
     path = Path(address)
     is_file = path.suffix.lower() in _FILES and not path.is_dir()
-    kind = "sql" if "://" in address and not address.startswith("s3:") else "lake"
+    scheme = address.partition(":")[0] if "://" in address else ""
+    kind = {"": "lake", "s3": "lake", "duckdb": "duckdb"}.get(scheme, "sql")
     if kind == "lake" and not is_file and not path.is_dir() and "://" not in address:
         raise BadMap("this is neither a database's URL nor a file or folder of tables", remedy="write sqlite:///shop.db, postgresql://…, or a name")
     region = _region(context)

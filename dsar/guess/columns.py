@@ -6,6 +6,7 @@ A value that is no address is none, whatever its column is called; a name alone 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from dsar import kinds
 from dsar.recognise import cards, ibans
@@ -93,6 +94,7 @@ class Guess:
         return self.category.startswith(_PERSONAL)
 
 
+@cache
 def words(name: str) -> str:
     """Return a column's name as words in small letters: `CustomerEMail_1` is "customer e mail 1"."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Za-z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from dsar.guess.columns import words
 from dsar.guess.sample import DISTINCT, Sample, borne
@@ -84,9 +85,10 @@ def _guessed(source: Source, table: str, column: str, schema: Mapping[str, Schem
     return []
 
 
+@cache
 def _likeness(column: str, table: str, key: str) -> int:
     """Return how much a column is called like a table's key: 3 where it is its very name, 0 where nothing speaks for it."""
-    said, bare = words(column), _ENDS.sub("", words(column))
+    said, bare = words(column), _bare(column)
     if said == words(key) and bare:
         return 3
     last = _last(table)
@@ -95,6 +97,13 @@ def _likeness(column: str, table: str, key: str) -> int:
     return 1 if bare.endswith(f" {last}") else 0
 
 
+@cache
+def _bare(column: str) -> str:
+    """Return what a column is called without saying that it is a number: `customer_id` is "customer"."""
+    return _ENDS.sub("", words(column))
+
+
+@cache
 def _last(table: str) -> str:
     """Return a table's last word in the singular: `sale_orders` is "order"."""
     word = words(table).rpartition(" ")[2]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from dsar import datamap, kinds, values
+from dsar.errors import DsarError
 from dsar.source import Everyone, Others, Rows, Schema, Source
 
 ROWS = 200  # of each table
@@ -37,7 +38,7 @@ def _table(source: Source, name: str, known: Schema) -> Mapping[str, Sequence[ob
             if isinstance(part, Rows):
                 for column in known.columns:
                     found[column] += [v for v in values.pylist(part.frame[column]) if v is not None and v != ""]
-    except Exception:  # noqa: BLE001 - a table that cannot be read is guessed by its names alone; `dsar check` says what is wrong
+    except DsarError:  # guessed by its names alone; `dsar check` says what is wrong
         return {}
     return found
 
@@ -46,7 +47,7 @@ def borne(source: Source, table: str, column: str, wanted: Sequence[object]) -> 
     """Return how many of the values some row of the table bears in that column; the source counts, nothing is read."""
     try:
         parts = list(source.read(Others(table, column, tuple(dict.fromkeys(wanted)))))
-    except Exception:  # noqa: BLE001 - what cannot be counted is no link
+    except DsarError:  # what cannot be counted is no link
         return 0
     there = {kinds.normal("key", v) for part in parts if isinstance(part, Rows) for v in values.pylist(part.frame["value"])}
     return len(there & {kinds.normal("key", v) for v in wanted})

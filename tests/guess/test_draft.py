@@ -6,11 +6,13 @@ import sqlite3
 import tomllib
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from connectors.engine import DuckDb
 from connectors.lake import Lake
 from connectors.sql import Sql
 from dsar import datamap
@@ -302,6 +304,18 @@ def company(tmp_path_factory):
     folder = tmp_path_factory.mktemp("company")
     generate.build(folder, subjects=40, days=60, log_lines=200)
     return folder
+
+
+def test_a_duckdb_database(tmp_path):
+    with duckdb.connect(tmp_path / "shop.duckdb") as db:
+        db.execute("create table customers (id integer primary key, full_name text, email text)")
+        db.execute("create table orders (id integer primary key, customer_id integer, remark text)")
+        db.execute("insert into customers values (1, 'Ann Lee', 'ann@example.org')")
+        db.execute("insert into orders values (11, 1, 'none')")
+    text = drafted(tmp_path, "duckdb:///shop.duckdb", DuckDb)
+    loaded(text, tmp_path)
+    assert tables(text)["orders"]["match"] == {"customers": "customer_id"}
+    assert "1 of 1 values stand in customers.id" in text
 
 
 def test_postgresql_with_its_foreign_keys(tmp_path):
