@@ -113,6 +113,8 @@ def _last(table: str) -> str:
 def _could_be(logical: str | None, values: Sequence[object]) -> bool:
     """Whether values that meet a key do so by more than chance: enough of them, and none of them short."""
     texts = [str(v) for v in values]
+    if logical == "integer" and not all(t.isdigit() for t in texts):
+        return False
     return logical in _KEYS and len(texts) >= 5 and all(len(t) >= (_LONG_NUMBER if t.isdigit() else _LONG) and " " not in t for t in texts)
 
 
