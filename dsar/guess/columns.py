@@ -4,7 +4,7 @@ A value that is no address is none, whatever its column is called; a name alone 
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -73,7 +73,8 @@ _PEOPLE = re.compile(r"(user|customer|contact|member|person|party|client|employe
 _COOKIES = re.compile(r"\b(cookies?|sessions?|visitors?)$")
 _CODE = re.compile(r"\b(id|no|nr|num|number|nummer|key|ref|reference|uuid|guid|code|sku|barcode|serial)$")
 _DIRECT = {
-    "user.contact.email", "user.contact.phone_number", "user.name.first", "user.name.last", "user.demographic.date_of_birth", "user.account.username",
+    "user.contact", "user.contact.email", "user.contact.phone_number",
+    "user.name.first", "user.name.last", "user.demographic.date_of_birth", "user.account.username",
     "user.authorization.password",
 }  # fmt: skip
 _PERSONAL = ("user.contact", "user.name", "user.demographic", "user.financial", "user.government_id", "user.device", "user.location", "user.account")
@@ -105,7 +106,7 @@ def table(name: str, known: Schema, sample: Mapping[str, Sequence[object]], regi
     """Return a guess for every column of a table; `region` is whose rules read a phone number without country code."""
     firm = is_of_organisations(name)
     found = {c: _column(c, logical, sample.get(c, ()), region) for c, logical in known.columns.items()}
-    of_people = is_of_people(found.values())
+    of_people = is_of_people(name, found)
     address = any(g.category.startswith("user.contact.address") for g in found.values())
     for column in known.columns:
         said = words(column)
@@ -124,9 +125,12 @@ def table(name: str, known: Schema, sample: Mapping[str, Sequence[object]], regi
     return found
 
 
-def is_of_people(columns: Collection[Guess]) -> bool:
-    """Whether a table with these columns is a register of people: it says how to reach one, or when one was born."""
-    return any(g.category in _DIRECT and not g.other_person for g in columns)
+def is_of_people(table_name: str, guesses: Mapping[str, Guess]) -> bool:
+    """Whether a table is a register of people: it says how to reach one or when one was born, or is called like people and holds names."""
+    if any(g.category in _DIRECT and not g.other_person for g in guesses.values()):
+        return True
+    called = _PEOPLE.fullmatch(words(table_name).rpartition(" ")[2])
+    return bool(called) and any(g.category == "user.name" or _BARE_NAME.search(words(c)) for c, g in guesses.items())
 
 
 def is_of_organisations(table_name: str) -> bool:
@@ -153,6 +157,8 @@ def _column(name: str, logical: str | None, values: Sequence[object], region: st
             holds = _holds(category, region)
             if holds and len(texts) >= _ENOUGH and _share(texts, holds) >= _MOSTLY:
                 return Guess(category, f"{_count(texts, holds)} of {len(texts)} values are such", other_person=bool(_OTHER.search(said)))
+    if len(texts) >= _ENOUGH and _is_mixed(texts, region):
+        return Guess("user.contact", "its values are addresses and numbers")
     for category, pattern in _NAMES:
         if re.search(pattern, said) and _may_be(category, logical, texts, region):
             return _named(category, said, logical, texts)
@@ -165,6 +171,15 @@ def _column(name: str, logical: str | None, values: Sequence[object], region: st
     if _CODE.search(said):
         return Guess("user.unique_id", "by its name")
     return Guess("user", "nothing tells what it is")
+
+
+def _is_mixed(texts: Sequence[str], region: str | None) -> bool:
+    """Whether a column holds e-mail addresses and telephone numbers, one a row, as registers of ways to reach people do."""
+    email, phone = _holds("user.contact.email", region), _holds("user.contact.phone_number", region)
+    assert email
+    assert phone
+    numbers = [t for t in texts if not email(t)]
+    return 0.2 <= _share(texts, email) < _MOSTLY and len(numbers) > 0 and _share(numbers, phone) >= 0.5
 
 
 def _named(category: str, said: str, logical: str | None, texts: Sequence[str]) -> Guess:

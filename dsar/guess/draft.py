@@ -36,7 +36,7 @@ def draft(name: str, source: Source, *, sample: Sample, connector: str, url: str
     keys = links.keys(schema, sample)
     guesses = {table: columns.table(table, known, sample.get(table, {}), region) for table, known in schema.items()}
     found = links.of(source, schema, sample)
-    people = {t: key[0] for t, (key, _) in keys.items() if len(key) == 1 and columns.is_of_people(guesses[t].values())}
+    people = {t: key[0] for t, (key, _) in keys.items() if len(key) == 1 and columns.is_of_people(t, guesses[t])}
     perhaps = links.perhaps(source, schema, sample, found, people)
     mapped, others = plan.drafts(schema, guesses, found, perhaps, {t: key for t, (key, _) in keys.items()})
     activity = re.sub(r"\W", "_", name)

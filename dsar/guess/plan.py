@@ -15,6 +15,7 @@ from dsar.guess.columns import Guess, words
 from dsar.guess.links import Link
 from dsar.source import Schema
 
+_WAYS = {"user.contact.email": ("email",), "user.contact.phone_number": ("phone",), "user.contact": ("email", "phone")}
 _WRITTEN = re.compile(r"\b(placed|created|visited|signed|sent|opened|logged|time|date|at|on|stamp)\b")
 
 
@@ -40,7 +41,7 @@ def drafts(
     keys: Mapping[str, tuple[str, ...]],
 ) -> tuple[dict[str, Draft], dict[str, str]]:
     """Return the tables to map, and the others with why they are not; `perhaps` are links that a person has to decide on."""
-    found = {name: Draft(name, guesses[name], columns.is_of_people(guesses[name].values()), columns.is_of_organisations(name)) for name in schema}
+    found = {name: Draft(name, guesses[name], columns.is_of_people(name, guesses[name]), columns.is_of_organisations(name)) for name in schema}
     ours = {name for name, draft in found.items() if draft.of_people and not draft.of_organisations}
     owned = _downwards(found, links, ours)
     pointed = _across(found, links, owned)
@@ -73,6 +74,8 @@ def _downwards(found: Mapping[str, Draft], links: list[Link], ours: set[str]) ->
                 found[link.target].reveals.setdefault(kind, (link.target_column, link.prefix, link.why))
                 if link.declared:
                     found[link.table].declared.add((kind, link.column))
+                if found[link.table].of_people and not link.prefix:  # found by its own address, it leads to whom it belongs to
+                    found[link.table].reveals.setdefault(kind, (link.column, "", link.why))
                 reached.add(link.table)
         new = reached - owned
         owned |= new
@@ -100,8 +103,10 @@ def _own(draft: Draft, key: tuple[str, ...], referred: bool) -> None:
         draft.match[kind_of(draft.name)].setdefault(key[0], "its own key")
         draft.declared.add((kind_of(draft.name), key[0]))
     for column, guess in draft.guesses.items():
-        kind = {"user.contact.email": "email", "user.contact.phone_number": "phone"}.get(guess.category)
-        if kind and not guess.other_person and not draft.of_organisations:
+        found = {"user.contact.email": ("email",), "user.contact.phone_number": ("phone",), "user.contact": ("email", "phone")}.get(
+            guess.category, ()
+        )
+        for kind in found if not guess.other_person and not draft.of_organisations else ():
             draft.match[kind].setdefault(column, guess.why)
         if guess.category == "user.device.ip_address" and any(_when(draft)):
             draft.reveals.setdefault("ip", (column, "", guess.why))

@@ -47,6 +47,17 @@ def test_values_tell_an_address_apart_whatever_the_column_is_called():
     assert guess("x1", values=["red", "blue", "ann@example.org"]).category == "user"
 
 
+def test_a_register_of_ways_to_reach_people_holds_both():
+    ways = ["ann@example.org", "+44 20 7946 0018", "ben@example.org", "020 7946 0555", "https://ben.example"]
+    assert guess("value", values=ways).category == "user.contact"
+    assert guess("value", values=["12", "red", "x"]).category == "user"
+
+
+def test_a_table_called_like_people_holds_their_names():
+    assert guess("name", table="party_party").category == "user.name"
+    assert guess("name", table="party_party_lang").category == "user"
+
+
 def test_what_the_values_are_not_a_name_does_not_make_them():
     assert guess("email_template", values=["welcome", "goodbye", "birthday"]).category != "user.contact.email"
     assert guess("mobile", values=["yes", "no", "yes"]).category != "user.contact.phone_number"
