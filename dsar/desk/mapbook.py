@@ -45,13 +45,14 @@ class Field:
     kind: str = "text"  # text, list, switch (yes or no), or inverse: yes where the key is false
     choices: tuple[str, ...] = ()
     default: bool = False
+    empty: str = ""  # what the cell shows where the map does not say
 
     def shown(self, entry: Mapping[str, Any]) -> str:
         """Return what the cell shows for an entry of the map."""
         if self.kind in {"switch", "inverse"}:
             value = bool(entry.get(self.key, self.default))
             return _YES if value == (self.kind == "switch") else _NO
-        value = entry.get(self.key, "")
+        value = entry.get(self.key, self.empty)
         return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
     def read(self, cell: str) -> Any:
@@ -117,7 +118,7 @@ def sheets(known: DataMap) -> tuple[Sheet, ...]:
             (
                 Field("What its rows are", "label"),
                 Field("Activity", "activity", choices=activities),
-                Field("Belongs to", "owner", choices=("person", "organisation")),
+                Field("Belongs to", "owner", choices=("person", "organisation"), empty="person"),
                 Field("Confirmed", "guessed", "inverse", (_YES, _NO)),
                 Field("How its owner finds a row", "find"),
             ),
@@ -171,7 +172,7 @@ def sheets(known: DataMap) -> tuple[Sheet, ...]:
             (
                 Field("System", "label"),
                 Field("Who deletes there", "owner"),
-                Field("We are", "role", choices=("controller", "joint", "processor")),
+                Field("We are", "role", choices=("controller", "joint", "processor"), empty="controller"),
             ),
             tuple(Row((name,), ("sources", name)) for name in sources),
         ),
@@ -199,16 +200,11 @@ def write(path: Path, workspace: Path, known: DataMap) -> Path:
 
 
 def _worklist(sheet: Sheet, content: Mapping[str, Any]) -> Worklist:
-    rows = tuple((*row.shown, *(_cell(field, _at(content, row.path)) for field in sheet.fields)) for row in sheet.rows)
+    rows = tuple((*row.shown, *(field.shown(_at(content, row.path)) for field in sheet.fields)) for row in sheet.rows)
     blank = ((*("" for _ in sheet.header),),) * (3 if sheet.below else 0)
     editable = (*(sheet.fixed if sheet.below else ()), *(f.header for f in sheet.fields))
     choices = {f.header: f.choices for f in sheet.fields if f.choices and f.kind != "list"}
     return Worklist(sheet.title, sheet.header, (*rows, *blank), choices=choices, editable=editable, every=True)
-
-
-def _cell(field: Field, entry: Mapping[str, Any]) -> str:
-    shown = field.shown(entry)
-    return shown or {"owner": "person", "role": "controller"}.get(field.key if "person" in field.choices or "controller" in field.choices else "", "")
 
 
 def _answer(content: Mapping[str, Any], name: str) -> tuple[str, str]:
@@ -293,7 +289,7 @@ def _of_sheet(path: Path, sheet: Sheet, base: Mapping[str, Any], faults: list[st
         entry = _at(base, at)
         for field in sheet.fields:
             cell, place = cells[field.header], f"{sheet.title} {columns[field.header]}{number}"
-            if cell != _cell(field, entry) and not (not entry and not cell):
+            if cell != field.shown(entry) and (entry or cell):
                 try:
                     yield Change(place, (*at, field.key), cell if field.key == "activity" and cell in new else field.read(cell))
                 except ValueError as error:
