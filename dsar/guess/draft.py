@@ -5,7 +5,7 @@ has read the section and taken that line out. Nothing is proposed to be ignored 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 import tomlkit
@@ -43,7 +43,7 @@ def draft(name: str, source: Source, *, sample: Sample, connector: str, url: str
     lines = [*_HEAD.format(name=name, activity=activity).splitlines(), "", *_activity(activity), ""]
     # A source without a table is none: then its section is a comment, and the map loads without it.
     lines += [line if mapped else f"#{line}" for line in _source(name, connector, url, file)]
-    lines += _left(name, others)
+    lines += _left(name, others, {table for table, columns_ in sample.items() if not any(columns_.values())})
     for table, one in mapped.items():
         at = ("sources", name, "tables", table)
         lines += ["", _section(*at), *_table(table, one, activity, keys[table], _file(file, table, len(schema)), people=source.can.everyone)]
@@ -71,7 +71,7 @@ def _source(name: str, connector: str, url: str, file: Path | None) -> Iterator[
     yield _guessed(_pair("owner", "nobody named yet"), "the mailbox of whoever deletes in this system")
 
 
-def _left(name: str, others: Mapping[str, str]) -> Iterator[str]:
+def _left(name: str, others: Mapping[str, str], empty: Container[str]) -> Iterator[str]:
     """Say which tables are not mapped: commented out, so that `dsar check` names them until a person has decided."""
     unclear = {table: why for table, why in others.items() if why}
     if unclear:
@@ -80,7 +80,7 @@ def _left(name: str, others: Mapping[str, str]) -> Iterator[str]:
     if plain := [table for table in others if table not in unclear]:
         yield from ("", "# Nothing personal was seen in these. Where that is true, take the # away; until then `dsar check` names them:")
         yield f"#{_section('sources', name, 'ignored')}"
-        yield from (f"#{_guessed(_pair(table, 'no personal data'))}" for table in plain)
+        yield from (f"#{_guessed(_pair(table, 'no personal data'), 'it was empty' if table in empty else '')}" for table in plain)
 
 
 def _table(name: str, one: Draft, activity: str, key: tuple[tuple[str, ...], bool], file: Mapping[str, str], *, people: bool) -> Iterator[str]:

@@ -76,9 +76,9 @@ def _guessed(source: Source, table: str, column: str, schema: Mapping[str, Schem
         if parent == table or (column,) == (parents.get(table),):
             continue
         if _likeness(column, parent, key):
-            if not sample:
-                return [Link(table, column, parent, key, "by its name")]
-            if values and (there := borne(source, parent, key, values)) == len(values):
+            if not values:  # none was read, or none is there yet: a table that is empty today is not empty for good
+                return [Link(table, column, parent, key, f"by its name{'; no value was seen' if sample else ''}")]
+            if (there := borne(source, parent, key, values)) == len(values):
                 return [Link(table, column, parent, key, f"by its name, and {there} of {len(values)} values stand in {parent}.{key}")]
         elif _could_be(schema[parent].columns[key], values) and (there := borne(source, parent, key, values)) == len(values):
             return [Link(table, column, parent, key, f"{there} of {len(values)} values stand in {parent}.{key}")]

@@ -120,7 +120,7 @@ def test_whose_rows_they_are(tmp_path):
 def test_what_is_not_mapped_is_a_decision_left_open(tmp_path):
     text = drafted(tmp_path, shop(tmp_path))
     assert "ignored" not in tomllib.loads(text)["sources"]["shop"]
-    assert '#colours = "no personal data"  # guessed\n#visitors_book = "no personal data"  # guessed\n' in text
+    assert '#colours = "no personal data"  # guessed\n#visitors_book = "no personal data"  # guessed: it was empty\n' in text
     decided = text.replace("#[sources", "[sources").replace("#colours", "colours").replace("#visitors", "visitors")
     assert set(loaded(decided, tmp_path).sources["shop"].ignored) == {"colours", "visitors_book"}
 
@@ -136,6 +136,13 @@ def test_a_source_with_nothing_personal_is_a_comment(tmp_path):
     assert "sources" not in tomllib.loads(text)
     assert '#[sources.shop]\n#connector = "sql"' in text
     assert '#colours = "no personal data"  # guessed' in text
+
+
+def test_a_table_that_is_empty_today_is_mapped_by_its_names(tmp_path):
+    script = "create table parties (id integer primary key, email text); create table invoices (id integer primary key, party integer, sum integer);"
+    text = drafted(tmp_path, shop(tmp_path, script + "insert into parties values (1, 'ann@example.org');"))
+    assert tables(text)["invoices"]["match"] == {"parties": "party"}
+    assert 'parties = "party"  # guessed: by its name; no value was seen\n' in text
 
 
 class Unread:
