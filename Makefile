@@ -4,7 +4,7 @@ BIN := .venv/bin
 TRYTON := 'trytond<8.3' 'trytond_party<8.3' 'trytond_sale<8.3' 'trytond_web_shop<8.3' 'trytond_web_user<8.3' 'trytond_marketing_email<8.3'
 MAILMAN := mailman==3.3.10 'sqlalchemy<2.1' 'falcon<4'
 
-.PHONY: help demo lab test test-engines real lint fuzz bench bench-batch bench-collect bench-logs bench-workbook pictures lock bench-matching
+.PHONY: help demo lab test test-engines real lint fuzz bench bench-batch bench-collect bench-logs bench-workbook pictures lock bench-matching bench-identifiers
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -22,11 +22,9 @@ test: .venv/test ## Run the tests
 test-engines: .venv/test ## One world on all engines: identical dossiers, and what each takes (QUICK=1: SQLite, PostgreSQL, DuckDB)
 	$(BIN)/pytest -m "" -q -s tests/connectors/test_engines_world.py $(if $(QUICK),-k "not mariadb and not spark")
 
-real: .venv/test ## Install the systems of the slow tests (Spark, Tryton, Mailman), and run these
+real: .venv/test .venv-tryton/bin/trytond .venv-mailman/bin/mailman ## Install the systems of the slow tests (Spark, Tryton, Mailman), and run these
 	$(BIN)/pip install --quiet 'pyspark>=4,<4.1'
-	test -x .venv-tryton/bin/trytond || ($(PYTHON) -m venv .venv-tryton && .venv-tryton/bin/pip install --quiet $(TRYTON))
-	test -x .venv-mailman/bin/mailman || ($(PYTHON) -m venv .venv-mailman && .venv-mailman/bin/pip install --quiet $(MAILMAN))
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow --durations=10
 
 lint: .venv/test ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check
@@ -37,7 +35,7 @@ lint: .venv/test ## ruff, mypy --strict, import-linter
 fuzz: .venv/test ## Write and re-read ten thousand frames of the nastiest cells (EXAMPLES=n)
 	DSAR_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/pytest tests/answer/test_frames.py -q
 
-bench: bench-batch bench-collect ## What requests cost, into bench/results.json and docs/performance.md (QUICK=1: each within 50 seconds, nothing written)
+bench: bench-batch bench-collect bench-logs ## What requests cost, into bench/results.json and docs/performance.md (QUICK=1: each within 50 seconds, nothing written)
 
 bench-batch: .venv/test ## CPU per request beside plain papermill; killed workers; scaling
 	$(BIN)/python -m bench.batch
@@ -60,6 +58,17 @@ bench-matching: .venv/test ## Found and held against the truth for 10,000 people
 
 bench-logs: .venv/test ## Look-ups in 10 M log lines, raw and kept, beside ripgrep (QUICK=1: 1 M, less than a minute)
 	$(BIN)/python -m bench.logs
+
+bench-identifiers: .venv/test ## Ways for many subjects to travel to a database, beside ours
+	$(BIN)/python -m bench.identifiers
+
+.venv-tryton/bin/trytond:
+	$(PYTHON) -m venv .venv-tryton
+	.venv-tryton/bin/pip install --quiet $(TRYTON)
+
+.venv-mailman/bin/mailman:
+	$(PYTHON) -m venv .venv-mailman
+	.venv-mailman/bin/pip install --quiet $(MAILMAN)
 
 .venv/demo: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -13,7 +13,7 @@ import pyarrow as pa
 from connectors import exact
 from connectors.arrow import ArrowChunk, logical
 from connectors.exact import Look
-from dsar import datamap, kinds
+from dsar import datamap, kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Ask, Can, Done, Everyone, Keys, Match, Others, Part, Rows, Schema, Settings, Text
 
@@ -23,7 +23,7 @@ IN_LIST = 10_000  # identifiers per statement
 class Engine:
     """What all engines have in common; a subclass says how one is opened, and how its answers become Arrow."""
 
-    can = Can(many=True, others=True)
+    can = Can(many=True, others=True, everyone=True)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -69,7 +69,9 @@ class Engine:
                 return self._keys(ask, exact.mapped(self.settings, ask.table))
             case Others():
                 return self._others(ask, exact.mapped(self.settings, ask.table))
-            case Text() | Everyone():
+            case Everyone():
+                return self._everyone(ask)
+            case Text():
                 raise NotOffered("text inside columns cannot be searched", where=f"{self.settings.name}.{ask.table}")
 
     def _match(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
@@ -118,6 +120,15 @@ class Engine:
             if len(counts.frame):
                 yield counts
             yield Done(None, len(counts.frame))
+
+    def _everyone(self, ask: Everyone) -> Iterator[Part]:
+        with self._faults(ask.table) as backend:
+            table = self._table(backend, ask.table, ask.columns)[list(ask.columns)]
+            total = 0
+            for chunk in self.chunks(backend, table if ask.limit is None else table.limit(ask.limit)):
+                total += len(chunk)
+                yield Rows(values.to_frame(pa.table({c: self._typed(ask.table, c, chunk[c]) for c in ask.columns})))
+            yield Done(None, total)
 
     def _rows(self, backend: Any, name: str, table: Any, question: exact.Question, looks: Sequence[Look], *, every: bool) -> Iterator[Rows]:
         from connectors.expressions import possible

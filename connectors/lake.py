@@ -13,7 +13,7 @@ unless the map declares its `type`, and an empty cell is NULL. Parquet is filter
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,7 +33,7 @@ _COMMA = str.maketrans(",.", ".,")
 class Lake:
     """A set of exported files."""
 
-    can = Can(many=True, others=True)
+    can = Can(many=True, others=True, everyone=True)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -62,7 +62,9 @@ class Lake:
             case Others():
                 exact.mapped(self.settings, ask.table)
                 return self._others(ask)
-            case Text() | Everyone():
+            case Everyone():
+                return self._everyone(ask)
+            case Text():
                 raise NotOffered("text inside columns cannot be searched", where=f"{self.settings.name}.{ask.table}")
 
     def _match(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
@@ -88,6 +90,13 @@ class Lake:
             if len(counts.frame):
                 yield counts
             yield Done(table.read, len(counts.frame))
+
+    def _everyone(self, ask: Everyone) -> Iterator[Part]:
+        with self._table(ask.table, ask.columns) as table:
+            for frame in table.everyone(ask.columns, ask.limit):
+                table.handed += len(frame)
+                yield Rows(values.to_frame(frame))
+            yield table.done()
 
     @contextmanager
     def _table(self, name: str, needed: Sequence[str]) -> Iterator["_Grid | _Parquet"]:
@@ -193,8 +202,12 @@ class _Grid:
             found = exact.together([chunk.values(name) for name in (look.column, *also)])
             yield from ((value, moment, 1) for value, moment in zip(found, moments, strict=False))
 
-    def _chunks(self) -> Iterator[exact.Raw]:
-        for rows in exact.batches(self.cells, exact.CHUNK):
+    def everyone(self, columns: Sequence[str], limit: int | None) -> Iterator[pa.Table]:
+        for chunk in self._chunks(limit):
+            yield pa.table({c: self._typed(c, chunk.columns[c]) for c in columns})
+
+    def _chunks(self, limit: int | None = None) -> Iterator[exact.Raw]:
+        for rows in exact.batches(islice(self.cells, limit), exact.CHUNK):
             self.read += len(rows)
             yield exact.Raw(dict(zip(self.columns, zip(*rows, strict=True), strict=True)), self._typed, self.mapped)
 
@@ -255,6 +268,16 @@ class _Parquet:
                 )
             elif look.column in part.told:
                 yield part.told[look.column], None, self.engine.length(part.path)
+
+    def everyone(self, columns: Sequence[str], limit: int | None) -> Iterator[pa.Table]:
+        left = self.read if limit is None else limit
+        for part in self.parts:
+            for some in self.engine.everything(part.path):
+                if left <= 0:
+                    return
+                chunk = self.engine.widened(some.slice(0, left), columns, part.told)
+                left -= len(chunk)
+                yield pa.table({c: self._typed(c, chunk[c]) for c in columns})
 
     def _typed(self, column: str, found: pa.ChunkedArray) -> pa.Array:
         declared = exact.declared_type(self.mapped, column)

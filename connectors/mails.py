@@ -7,7 +7,7 @@ import mailbox
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -59,6 +59,38 @@ def read(path: Path) -> Iterator[Mail]:
         box.close()
 
 
+def attached(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and content of everything attached to the mails of a file, pictures inside a text too."""
+    ending = path.suffix.lower()
+    if ending == ".msg":
+        from oxmsg import Message
+
+        yield from ((a.file_name or "unnamed", a.file_bytes or b"") for a in Message.load(str(path)).attachments)
+        return
+    raws = [path.read_bytes()]
+    if ending == ".mbox":
+        box = mailbox.mbox(path, create=False)
+        try:
+            raws = [box.get_bytes(key) for key in box.keys()]  # noqa: SIM118 - a mailbox iterates over its messages
+        finally:
+            box.close()
+    for raw in raws:
+        yield from _attachments(email.message_from_bytes(raw, policy=email.policy.default))
+
+
+def _attachments(message: Message) -> Iterator[tuple[str, bytes]]:
+    """Yield what is no text of the mail itself; a mail in a mail is one thing, whole."""
+    for part in message.iter_parts() if isinstance(message, EmailMessage) and message.is_multipart() else ():
+        if part.get_content_type() == "message/rfc822":
+            inner = part.get_content()  # the mail inside
+            yield part.get_filename() or "mail.eml", inner.as_bytes()
+        elif part.is_multipart():
+            yield from _attachments(part)
+        elif part.get_filename() or part.get_content_disposition() == "attachment" or part.get_content_maintype() != "text":
+            content = part.get_payload(decode=True)
+            yield part.get_filename() or "unnamed", content if isinstance(content, bytes) else b""
+
+
 def _parsed(raw: bytes, name: str) -> Mail:
     message = email.message_from_bytes(raw, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
@@ -69,7 +101,7 @@ def _parsed(raw: bytes, name: str) -> Mail:
     if body and body.get_content_type() == "text/html":
         text = plain(text)
     recipients = ", ".join(str(message[h]) for h in ("To", "Cc", "Bcc") if message[h])
-    names = ", ".join(part.get_filename() or "unnamed" for part in message.iter_attachments())
+    names = ", ".join(name for name, _ in _attachments(message))
     return Mail(_moment(str(message["Date"] or "")), str(message["From"] or ""), recipients, str(message["Subject"] or ""), text.strip(), names)
 
 

@@ -4,6 +4,8 @@ Social media inboxes, paper, suppliers, mailboxes, tickets, the gateway's back o
 is looked for is a search with an id (`S-…`, a hash: the id tells nobody whose it is). Open searches stand
 on the owner's worklist (`searches`); until its answer is back, the table waits for those who ask.
 
+Documents are files, and what is attached to mails. Each is a row of its own, held whole until a person has read it (`documents = true`).
+
 `inbox/` in the workspace (or `url`) takes the answers: the worklist, filled in, and in a folder named by
 the search id whatever was found: csv, xlsx, json and JSON lines (a row each), mbox, eml and msg (a mail
 each), pdf and pictures. `file.path` of a table says which: `records`, `mails` or `documents`.
@@ -32,11 +34,11 @@ from dsar.source import Ask, Asked, Can, Done, Everyone, Keys, Match, Others, Pa
 NOTHING, FILES, IMPOSSIBLE = "Nothing found", "Files in inbox", "Not possible"
 _RECORDS, _MAILS = (".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".ndjson"), (".eml", ".mbox", ".msg")
 _DOCUMENTS = (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".heic")
-ENDINGS = {"records": _RECORDS, "mails": _MAILS, "documents": _DOCUMENTS}
+ENDINGS = {"records": _RECORDS, "mails": _MAILS, "documents": (*_DOCUMENTS, *_MAILS)}
 COLUMNS = {
     "records": ("item", "file", "data", "copies"),
     "mails": ("item", "file", "sent_at", "sender", "recipients", "subject", "text", "attachments", "copies"),
-    "documents": ("item", "file", "sha256", "bytes", "copies"),
+    "documents": ("item", "file", "sha256", "bytes", "content", "copies"),
 }
 _EVERY = {ending for some in ENDINGS.values() for ending in some}
 
@@ -182,11 +184,14 @@ class Manual:
         place = f"{path.parent.name}/{path.name}"
         try:
             if form == "documents":
-                raw = path.read_bytes()
-                digest = hashlib.sha256(raw).hexdigest()
-                yield {"item": digest[:32], "file": place, "sha256": digest, "bytes": len(raw)}
+                inside = mails.attached(path) if path.suffix.lower() in _MAILS else [("", path.read_bytes())]
+                for name, raw in inside:
+                    digest = hashlib.sha256(raw).hexdigest()
+                    at_ = f"{place}: {name}" if name else place
+                    yield {"item": digest[:32], "file": at_, "sha256": digest, "bytes": len(raw), "content": raw}
             elif form == "mails":
                 for mail in mails.read(path):
+                    self._require_place_for(mail)
                     yield {"item": mail.digest, "file": place, **mail.columns()}
             else:
                 for row in _records(path):
@@ -199,6 +204,12 @@ class Manual:
             raise SourceBroken(
                 f"is damaged or not what its ending says ({type(error).__name__})", where=f"{at}: {place}", remedy="save it again"
             ) from error
+
+    def _require_place_for(self, mail: mails.Mail) -> None:
+        """Raise where a mail has attachments and no table of the source takes them: they would be left out unsaid."""
+        if mail.attachments and not any(self._form(table) == "documents" for table in self.settings.declared.tables.values()):
+            remedy = 'add a table with file = { path = "documents" } and documents = true'
+            raise SourceBroken("a mail has attachments, and no table of this source takes them", remedy=remedy)
 
     def _frame(self, table: str, rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
         return values.frame({c: [row.get(c) for row in rows] for c in self._columns(exact.mapped(self.settings, table))})

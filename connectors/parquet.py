@@ -51,6 +51,13 @@ def rows(path: Path, table: Table, looks: Sequence[Look], *, every: bool) -> Ite
     yield from _at(path, positions)
 
 
+def everything(path: Path) -> Iterator[pa.Table]:
+    """Yield all rows, in chunks."""
+    with path.open("rb") as raw, pq.ParquetFile(raw) as file:
+        for batch in file.iter_batches(CHUNK):
+            yield _plain(pa.Table.from_batches([batch]))
+
+
 def counts(path: Path, table: Table, look: Look, beside: Sequence[str] = ()) -> pa.Table:
     """Return a column's values that may have one of the forms, as `value`, each with its number of `rows`, apart by the columns `beside`."""
     with _engine() as engine:

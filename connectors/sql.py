@@ -87,7 +87,7 @@ class Sql:
         with self._connection(ask.table) as connection:
             table = self._reflect(connection, ask.table, ask.columns)
             answer = _Answer(self, connection, ask.table, table)
-            yield from answer.everyone(ask.columns)
+            yield from answer.everyone(ask.columns, ask.limit)
             yield answer.done()
 
     def _reflect(self, connection: sa.Connection, name: str, needed: Sequence[str]) -> sa.Table:
@@ -168,8 +168,8 @@ class _Answer:
     def _counted(self, column: str, found: Sequence[object]) -> Sequence[object]:
         return exact.Raw({column: found}, self._typed, self.mapped).values(column)
 
-    def everyone(self, columns: Sequence[str]) -> Iterator[Rows]:
-        for chunk in self._chunks(sa.select(*(self._exactly(self.table.c[name]) for name in columns))):
+    def everyone(self, columns: Sequence[str], limit: int | None) -> Iterator[Rows]:
+        for chunk in self._chunks(sa.select(*(self._exactly(self.table.c[name]) for name in columns)).limit(limit)):
             read = {name: self._typed(name, [row[n] for row in chunk]) for n, name in enumerate(columns)}
             self.rows += len(chunk)
             yield Rows(values.to_frame(pa.table(read)))

@@ -16,8 +16,7 @@ from rich.console import Console
 from rich.table import Table as Lines
 
 import dsar
-from dsar import cli_keep, cli_logs, cli_register, cli_review
-from dsar import datamap as maps
+from dsar import cli_keep, cli_logs, cli_map, cli_register, cli_review, forgotten
 from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
 from dsar.find.survey import advice, survey
@@ -37,11 +36,11 @@ app.add_typer(cli_keep.ledger_app, name="ledger")
 app.add_typer(cli_logs.logs_app, name="logs")
 for _command in (cli_register.status, cli_register.begin, cli_register.record, cli_register.letters, cli_register.delivered):
     app.command()(_command)
+app.command("map")(cli_map.map_)
 app.command()(cli_review.review)
 app.command()(cli_review.why)
 app.command("try")(cli_review.try_)
 _DEMO = ".dsar-demo"  # what `dsar demo` made, it may make anew
-_FILES = {".csv", ".xlsx", ".parquet"}
 
 
 @app.callback()
@@ -95,28 +94,6 @@ def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")])
     out.print(f"{folder / MAP}: describe your systems (`dsar map URL|FILE` helps), then `dsar --workspace {folder} check`")
 
 
-@app.command("map")
-def skeleton_of(
-    address: Annotated[str, typer.Argument(metavar="URL|FILE", help="A database URL, or a csv, xlsx or parquet file.")],
-    name: Annotated[str, typer.Option(help="What the source is called in the map.")] = "source",
-) -> None:
-    """Print a skeleton of [sources.NAME]: tables, columns, keys, foreign keys; categories left to fill."""
-    from dsar.skeleton import skeleton
-    from dsar.source import Settings
-    from dsar.workspace import connector
-
-    path = Path(address)
-    is_file = path.suffix.lower() in _FILES
-    if not is_file and "://" not in address:
-        raise BadMap(
-            "this is neither a database URL nor a csv, xlsx or parquet file", remedy="write sqlite:///shop.db, postgresql://…, or a file's name"
-        )
-    kind = "lake" if is_file else "sql"
-    declared = maps.Source.model_construct(connector=kind, label=name, owner="", url=address, tables={}, ignored={})
-    source = connector(kind)(Settings(name, declared, Path.cwd()))
-    print(skeleton(name, source, url_hint=address, connector=kind, file=path if is_file else None))  # noqa: T201 - TOML for a file, not for a screen
-
-
 @app.command()
 def check(context: typer.Context) -> None:
     """Compare the map with the sources as they are, and list the gaps in the privacy policy; exit status 1 if map and sources differ."""
@@ -136,6 +113,11 @@ def check(context: typer.Context) -> None:
         out.print(f"\n{len(missing)} gaps in the privacy policy and in what the map says of it; none of this is ever sent:")
     for gap in missing:
         out.print(f"  {gap.what} — {gap.owner}: {gap.remedy}", markup=False)
+    if open_ := forgotten.unanswered(workspace.datamap.systems):
+        count = f"{len(open_)} of {len(forgotten.SYSTEMS)} systems one forgets are not answered for"
+        out.print(f"\n{count}; say under [systems] what becomes of each:", markup=False)
+    for name in open_:
+        out.print(f"  {name}: {forgotten.SYSTEMS[name]}", markup=False)
     raise typer.Exit(1 if found else 0)
 
 

@@ -18,10 +18,14 @@ out = Console(highlight=False, soft_wrap=True)
 def review(
     context: typer.Context,
     group: Annotated[str | None, typer.Argument(help="A group of the list, to rule on.")] = None,
-    choice: Annotated[str | None, typer.Argument(help="What it is: theirs, not theirs, withheld, cannot tell; mask, keep, leave out.")] = None,
+    choice: Annotated[
+        str | None,
+        typer.Argument(help="theirs, not theirs, withheld, cannot tell; text: mask, keep, leave out; document: send, send redacted copy, withhold."),
+    ] = None,
     key: Annotated[str | None, typer.Option(help="Rule on the rows of this key only, not on the whole group.")] = None,
     by: Annotated[str, typer.Option(help="Who rules.")] = "",
     reason: Annotated[str, typer.Option(help="What shows it; needed for 'theirs' and 'keep'.")] = "",
+    copy: Annotated[Path | None, typer.Option(help="The redacted copy of a document, for 'send redacted copy'.")] = None,
     to_xlsx: Annotated[Path | None, typer.Option(help="Write the list as a workbook to fill in.")] = None,
     from_xlsx: Annotated[Path | None, typer.Option(help="Take the rulings of a filled-in workbook, all or none.")] = None,
 ) -> None:
@@ -31,7 +35,7 @@ def review(
     if group and not choice:
         _show(waiting.rows(group))
     elif group and choice:
-        _ruled(waiting.rule(group, choice, by=by, reason=reason, key=key))
+        _ruled(waiting.rule(group, choice, by=by, reason=reason, key=key, copy=copy))
     elif from_xlsx:
         _ruled(waiting.read(from_xlsx))
     elif to_xlsx:

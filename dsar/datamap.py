@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dsar import kinds, mapfaults, restmap, values
+from dsar import forgotten, kinds, mapfaults, restmap, values
 from dsar.errors import BadMap
 from dsar.texts import Language
 
@@ -229,6 +229,7 @@ class Reveal(_Model):
     """
 
     column: str
+    prefix: str = ""  # what stands before the key where other tables name it in a text: "party.party," in 'party.party,2'
     at: str | None = None
     browser: str | None = None
 
@@ -290,6 +291,7 @@ class Table(_Model):
     people: bool = False  # a register of people: looked through for records that are like a person's own
     attribute: Attribution | None = None  # required where rows are matched by IP address
     part: Subset | None = None
+    guessed: bool = False  # nobody has confirmed what `dsar map` guessed: its rows are held, and what they lead to
     documents: bool = False  # each row is a document that nobody has read yet: held until a person decides
     find: str = ""  # how the system owner finds a row: "Customers > search by number {key}"
     file: File | None = None
@@ -381,6 +383,7 @@ class DataMap(_Model):
     sources: dict[
         Annotated[str, _form(r"[A-Za-z][A-Za-z0-9_-]*", "a source's name may hold letters, digits, - and _, and begins with a letter")], Source
     ] = Field(min_length=1)
+    systems: dict[str, forgotten.Answered] = {}  # the questionnaire of systems one forgets
     root: Path = Field(default=Path(), exclude=True)
     sha256: str = Field(default="", exclude=True)
 

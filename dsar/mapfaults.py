@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from dsar import forgotten
+
 if TYPE_CHECKING:
     from dsar.datamap import Address, DataMap, Table
 
@@ -19,6 +21,7 @@ def of(datamap: "DataMap") -> Iterator[str]:
                 known = ", ".join(datamap.recipients) or "none declared"
                 yield f"activities.{name}.recipients: '{recipient}' is not one of [recipients]: {known}"
     yield from _policy(datamap)
+    yield from _systems(datamap)
     for name, source in datamap.sources.items():
         for table_name in source.ignored:
             if table_name in source.tables:
@@ -44,6 +47,10 @@ def _table(datamap: "DataMap", address: "Address", table: "Table") -> Iterator[s
         for part, c in (("at", r.at), ("browser", r.browser))
         if c
     }
+    for kind, reveal in table.reveals.items():
+        if not isinstance(reveal, str) and reveal.prefix and (reveal.column,) != table.key:
+            # Of a key that stands in many rows, others could not be counted with the prefix before it.
+            yield f"{at}.reveals.{kind}.prefix: only the table's own key may have one"
     rule = table.attribute
     used |= {f"attribute.{part}: '{c}'": c for part, c in (("at", rule.at), ("browser", rule.browser))} if rule else {}
     used |= {f"part.column: '{table.part.column}'": table.part.column} if table.part else {}
@@ -95,6 +102,15 @@ def _policy(datamap: "DataMap") -> Iterator[str]:
         for place in clause.kept_by:
             if not _exists(datamap, place.split(".")):
                 yield f"policy.clauses.{name}.kept_by: there is no {place} in this map"
+
+
+def _systems(datamap: "DataMap") -> Iterator[str]:
+    for name, answered in datamap.systems.items():
+        if name not in forgotten.SYSTEMS:
+            yield f"systems.{name}: is not asked about; the list has {', '.join(forgotten.SYSTEMS)}"
+        for source in answered.sources:
+            if source not in datamap.sources:
+                yield f"systems.{name}.{answered.answer}: '{source}' is not one of [sources]: {', '.join(datamap.sources)}"
 
 
 def _exists(place: Any, path: Sequence[str]) -> bool:

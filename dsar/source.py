@@ -116,11 +116,13 @@ class Text:
 class Everyone:
     """Every row's values in these columns, key columns first: to look for records that are like a person's own.
 
-    For tables that the map marks as registers of people, where the source offers it (`Can.everyone`).
+    For tables that the map marks as registers of people, where the source offers it (`Can.everyone`). `limit` asks for
+    so many rows at most, whichever they are: what `dsar map` tests its guesses on.
     """
 
     table: str
     columns: tuple[str, ...]
+    limit: int | None = None
 
 
 Ask = Match | Keys | Others | Text | Everyone

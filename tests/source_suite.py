@@ -16,7 +16,7 @@ import pytest
 
 from dsar import datamap, kinds, values
 from dsar.errors import NotOffered, SourceBroken, SourceUnreachable
-from dsar.source import Ask, Done, Keys, Malformed, Match, Others, Rows, Settings, Source, Text, Waiting, Want
+from dsar.source import Ask, Done, Everyone, Keys, Malformed, Match, Others, Rows, Settings, Source, Text, Waiting, Want
 
 
 @dataclass(frozen=True)
@@ -208,6 +208,19 @@ class SourceSuite:
             assert isinstance(done, Done)
             assert done.rows == sum(len(p.frame) for p in parts if isinstance(p, Rows))
             assert done.read is None or done.read >= done.rows - (isinstance(ask, Others) and done.rows)
+
+    def test_everyone_is_handed_over_and_a_limit_is_kept(self, tmp_path):
+        source = self.source(tmp_path)
+        if not source.can.everyone:
+            with pytest.raises(NotOffered):
+                list(source.read(Everyone("people", ("id", "email"))))
+            return
+        whole = [row for part in source.read(Everyone("people", ("id", "email"))) if isinstance(part, Rows) for row in values.rows(part.frame)]
+        self.same(whole, [{c: row[c] for c in ("id", "email")} for row in self.expected(PEOPLE, *range(len(PEOPLE.rows)))], ("id",))
+        *parts, done = source.read(Everyone("people", ("email",), 2))
+        some = [row for part in parts if isinstance(part, Rows) for row in values.rows(part.frame)]
+        assert (len(some), done.rows) == (2, 2)
+        assert all(row["email"] in {r["email"] for r in whole} and list(row) == ["email"] for row in some)
 
     def test_a_row_of_two_subjects_comes_once(self, tmp_path):
         source = self.source(tmp_path)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dsar import cli, datamap
+from dsar import cli, datamap, forgotten
 from tests.run.test_batch import MAP, REQUESTS
 
 PEOPLE = "id,email\n1,ann@example.org\n2,ben@example.org\n"
@@ -106,7 +106,7 @@ def test_collect_shows_one_outcome_per_table(dsar, desk):
     assert error == "reading crm.people\n"
 
 
-def test_map_prints_a_skeleton_of_a_database_and_of_a_file(dsar, tmp_path, monkeypatch):
+def test_map_drafts_a_database_a_file_and_a_folder(dsar, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with sqlite3.connect("shop.db") as db:
         db.execute("create table customers (id integer primary key, email text)")
@@ -122,17 +122,57 @@ def test_map_prints_a_skeleton_of_a_database_and_of_a_file(dsar, tmp_path, monke
     status, out, _ = dsar("map", "people.csv")
     table = datamap.tomllib.loads(out)["sources"]["source"]["tables"]["people"]
     assert (status, table["file"]["path"], list(table["columns"])) == (0, "people.csv", ["id", "email"])
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports/people.csv").write_text(PEOPLE, encoding="utf-8")
+    status, out, _ = dsar("map", "exports", "--name", "exports", "--no-sample")
+    source = datamap.tomllib.loads(out)["sources"]["exports"]
+    assert (status, source["url"], source["tables"]["people"]["match"]) == (0, "exports", {"email": "email"} | source["tables"]["people"]["match"])
 
     assert dsar("map", "shop") == (
         2,
         "",
-        "dsar: this is neither a database URL nor a csv, xlsx or parquet file — write sqlite:///shop.db, postgresql://…, or a file's name\n",
+        "dsar: this is neither a database's URL nor a file or folder of tables — write sqlite:///shop.db, postgresql://…, or a name\n",
     )
     unreachable = (
         "sources.source: the database cannot be opened (OperationalError) — check that it is up, and its `url` in dsar.toml or the environment"
     )
     assert dsar("map", "sqlite:///secret-password-missing.db") == (2, "", f"dsar: {unreachable}\n")
     assert not (tmp_path / "secret-password-missing.db").exists()
+
+
+def test_check_names_the_systems_nobody_answered_for(dsar, desk):
+    status, out, _ = dsar("--workspace", desk, "check")
+    asked = [line for line in out.splitlines() if line.startswith("  ") and line.strip().split(":")[0] in forgotten.SYSTEMS]
+    assert (status, len(asked)) == (0, len(forgotten.SYSTEMS))
+    assert "  backups: backups and archives: which set, until when" in asked
+    text = (desk / "dsar.toml").read_text(encoding="utf-8")
+    answers = "".join(f'{name} = {{ none = "there is none, says Ann" }}\n' for name in forgotten.SYSTEMS if name != "chat")
+    (desk / "dsar.toml").write_text(f"{text}\n[systems]\n{answers}", encoding="utf-8")
+    out = dsar("--workspace", desk, "check")[1]
+    assert f"1 of {len(forgotten.SYSTEMS)} systems one forgets are not answered for; say under [systems] what becomes of each:\n  chat: " in out
+
+
+def test_a_draft_is_appended_and_checked_unchanged(dsar, tmp_path, monkeypatch):
+    assert dsar("init", tmp_path / "desk")[0] == 0
+    monkeypatch.chdir(tmp_path / "desk")
+    (tmp_path / "desk/contacts.csv").write_text("id,email,name\n", encoding="utf-8")
+    with sqlite3.connect("shop.db") as db:
+        db.execute("create table customers (id integer primary key, email text)")
+        db.execute("create table colours (code text primary key)")
+    db.close()
+    draft = dsar("map", "sqlite:///shop.db", "--name", "shop")[1]
+    written = tmp_path / "desk/dsar.toml"
+    written.write_text(written.read_text(encoding="utf-8") + draft, encoding="utf-8")
+    status, out, error = dsar("check")
+    assert (status, error) == (1, "")
+    assert out.splitlines()[:3] == [
+        "shop.customers: its section is guessed, and nobody has confirmed it — read it and take out `guessed = true`; until then it is held",
+        "shop.colours: is neither mapped nor ignored — map it, or list it under sources.shop.ignored with the reason",
+        "2 sources, 2 tables, 0 requests: 2 to mend",
+    ]
+    text = written.read_text(encoding="utf-8").replace("guessed = true", "")
+    written.write_text(text.replace("#[sources", "[sources").replace("#colours", "colours"), encoding="utf-8")
+    assert dsar("check")[0] == 0
 
 
 def test_batch_exits_with_1_when_something_failed(dsar, desk):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from connectors import logs
-from dsar import workspace
+from dsar import forgotten, workspace
 from dsar.datamap import Address
 from dsar.find.survey import survey
 from fixtures import generate
@@ -40,6 +40,10 @@ def test_every_table_answered_and_the_map_fits():
     ws, _ = open_company()
     assert survey(ws.datamap, ws.sources()) == []
     assert all(f.outcome.complete or f.outcome.state == "not searched" for d in collected(ws).values() for f in d.tables.values())
+
+
+def test_every_system_one_forgets_is_answered_for():
+    assert forgotten.unanswered(open_company()[0].datamap.systems) == []
 
 
 def test_the_logs_are_read_once_for_all(monkeypatch):

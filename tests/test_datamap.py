@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dsar import datamap, source
+from dsar import datamap, forgotten, source
 from dsar.errors import BadMap
 from dsar.request.register import read_requests
 
@@ -22,6 +22,7 @@ def keys(model, prefix=""):
 SECTIONS = {
     "[controller]": keys(datamap.Controller) | keys(datamap.AutomatedDecisions, "automated_decisions."),
     "[policy]": keys(datamap.PolicyVersion, "versions.") | keys(datamap.Clause, "clauses.NAME.") | keys(datamap.Gap, "gaps.NAME."),
+    "[systems]": keys(forgotten.Answered, "NAME."),
     "[recipients.NAME]": keys(datamap.Recipient),
     "[activities.NAME]": keys(datamap.Activity) | keys(datamap.Retention, "retention."),
     "[sources.NAME]": keys(datamap.Source),
@@ -59,6 +60,8 @@ def test_the_guide_says_which_keys_are_required(section):
 
 
 def test_the_models_of_the_map_are_all_in_the_guide():
+    listed = GUIDE.split("\nThe list: ")[1].split("\n")[0]
+    assert re.findall(r"`(\w+)`", listed) == list(forgotten.SYSTEMS)
     models = {m for m in vars(datamap).values() if isinstance(m, type) and issubclass(m, datamap._Model)} - {datamap._Model, datamap.DataMap}
     told = [
         datamap.Controller, datamap.AutomatedDecisions, datamap.Recipient, datamap.Activity, datamap.Retention, datamap.Source, datamap.Table,
@@ -150,6 +153,11 @@ BAD = [
         f"{ORDERS}.columns.status.type: allowed: {TYPES}",
     ),
     (f"{ORDERS}.columns.dsar_key", {"category": "user"}, f"{ORDERS}.columns.dsar_key: names that begin with dsar_ are this toolkit's own"),
+    ("systems.fax", {"none": "nobody has one"}, f"systems.fax: is not asked about; the list has {', '.join(forgotten.SYSTEMS)}"),
+    ("systems.chat", {"mapped": "chats"}, "systems.chat.mapped: 'chats' is not one of [sources]: orders, newsletter"),
+    ("systems.chat", {"none": "no"}, "systems.chat: none needs a few words: who says so, and when"),
+    ("systems.chat", {}, "systems.chat: needs exactly one of mapped, manual, none and ignored"),
+    ("systems.chat", {"none": "says Ann", "ignored": "it is small"}, "systems.chat: needs exactly one of mapped, manual, none and ignored"),
     ("sources.newsletter.tables.seminars.file.delimiter", "|", r"sources.newsletter.tables.seminars.file.delimiter: must be ',', ';' or '\t'"),
 ]
 

@@ -16,10 +16,13 @@ import httpx
 import pytest
 
 from connectors.mailman import Mailman
+from connectors.sql import Sql
 from connectors.tryton import Tryton
-from dsar import values
+from dsar import datamap, values
 from dsar.datamap import parse
 from dsar.find.survey import survey
+from dsar.guess import sample
+from dsar.guess.draft import draft
 from dsar.source import Settings
 from tests import servers, worlds
 
@@ -46,6 +49,9 @@ def installed(folder, program):
 
 
 # -- Tryton -----------------------------------------------------------------------------------------
+
+
+DATABASES = {}  # of a server, by its address
 
 
 class Erp:
@@ -97,7 +103,8 @@ def tryton():
             return httpx.get(url, trust_env=False).status_code < 500
         return False
 
-    servers.wait_for(answers, what="Tryton")
+    servers.wait_for(answers, seconds=120, what="Tryton")
+    DATABASES[url] = folder / "world.sqlite"
     yield url
     servers.stop(process)
     shutil.rmtree(folder, ignore_errors=True)
@@ -182,6 +189,22 @@ def test_the_map_fits_the_real_schema_and_a_wrong_password_fails(tryton, monkeyp
     assert all(words.startswith("failed") for words in said.values()), said
 
 
+def test_the_draft_of_trytons_own_database_follows_its_texts(tryton, entered, tmp_path):
+    """On SQLite Tryton declares no foreign keys; notes and attachments name table and key in a text."""
+    declared = datamap.Source.model_construct(connector="sql", label="erp", owner="", url=f"sqlite:///{DATABASES[tryton]}", tables={}, ignored={})
+    known = Sql(Settings("erp", declared, tmp_path, "GB")).schema()
+    opened = Sql(Settings("erp", sample.provisional(declared, known), tmp_path, "GB"))
+    text = draft("erp", opened, sample=sample.of(opened, known), connector="sql", url=declared.url, region="GB")
+    (Path(os.environ.get("DSAR_KEEP", tmp_path)) / "draft.toml").write_text(text, encoding="utf-8")
+    tables = parse(tomllib.loads(worlds.HEAD + text), Path("dsar.toml")).sources["erp"].tables
+    assert all(table.guessed for table in tables.values())
+    assert tables["ir_note"].match["reference"] == "resource"
+    assert tables["party_party"].reveals["reference"] == datamap.Reveal(column="id", prefix="party.party,")
+    assert tables["party_address"].match["party_party"] == "party"
+    assert "party" in tables["sale_sale"].match["party_party"]
+    assert tables["sale_line"].match["sale_sale"] == "sale"
+
+
 # -- Mailman ----------------------------------------------------------------------------------------
 
 
@@ -208,7 +231,7 @@ def mailman():
         return False
 
     try:
-        servers.wait_for(answers, what="Mailman")
+        servers.wait_for(answers, seconds=300, what="Mailman")  # fifteen processes, and a busy machine may have one core to spare
         yield client
     finally:
         with (folder / "out").open("ab") as out:

@@ -148,7 +148,7 @@ class _Part:
             self._fault("has a header or footer that is not ours")
         elif kind == "sheetData":
             self.at = ""
-        elif kind == "formula1" and not re.fullmatch(r'"[^"]*"', self.text):
+        elif kind == "formula1" and not re.fullmatch(r'"[^"]*"', self.text) and f"={self.text}" not in self.formulas:
             self._fault("takes a drop-down from elsewhere")
         elif kind == "definedName" and ("[" in self.text or "(" in self.text.rpartition("!")[2]):
             self._fault("has a defined name that leads outside the file or computes")

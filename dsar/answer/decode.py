@@ -62,6 +62,11 @@ def pieces(path: Path, passphrase: str = "") -> Iterator[Piece]:
     yield from _opened((path.name,), data, passphrase)
 
 
+def opened(name: str, data: bytes) -> Iterator[Piece]:
+    """Yield all texts of a file that is not on a disk."""
+    yield from _opened((name,), data, "")
+
+
 def readings(text: str) -> list[str]:
     """Return the text, and what it reads as with its encodings undone: entities, percent, backslashes, Base64, JSON."""
     found = [text]

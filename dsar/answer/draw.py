@@ -80,8 +80,8 @@ def page(book: Workbook, name: str, content: Page, formulas: Mapping[Progress, S
                 )
 
 
-def worklist(book: Workbook, name: str, content: Worklist, manner: Manner) -> None:
-    """Draw a worklist: how to fill it in, then its rows with drop-downs."""
+def worklist(book: Workbook, name: str, content: Worklist, manner: Manner, elsewhere: Mapping[tuple[str, ...], str]) -> None:
+    """Draw a worklist: how to fill it in, then its rows with drop-downs; `elsewhere` is where the words of long ones stand."""
     rows = [[Shown("") if v is None else cells.show(v, manner) for v in row] for row in content.rows]
     wanted = [width_wanted(label, [row[n] for row in rows]) for n, label in enumerate(content.header)]
     widths = fit(
@@ -93,12 +93,26 @@ def worklist(book: Workbook, name: str, content: Worklist, manner: Manner) -> No
     _head(sheet, content.header, [False] * len(content.header))
     for row in rows:
         to_do = any(shown.value for shown, label in zip(row, content.header, strict=True) if label in content.choices)
-        editable = content.editable if to_do else ()
+        editable = content.editable if to_do or content.every else ()
         sheet.append([(shown, "edit" if label in editable else shown.style) for shown, label in zip(row, content.header, strict=True)])
     if rows:
         sheet.ws.auto_filter.ref = f"A{WORKLIST_HEAD}:{letter(len(widths))}{sheet.row}"
     for label, allowed in content.choices.items():
-        _choice(sheet, letter(content.header.index(label) + 1), allowed)
+        _choice(sheet, letter(content.header.index(label) + 1), elsewhere.get(allowed) or _listed(allowed))
+
+
+def words(name: str, choices: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+    """Return where the words of long drop-downs stand on the sheet `name`, a column each."""
+    first = WORKLIST_HEAD + 1
+    return {
+        allowed: f"{quote_sheetname(name)}!${letter(n)}${first}:${letter(n)}${WORKLIST_HEAD + len(allowed)}"
+        for n, allowed in enumerate(choices, start=1)
+    }
+
+
+def fits(allowed: Sequence[str]) -> bool:
+    """Whether a drop-down can hold its own words: at most 255 characters, and none of them a comma or a quotation mark."""
+    return len(",".join(allowed)) <= 255 and not any("," in word or '"' in word for word in allowed)
 
 
 def progress(block: Progress, name: str, content: Worklist) -> tuple[str, ...]:
@@ -119,10 +133,13 @@ def _grid(sheet: Sheet, header: Sequence[str], rows: Sequence[Sequence[Shown | F
         sheet.append(row)
 
 
-def _choice(sheet: Sheet, column: str, allowed: Sequence[str]) -> None:
-    listed = f'"{",".join(allowed)}"'
-    if len(listed) > 257 or any("," in word or '"' in word for word in allowed):
+def _listed(allowed: Sequence[str]) -> str:
+    if not fits(allowed):
         raise ValueError("a drop-down holds at most 255 characters, and none of its words a comma or a quotation mark")
+    return f'"{",".join(allowed)}"'
+
+
+def _choice(sheet: Sheet, column: str, listed: str) -> None:
     if sheet.row > WORKLIST_HEAD:
         rule = DataValidation("list", formula1=listed, allow_blank=True, showErrorMessage=True)
         rule.errorTitle, rule.error = "Not one of the words", "Please choose one of the words of the list."

@@ -1,10 +1,11 @@
 """Before anything is released: is there something of somebody else in it? A hit blocks, and a person looks."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from dsar import kinds, values
-from dsar.answer.stranger import Needle, Needles, search, searchable
+from dsar import files, kinds, values
+from dsar.answer.stranger import Hit, Needle, Needles, search, searchable
 from dsar.datamap import Address, Table
 from dsar.errors import ForeignData
 from dsar.find.dossier import Dossier
@@ -25,9 +26,11 @@ def check(dossier: Dossier, others: Iterable[Request]) -> Check:
     own = _own(dossier)
     found = {n.value: n for n in (*_of_requests(others), *_of_rows(dossier), *_of_cells(dossier)) if searchable(n) and n.value not in own}
     needles = Needles(found.values(), region)
+    read = {hashlib.sha256(content).hexdigest() for content in _documents(dossier)}
 
     def look(paths: Sequence[Path]) -> None:
-        hits = search(paths, needles)
+        seen = {path.name for path in paths if files.sha256(path) in read}
+        hits = [hit for hit in search(paths, needles) if not (hit.unread and _names(hit) & seen)]
         if hits:
             told = "; ".join(f"{hit.file}, {hit.place}: {hit.needle or hit.unread}" for hit in hits[:5])
             more = f"; and {len(hits) - 5} more" if len(hits) > 5 else ""
@@ -36,6 +39,18 @@ def check(dossier: Dossier, others: Iterable[Request]) -> Check:
             )
 
     return look
+
+
+def _documents(dossier: Dossier) -> Iterator[bytes]:
+    """Yield the documents that a person has read and let go: of a picture or a scan, nothing but a person can say whom it shows."""
+    for _, row, table, _ in _rows(dossier, "found"):
+        if table.documents:
+            yield from (value for value in row.values() if isinstance(value, bytes))
+
+
+def _names(hit: Hit) -> set[str]:
+    """Return the names of the file and of whatever it lies in that a hit was met in."""
+    return {hit.file, *hit.place.split("/")}
 
 
 def _own(dossier: Dossier) -> set[str]:

@@ -92,7 +92,7 @@ class Page:
 class Worklist:
     """A sheet to fill in: `choices` are drop-downs by header, `editable` the headers of the cells to fill.
 
-    A row in which no choice is made yet is there to be read, not to be filled in.
+    A row in which no choice is made yet is there to be read, not to be filled in, unless `every` row is.
     """
 
     title: str
@@ -100,6 +100,7 @@ class Worklist:
     rows: tuple[tuple[Value, ...], ...]
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     editable: tuple[str, ...] = ()
+    every: bool = False
 
 
 Content = Table | Page | Worklist

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -81,6 +82,21 @@ def write(path: Path, sheets: Sequence[Content], *, controller: str, zone: ZoneI
     return [path, *beside]
 
 
+_ENDINGS = {  # by which a program knows what to open it with
+    b"%PDF": "pdf",
+    b"\x89PNG": "png",
+    b"\xff\xd8\xff": "jpg",
+    b"GIF8": "gif",
+    b"II*\x00": "tif",
+    b"MM\x00*": "tif",
+    b"PK\x03\x04": "zip",
+}
+
+
+def _ending(value: bytes) -> str:
+    return next((ending for magic, ending in _ENDINGS.items() if value.startswith(magic)), "bin")
+
+
 def content(value: str | bytes) -> bytes:
     """Return what a file holds that stands for a value no cell can hold."""
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
@@ -96,7 +112,7 @@ class _Attachments:
         self.known: dict[tuple[str, str], str] = {}
 
     def __call__(self, value: str | bytes) -> str:
-        kind, ending = ("text", "txt") if isinstance(value, str) else ("file", "bin")
+        kind, ending = ("text", "txt") if isinstance(value, str) else ("file", _ending(value))
         key = (kind, hashlib.sha256(content(value)).hexdigest())
         if key not in self.known:
             self.counts[kind] += 1
@@ -106,7 +122,7 @@ class _Attachments:
         return self.known[key]
 
     def owns(self, name: str) -> bool:
-        return bool(re.fullmatch(rf"{re.escape(self.prefix)}_(text-\d{{3,}}\.txt|file-\d{{3,}}\.bin)", name))
+        return bool(re.fullmatch(rf"{re.escape(self.prefix)}_(text-\d{{3,}}\.txt|file-\d{{3,}}\.\w+)", name))
 
 
 @dataclass(frozen=True)
@@ -130,11 +146,15 @@ def _parts(content: Content) -> Iterator[_Part]:
 
 
 def _draw(sheets: Sequence[Content], manner: Manner) -> tuple[Workbook, frozenset[str], dict[str, Bulk]]:
+    long_ones = list(dict.fromkeys(c for s in sheets if isinstance(s, Worklist) for c in s.choices.values() if not draw.fits(c)))
+    if long_ones:
+        sheets = [*sheets, _words(sheets, long_ones)]
     parts = [part for content in sheets for part in _parts(content)]
     names = sheet_names([part.title for part in parts])
     worklists = {p.content.title: (name, p.content) for p, name in zip(parts, names, strict=True) if isinstance(p.content, Worklist)}
     blocks = [b for content in sheets if isinstance(content, Page) for b in content.blocks if isinstance(b, Progress)]
     formulas = {block: draw.progress(block, *worklists[block.worklist]) for block in blocks}
+    elsewhere = draw.words(names[-1], long_ones)
     book = Workbook(write_only=True)
     look.styles(book)
     bulks: dict[str, Bulk] = {}
@@ -148,12 +168,18 @@ def _draw(sheets: Sequence[Content], manner: Manner) -> tuple[Workbook, frozense
                 case Page() as content:
                     draw.page(book, name, content, formulas, manner)
                 case Worklist() as content:
-                    draw.worklist(book, name, content, manner)
+                    draw.worklist(book, name, content, manner, elsewhere)
     except BaseException:
         with suppress(Exception):
             book.save(io.BytesIO())  # openpyxl then lets go of the rows it keeps in temporary files
         raise
-    return book, frozenset(f for found in formulas.values() for f in found), bulks
+    return book, frozenset([*(f for found in formulas.values() for f in found), *(f"={place}" for place in elsewhere.values())]), bulks
+
+
+def _words(sheets: Sequence[Content], choices: Sequence[tuple[str, ...]]) -> Worklist:
+    """Return the sheet with the words of drop-downs that are too long to hold their own; in sight, as all sheets are."""
+    headers = {allowed: label for s in sheets if isinstance(s, Worklist) for label, allowed in s.choices.items()}
+    return Worklist("Words to choose from", tuple(headers[c] for c in choices), tuple(zip_longest(*choices)))
 
 
 def _intro(content: Table, rows: range, others: Sequence[str], manner: Manner) -> list[str]:

@@ -34,6 +34,14 @@ def read(path: Path, needed: Sequence[str]) -> list[Line]:
     raise BadRequests("no row holds the headings", where=path.name, remedy=f"it needs {', '.join(needed)}")
 
 
+def facts(path: Path, title: str) -> dict[str, str]:
+    """Return what stands in the second column of a sheet, by the first; raises `BadRequests`."""
+    try:
+        return {line[0]: line[1] for sheet, _, line in _xlsx(path) if sheet == title and len(line) > 1}
+    except Exception as error:  # noqa: BLE001 - openpyxl raises what it meets
+        raise BadRequests(f"cannot be read ({type(error).__name__})", where=path.name, remedy="save it anew as xlsx") from None
+
+
 def _named(header: Sequence[str], line: Sequence[str], file: str, number: int) -> dict[str, str]:
     if any(line[len(header) :]):
         raise BadRequests("holds more cells than there are headings", where=f"{file} row {number}", remedy="quote a text that holds the delimiter")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dsar.answer import workbook
 from dsar.answer.layout import Page, Paragraph, Worklist
 from dsar.datamap import DataMap
-from dsar.desk import lines
+from dsar.desk import lines, redacted
 from dsar.errors import BadRuling
 from dsar.find.dossier import Dossier
 from dsar.find.hold import HOLDS
@@ -19,14 +19,19 @@ from dsar.listing import Listing, listing
 if TYPE_CHECKING:
     from ipywidgets import VBox
 
-_FILLED_IN = ("Ruling", "Reason, with evidence", "Ruled by")
+_FILLED_IN = ("Ruling", "Reason, with evidence", "Ruled by", "Redacted copy (file)")
 HEADER = ("Group", "What", "Column", "Why it waits", "Requests", "Rows", "Key of one", "It may be", *_FILLED_IN)
 _HOW = (
     "Each line is one ruling for everything alike, in all requests. Look at the row in its own system, or in the notebook of the request.",
     "theirs: it goes out, and leads on. not theirs: it belongs to somebody else. cannot tell: nobody can say whose it is.",
     "withheld: it is theirs too, but giving it away would harm somebody else.",
     "For text: mask replaces what speaks of others, keep leaves it as it is, leave out withholds the whole text.",
-    "'theirs' and 'keep' need the reason. What is left empty waits on. Save the file and read it back: dsar review --from-xlsx FILE",
+    (
+        "A document is read as a whole. send: as it is. send redacted copy: the file you made of it goes out instead; name it, beside this "
+        "workbook. withhold: it stays here."
+    ),
+    "Whatever goes out needs the reason, and so does withhold. What is left empty waits on.",
+    "Save the file and read it back: dsar review --from-xlsx FILE",
 )
 
 
@@ -62,15 +67,33 @@ class Review:
         return overview(self.waiting, {a: t.label for a, t in self.datamap.tables()})
 
     def rows(self, group: str) -> Listing:
-        """What one ruling on a group would settle: columns Request, Key. Raises `BadRuling`."""
-        return listing(("Request", "Key"), [(item.request, item.key) for item in self._group(group)], empty="")
+        """What one ruling on a group would settle: columns Request, Key, and of documents File, in the inbox. Raises `BadRuling`."""
+        found = self._group(group)
+        if any(item.file for item in found):
+            return listing(("Request", "Key", "File"), [(item.request, item.key, item.file) for item in found], empty="")
+        return listing(("Request", "Key"), [(item.request, item.key) for item in found], empty="")
 
-    def rule(self, group: str, choice: str, *, by: str, reason: str = "", key: str | None = None) -> int:
-        """Record one ruling for all items of a group, or those of one key, each in its own case; return how many. Raises `BadRuling`."""
+    def rule(self, group: str, choice: str, *, by: str, reason: str = "", key: str | None = None, copy: Path | None = None) -> int:
+        """Record one ruling for all items of a group, or those of one key, each in its own case; return how many. Raises `BadRuling`.
+
+        `copy` is the redacted copy of a document, for 'send redacted copy'.
+        """
         chosen = [item for item in self._group(group) if key is None or item.key in {key, f"[{key}]", f'["{key}"]'}]
         if not chosen:
             raise BadRuling("no row of this group has that key", where=group, remedy=f"see `dsar review {group}`")
-        return self._record([(item, ruling(item, choice, by=by, on=self.now, reason=reason)) for item in chosen])
+        return self._record([(item, self._ruling(item, choice, by=by, reason=reason, copy=copy)) for item in chosen])
+
+    def _ruling(self, item: Item, choice: str, *, by: str, reason: str, copy: Path | None) -> Ruling:
+        # First without its copy, so that nothing is kept for a ruling that lacks a name.
+        ruling(item, choice, by=by, on=self.now, reason=reason, copy="x" * bool(copy))
+        if copy is None:
+            return ruling(item, choice, by=by, on=self.now, reason=reason)
+        case = self.cases[item.request]
+        row = case.dossier.row(f"{item.address} {item.key}") or {}
+        if not isinstance(row.get("content"), bytes) or case.rulings.path is None:
+            raise BadRuling("of this document there is no file to compare the copy with", where=item.group, remedy="rule send or withhold")
+        kept = redacted.take_in(row["content"], copy, case.rulings.path.parent)
+        return ruling(item, choice, by=by, on=self.now, reason=reason, copy=kept)
 
     def _group(self, group: str) -> list[Item]:
         waiting = self.waiting
@@ -110,7 +133,7 @@ class Review:
         one = waiting[0]
         requests = ", ".join(sorted({item.request for item in waiting}))
         why = HOLDS[one.code].internal
-        return (group, label, one.column, why, requests, len(waiting), one.key, " / ".join(one.choices), "", "", "")
+        return (group, label, one.column, why, requests, len(waiting), one.file or one.key, " / ".join(one.choices), "", "", "", "")
 
     def read(self, path: Path) -> int:
         """Take the rulings of a filled-in workbook, all or none; return how many items they settle. Raises `BadRuling` naming each bad row."""
@@ -122,10 +145,19 @@ class Review:
             if not found:
                 faults.append(f"row {number}: no such group waits any more, or another row rules on it")
             try:
-                made += [(i, ruling(i, cells["Ruling"], by=cells["Ruled by"], on=self.now, reason=cells["Reason, with evidence"])) for i in found]
+                copy = _beside(path, cells[_FILLED_IN[3]])
+                said = {"by": cells["Ruled by"], "reason": cells["Reason, with evidence"]}
+                made += [(item, self._ruling(item, cells["Ruling"], **said, copy=copy)) for item in found]
             except BadRuling as error:
                 faults.append(f"row {number}: {error.what}")
         if faults:
             more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
             raise BadRuling("; ".join(faults[:5]) + more, where=path.name, remedy="mend these rows; nothing was taken over")
         return self._record(made)
+
+
+def _beside(path: Path, name: str) -> Path | None:
+    """Return the file a cell names: beside the workbook, and nowhere else on this machine."""
+    if name and (Path(name).name != name or name in {".", ".."}):
+        raise BadRuling("the redacted copy has to lie beside the workbook", where=path.name, remedy="write its bare name into the cell")
+    return path.parent / name if name else None

@@ -1,6 +1,7 @@
 """The review as a form in JupyterLab: a line per ruling, a name, one button."""
 
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import HTML, Button, Dropdown, Layout, Text, VBox
@@ -25,28 +26,32 @@ def form(review: "Review") -> VBox:
         said.value = "<br>".join(_record(review, lines, name.value)) or "Nothing was chosen."
 
     button.on_click(record)
-    return VBox([name, *(box for box, _, _ in lines.values()), button, said] if lines else [HTML("Nothing waits for a person.")])
+    return VBox([name, *(box for box, *_ in lines.values()), button, said] if lines else [HTML("Nothing waits for a person.")])
 
 
-def _line(review: "Review", group: str) -> tuple[VBox, Dropdown, Text]:
+def _line(review: "Review", group: str) -> tuple[VBox, Dropdown, Text, Text]:
     found = review.waiting[group]
     one = found[0]
     label = review.datamap.table(one.address).label
     column = f", {review.datamap.table(one.address).label_of(one.column)}" if one.column else ""
     requests = ", ".join(sorted({item.request for item in found})[:5])
     # Everything here comes from maps and systems: it is text, never markup.
-    head = HTML(f"<b>{escape(label + column)}</b> {escape(one.key)}: {len(found)} in {escape(requests)}<br>{escape(HOLDS[one.code].internal)}")
+    head = HTML(
+        f"<b>{escape(label + column)}</b> {escape(one.file or one.key)}: {len(found)} in {escape(requests)}<br>{escape(HOLDS[one.code].internal)}"
+    )
     choice = Dropdown(options=[_WAIT, *one.choices], description="Ruling")
     reason = Text(description="Reason", placeholder="what shows it", layout=Layout(width="40em"))
-    return VBox([head, choice, reason], layout=Layout(border_top="1px solid #ccc", padding="6px 0")), choice, reason
+    copy = Text(description="Redacted", placeholder="the redacted copy you made: its path", layout=Layout(width="40em"))
+    lines = [head, choice, reason, copy] if one.file else [head, choice, reason]
+    return VBox(lines, layout=Layout(border_top="1px solid #ccc", padding="6px 0")), choice, reason, copy
 
 
-def _record(review: "Review", lines: dict[str, tuple[VBox, Dropdown, Text]], by: str) -> list[str]:
+def _record(review: "Review", lines: dict[str, tuple[VBox, Dropdown, Text, Text]], by: str) -> list[str]:
     said = []
-    for group, (box, choice, reason) in list(lines.items()):
+    for group, (box, choice, reason, copy) in list(lines.items()):
         if choice.value != _WAIT:
             try:
-                count = review.rule(group, choice.value, by=by, reason=reason.value)
+                count = review.rule(group, choice.value, by=by, reason=reason.value, copy=Path(copy.value) if copy.value else None)
             except BadRuling as error:
                 said.append(escape(str(error)))
                 continue

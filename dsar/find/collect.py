@@ -19,13 +19,14 @@ from dsar.errors import DsarError
 from dsar.find import bystanders, duplicates
 from dsar.find.between import contested
 from dsar.find.check import Answer, checked, counted, drift, in_words, require_unique
+from dsar.find.documents import redacted
 from dsar.find.dossier import PROVENANCE, Dossier, Found
 from dsar.find.hold import HOLDS, KIND_SIMILAR, Hold
 from dsar.find.judge import given, hold_of, line_hold
 from dsar.find.mentions import cells_of
 from dsar.find.order import reading_order, referrers
 from dsar.find.outcome import outcomes
-from dsar.find.review import RELEASE, Rulings, row_hash
+from dsar.find.review import REDACTED, RELEASE, Rulings, held_by, row_hash
 from dsar.find.sighting import Sighting, instant, judge, moments
 from dsar.find.trail import Link, Names, Pending, State, Trace
 from dsar.request.register import Request
@@ -187,12 +188,17 @@ class _Collection:
 
     def _ruled(self, state: State, request: str, position: int, hold: Hold | None) -> Hold | None:
         """Return the hold, or what a person ruled on the row as it is now."""
-        if hold is None or not (rulings := self.rulings.get(request)):
+        if hold is None or state.table.guessed or not (rulings := self.rulings.get(request)):
             return hold
         row = state.rows[position]
         two = self.datamap.controller.two_readers
         choice = rulings.choice(str(state.address), state.key(position), "", row_hash(row), two_readers=two, held_as=hold.code)
-        return hold if choice is None else None if choice == RELEASE else HOLDS[choice]
+        if choice is None or (state.table.documents and choice == RELEASE):
+            return hold
+        if choice == REDACTED and rulings.redacted(str(state.address), state.key(position)) is None:
+            return hold  # the copy is gone or was changed: the original never goes in its place
+        code = held_by(choice)
+        return HOLDS[code] if code else None
 
     def _reveal(self, state: State, request: str, position: int) -> None:
         hold = self._hold(state, request, position)
@@ -203,7 +209,8 @@ class _Collection:
         via = f"{state.address} {state.key(position)}"
         for kind, reveal in state.table.reveals_of(state.address.source).items():
             column = reveal.column
-            value = kinds.normal(kind, state.rows[position].get(column), self.region)
+            borne = state.rows[position].get(column)
+            value = kinds.normal(kind, f"{reveal.prefix}{kinds.normal('key', borne)}" if reveal.prefix and borne is not None else borne, self.region)
             if value is None:
                 continue
             if kind == "ip":
@@ -391,6 +398,8 @@ class _Collection:
             "dsar_cells": [self.cells.get(request, {}).get(state.address, {}).get(p) for p in positions],
         }
         found = state.whole().take(pa.array(positions, pa.int64()))
+        if state.table.documents and request in self.rulings:
+            found = redacted(found, str(state.address), provenance, self.rulings[request])
         for name in PROVENANCE:
             found = found.append_column(name, pa.array(provenance[name], pa.string()))
         return found

@@ -63,6 +63,12 @@ HOLDS = {
         Hold("not theirs", "a person ruled that it is not theirs", ""),
         Hold("cannot tell", "a person ruled that nobody can tell whose it is", "We cannot tell whether this was you."),
         Hold("document", "a document that nobody has read for other people's data yet", "We are still preparing this document for you."),
+        Hold(
+            "guessed",
+            "the map of its table is a guess that nobody has confirmed: read it, and take out `guessed = true`",
+            "We are still classifying this record.",
+            widens=True,
+        ),
         Hold("undeclared", "the table holds columns the data map does not know; classify them", "We are still classifying part of this record."),
     )
 }

@@ -39,6 +39,8 @@ def _standing(identifier: Identifier) -> Hold | None:
 
 def hold_of(state: State, request: str, position: int, known: Known) -> Hold | None:
     """Return the reason a row is held, or None where one clean identifier leads to it and nothing speaks against it."""
+    if state.table.guessed:
+        return HOLDS["guessed"]
     links = sorted(state.links[request][position], key=lambda link: link.kind in {kinds.MAILBOX, KIND_SIMILAR})
     traces = [known[link.kind, link.value] for link in links]
     if state.table.owner == "organisation":
@@ -46,11 +48,11 @@ def hold_of(state: State, request: str, position: int, known: Known) -> Hold | N
     if state.table.attribute and all(link.kind == "ip" for link in links):
         holds = [line_hold(state, position, trace)[0] for trace in traces]
         return next((hold for hold in holds if hold), None)
-    if state.table.documents:
-        return HOLDS["document"]
     clean = [(link, trace) for link, trace in zip(links, traces, strict=True) if trace.hold is None]
     if not clean:
         return traces[0].hold
+    if state.table.documents:
+        return HOLDS["document"]
     if any(len(borne) > 1 and not all(_theirs(kind, value, known) for value in borne) for kind, borne in _keys(state, position, _own(state))):
         return HOLDS["two owners"]
     # A key that a source issued for them leads to their rows; an e-mail address may also stand in somebody else's.

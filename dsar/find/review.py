@@ -21,9 +21,12 @@ from dsar.listing import Listing, listing
 
 RELEASE = "theirs"
 ROW_CHOICES = (RELEASE, "not theirs", "withheld", "cannot tell")  # all but the first are codes of `HOLDS`
+SEND, REDACTED = "send", "send redacted copy"
+DOCUMENT_CHOICES = (SEND, REDACTED, "withhold", "not theirs")  # a document is read as a whole, and goes or stays as a whole
+_HELD_AS = {"withhold": "withheld"}  # the codes of `HOLDS` for rulings that are called otherwise
 BETWEEN = "two requests"  # one row, two requesters: a ruling names one of them, so it is made per request
 CELL_CHOICES = ("mask", "keep", "leave out")
-_NEEDS_REASON = {RELEASE, "keep"}  # what goes out is argued for: who weighed what (ICO's three steps; Art. 15(4))
+_NEEDS_REASON = {RELEASE, "keep", SEND, REDACTED, "withhold"}  # what goes out is argued for: who weighed what (ICO's three steps; Art. 15(4))
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Item:
     hash: str  # of the row, or of the cell's text
     like: str  # items of the same address, reason and identifier are alike
     column: str = ""
+    file: str = ""  # of a document: where it lies in the inbox
 
     @property
     def id(self) -> str:
@@ -51,7 +55,7 @@ class Item:
     @property
     def choices(self) -> tuple[str, ...]:
         """What may be ruled."""
-        return CELL_CHOICES if self.column else ROW_CHOICES
+        return CELL_CHOICES if self.column else DOCUMENT_CHOICES if self.file else ROW_CHOICES
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Ruling:
     reason: str = ""  # internal, with the evidence; the text for the requester comes from the choice
     second: str = ""
     code: str = ""  # why it was held when it was ruled on
+    copy: str = ""  # of a document: SHA-256 of the redacted copy that goes out in its place
 
     def counts(self, *, two_readers: bool) -> bool:
         """Whether it takes effect."""
@@ -96,18 +101,29 @@ class Rulings:
         found for two requests is ruled on by itself.
         """
         ruling = self.found.get((table, key, column))
-        if ruling and held_as == BETWEEN != ruling.code and ruling.choice == RELEASE:
+        if ruling and held_as == BETWEEN != ruling.code and held_by(ruling.choice) is None:
             return None
         if ruling is None or ruling.hash != fingerprint or not ruling.counts(two_readers=two_readers):
             return None
         return ruling.choice
+
+    def redacted(self, table: str, key: str) -> bytes | None:
+        """Return the redacted copy that a document was ruled to go out as, or None where it is not there as it was taken in."""
+        ruling = self.found.get((table, key, ""))
+        if ruling is None or ruling.choice != REDACTED or not ruling.copy or self.path is None:
+            return None
+        try:
+            content = (self.path.parent / "redacted" / ruling.copy).read_bytes()
+        except OSError:
+            return None
+        return content if hashlib.sha256(content).hexdigest() == ruling.copy else None
 
     def add(self, ruling: Ruling) -> None:
         """Record a ruling; the same one by somebody else confirms it."""
         before = self.found.get((ruling.table, ruling.key, ruling.column))
         if (
             before
-            and (before.hash, before.choice, before.code) == (ruling.hash, ruling.choice, ruling.code)
+            and (before.hash, before.choice, before.code, before.copy) == (ruling.hash, ruling.choice, ruling.code, ruling.copy)
             and before.by.casefold() != ruling.by.casefold()
             and not before.second
         ):
@@ -129,6 +145,11 @@ class Rulings:
     def latest(self) -> datetime | None:
         """When the latest was made."""
         return max((r.on for r in self.found.values()), default=None)
+
+
+def held_by(choice: str) -> str | None:
+    """Return the code a ruling on a row holds it by, None where it lets it go."""
+    return None if choice in {RELEASE, SEND, REDACTED} else _HELD_AS.get(choice, choice)
 
 
 def row_hash(row: Mapping[str, Any]) -> str:
@@ -160,7 +181,10 @@ def _row_item(dossier: Any, address: Address, row: Mapping[str, Any]) -> Item:
     kind = str(row["dsar_kind"])
     value = kinds.normal(kind, row.get(str(row["dsar_matched_on"])), dossier.datamap.controller.region) or str(row["dsar_key"])
     name = " ".join(kinds.name_parts(dossier.datamap.table(address).name_in(row)))  # one address, two names: two rulings
-    return Item(dossier.request.id, address, str(row["dsar_key"]), str(row["dsar_hold"]), row_hash(row), f"{kind} {value} {name}")
+    key, code = str(row["dsar_key"]), str(row["dsar_hold"])
+    if dossier.datamap.table(address).documents:
+        return Item(dossier.request.id, address, key, code, row_hash(row), key, file=str(row.get("file") or key))  # each is read for itself
+    return Item(dossier.request.id, address, key, code, row_hash(row), f"{kind} {value} {name}")
 
 
 def grouped(waiting: Iterable[Item]) -> dict[str, list[Item]]:
@@ -179,12 +203,12 @@ def overview(groups: Mapping[str, list[Item]], labels: Mapping[Address, str]) ->
         requests = sorted({item.request for item in found})
         shown = ", ".join(requests[:3]) + (f" and {len(requests) - 3} more" if len(requests) > 3 else "")
         why = HOLDS[one.code].internal
-        lines.append((group, labels[one.address], one.column, why, shown, len(found), one.key, " / ".join(one.choices)))
+        lines.append((group, labels[one.address], one.column, why, shown, len(found), one.file or one.key, " / ".join(one.choices)))
     columns = ("Group", "What", "Column", "Why", "Requests", "Rows", "Key of one", "Choices")
     return listing(columns, lines, empty="Nothing waits for a person.")
 
 
-def ruling(item: Item, choice: str, *, by: str, on: datetime, reason: str) -> Ruling:
+def ruling(item: Item, choice: str, *, by: str, on: datetime, reason: str, copy: str = "") -> Ruling:
     """Return a ruling on an item; raises `BadRuling` where the choice is none of its, or lacks a name or a reason."""
     if choice not in item.choices:
         raise BadRuling(f"'{choice}' is not a choice here", where=item.group, remedy=f"choose one of {', '.join(item.choices)}")
@@ -194,7 +218,11 @@ def ruling(item: Item, choice: str, *, by: str, on: datetime, reason: str) -> Ru
         raise BadRuling(
             f"'{choice}' needs the reason, in three words or more", where=item.group, remedy="say what shows that it is theirs, or what was weighed"
         )
-    return Ruling(str(item.address), item.key, item.column, item.hash, choice, by.strip(), on, reason.strip(), code=item.code)
+    if (choice == REDACTED) != bool(copy):
+        raise BadRuling(
+            f"'{REDACTED}' needs the redacted copy, and no other ruling takes one", where=item.group, remedy="name the file you made with --copy"
+        )
+    return Ruling(str(item.address), item.key, item.column, item.hash, choice, by.strip(), on, reason.strip(), code=item.code, copy=copy)
 
 
 def _digest(*parts: str) -> str:

@@ -49,6 +49,12 @@ def _source(datamap: DataMap, name: str, source: Source | DsarError) -> Iterator
                 yield OpenPoint(str(address), failed.split(": ", 1)[-1], "until then it is failed in every answer")
             if table.people and not isinstance(source, DsarError) and not source.can.everyone:
                 yield OpenPoint(str(address), "is a register of people, but this source cannot be looked through", "nobody entered twice is found")
+            if table.guessed:
+                yield OpenPoint(
+                    str(address),
+                    "its section is guessed, and nobody has confirmed it",
+                    "read it and take out `guessed = true`; until then it is held",
+                )
             if undeclared:
                 yield OpenPoint(
                     str(address), f"the map does not know the column {', '.join(undeclared)}", "classify it; until then the table is held"

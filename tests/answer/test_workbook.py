@@ -107,8 +107,17 @@ def test_a_worklist_has_drop_downs_and_counts(tmp_path):
     assert [str(rule.sqref), rule.formula1, rule.type, rule.showErrorMessage] == ["D5:D6", '"To do,Done,Not found"', "list", True]
     formulas = [c.value for row in book["Cover"].iter_rows() for c in row if c.data_type == "f"]
     assert formulas == [f"=COUNTIF('Steps'!$D$5:$D$6,\"{word}\")" for word in ("To do", "Done", "Not found")]
-    with pytest.raises(ValueError, match="drop-down"):
-        write(tmp_path / "v.xlsx", Worklist("W", ("A",), (("x",),), {"A": ("one, two",)}))
+
+
+def test_a_drop_down_that_cannot_hold_its_words_takes_them_from_a_sheet_in_sight(tmp_path):
+    words = tuple(f"word {n}, of many" for n in range(40))
+    path, *_ = write(tmp_path / "v.xlsx", Worklist("W", ("A",), (("x",),), {"A": words}))
+    book = openpyxl.load_workbook(path)
+    assert book.sheetnames == ["W", "Words to choose from"]
+    (rule,) = book["W"].data_validations.dataValidation
+    assert (str(rule.sqref), rule.formula1) == ("A5", "'Words to choose from'!$A$5:$A$44")
+    assert tuple(c.value for (c,) in book["Words to choose from"]["A5:A44"]) == words
+    assert book["Words to choose from"].sheet_state == "visible"
 
 
 def test_a_page_holds_its_words(tmp_path):

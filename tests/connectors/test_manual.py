@@ -40,7 +40,7 @@ label = "Letters"
 match = { email = "by_email" }
 file = { path = "documents" }
 documents = true
-columns = ["item", "file", "sha256", "bytes", "copies", "by_email"]
+columns = ["item", "file", "sha256", "bytes", "content", "copies", "by_email"]
 """
 
 MAIL = """\
