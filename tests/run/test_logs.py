@@ -12,8 +12,8 @@ import pytest
 
 from dsar import workspace
 from dsar.cli import main
-from dsar.run import logs
 from dsar.law import retention
+from dsar.run import logs
 from dsar.workspace import Workspace
 from tests import company
 from tests.connectors.test_logs import UA, line
