@@ -77,10 +77,10 @@ def _opened(stack: ExitStack, listed: Iterable[Path]) -> list[LogFile] | None:
 
 def _listed(folder: Path, pattern: str) -> dict[Path, tuple[int, int]] | None:
     """Return the files and what each is; None where one went while it was looked at."""
-    found = {path.name: path for path in sorted(folder.glob(pattern))}
+    found = sorted(folder.glob(pattern))
     listed = {}
-    for name, path in found.items():
-        if path.suffix in _PACKED and name.removesuffix(path.suffix) in found:
+    for path in found:
+        if path.suffix in _PACKED and path.with_suffix("") in found:
             continue  # being packed just now
         try:
             state = path.stat()

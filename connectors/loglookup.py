@@ -3,6 +3,7 @@
 What comes out are lines as they were written, so that everything after is the same whether a line was kept or lay in its raw file.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,12 +16,13 @@ from connectors import logkept
 from connectors.logentries import Entries, Entry, Part
 from connectors.logfiles import LogFile
 from connectors.logline import Line
+from dsar.errors import SourceBroken
 
 AT_ONCE = 60_000  # lines in memory when a file is written again
 
 
 class Held(NamedTuple):
-    """A file the store stands for, under the name it has now, or had when it last lay there."""
+    """A file the store stands for, under the name it has now, or had when it was kept."""
 
     name: str
     entry: Entry
@@ -41,25 +43,28 @@ def held(store: Path, files: Sequence[LogFile]) -> tuple[list[Held], list[LogFil
             found.append(Held(file.path.name, same))
         else:
             raw.append(file)
-    taken = {file.path.name for file in files}
-    gone = [Held(f"{entry.name}~{entry.crc:08x}" if entry.name in taken else entry.name, entry) for entry in left.values()]
+    # A server that numbers its files gives the same name to another file each day; where that file still lies there, its name is its own.
+    names = Counter([*(file.path.name for file in files), *(entry.name for entry in left.values())])
+    gone = [Held(entry.name if names[entry.name] == 1 else f"{entry.name}~{entry.crc:08x}", entry) for entry in left.values()]
     return [*found, *gone], raw
 
 
 def lines(store: Path, entries: Sequence[Entry], addresses: Collection[str]) -> dict[str, list[tuple[int, Line]]]:
-    """Return, by the entry's id, the lines of these addresses with their numbers, in order; raises `FileNotFoundError` where a part is gone."""
+    """Return, by the entry's id, the lines of these addresses with their numbers, in order; raises `SourceBroken` where a part is gone."""
     whose = {str(store / part.name): entry.id for entry in entries for part in entry.parts}
     found: dict[str, list[tuple[int, Line]]] = {}
     if not whose or not addresses:
         return found
     for path in whose:
-        Path(path).stat()
+        if not Path(path).is_file():
+            remedy = "bring it back from a backup; or put the raw file back, delete the file's entry under files/, and compact again"
+            raise SourceBroken(f"{Path(path).name} is missing from the kept store", where=store.name, remedy=remedy)
     import duckdb
 
     # A list written out: DuckDB compares it with a part's words, and leaves out row groups by their bounds and bloom filters.
     wanted = ", ".join("'" + address.replace("'", "''") + "'" for address in sorted(addresses))
     with duckdb.connect() as connection:
-        connection.execute("SET enable_progress_bar = false")
+        connection.execute("SET enable_progress_bar = false; SET TimeZone = 'UTC'")  # else moments come in the machine's zone
         asked = f"SELECT * FROM read_parquet(?, filename = true, hive_partitioning = false) WHERE address IN ({wanted})"  # noqa: S608 - normal forms, quoted
         for batch in connection.execute(asked, [list(whose)]).to_arrow_reader(AT_ONCE):
             for row in batch.to_pylist():

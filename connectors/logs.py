@@ -14,67 +14,28 @@ as the format demands comes with its text in `request`; any other line without a
 
 import heapq
 import ipaddress
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from connectors import exact, logblocks, logcompact, logentries, logexpire, logfiles, logformat, logline, loglookup, logmatch
+from connectors import exact, logblocks, logcompact, logentries, logexpire, logfiles, logformat, logline, loglookup, logmatch, logtally
 from connectors.logblocks import Piece
-from connectors.logentries import Entries, Entry
+from connectors.logentries import Entries
 from connectors.logfiles import LogFile
 from connectors.logline import COLUMNS, KEY, MORE, Line
+from connectors.logtally import Tally
 from dsar import values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.files import private_dir
-from dsar.source import Anonymiser, Ask, Asked, Can, Done, Everyone, Expired, Kept, Keys, Malformed, Match, Others, Part, Rows, Schema, Settings, Text
+from dsar.source import Anonymiser, Ask, Can, Done, Everyone, Expired, Kept, Keys, Match, Others, Part, Rows, Schema, Settings, Text
 
 __all__ = ["COLUMNS", "KEY", "MORE", "Logs"]
 
 
 _FINISHED = 86_400  # seconds after which nobody writes to a plain file any more
-
-
-@dataclass
-class _Tally:
-    """What was read of a table so far."""
-
-    read: int = 0
-    rows: int = 0
-    malformed: int = 0
-    where: list[str] = field(default_factory=list)
-
-    def unreadable(self, name: str, *numbers: int, count: int = 1) -> None:
-        self.malformed += count
-        self.where += [f"{name} line {number}" for number in numbers][: logmatch.SAMPLES - len(self.where)]
-
-    def of_pieces(self, name: str, found: Iterable[logmatch.Found]) -> Iterator[Line]:
-        """Yield the lines found in the pieces of a file; only here it is known which number a line of a piece has in the file."""
-        before = 0
-        for piece in found:
-            yield from piece.lines
-            self.unreadable(name, *(before + number for number in piece.unreadable_at), count=piece.unreadable)
-            before += piece.read
-        self.read += before
-
-    def of_entry(self, name: str, entry: Entry, found: Iterable[tuple[int, Line]]) -> Iterator[Line]:
-        """Yield the lines found of a file that is in the store; a broken line is unreadable only to those whose it is not."""
-        wanted = set()
-        for number, line in found:
-            if line.row is None and not logline.is_log_line(line.text):
-                wanted.add(number)
-            yield line
-        self.unreadable(name, *(n for n in entry.unreadable_at if n not in wanted), count=entry.unreadable - len(wanted))
-        self.read += entry.lines
-
-    def told(self) -> Iterator[Part]:
-        if self.malformed:
-            # They bear no address, so they are nobody's for certain; that they are there is told.
-            yield Malformed(self.malformed, "; ".join(self.where), ())
-        yield Done(self.read, self.rows)
 
 
 class Logs:
@@ -143,15 +104,15 @@ class Logs:
         if not self._plain(ask.table):
             yield from self._match_any(ask, wanted)
             return
-        tally = _Tally()
+        tally = Tally()
         asked = {address: ids for (_, address), ids in wanted.asked.items()}
         with self._files(ask.table) as files:
             of = self._hits(ask.table, files, asked, tally)
             found = (row for name, lines in of for row in logline.numbered(name, lines))
-            yield from exact.limited(_rows(found, asked, tally), ask, self.settings, ["client"])
+            yield from exact.limited(logtally.rows(found, asked, tally), ask, self.settings, ["client"])
         yield from tally.told()
 
-    def _hits(self, table: str, files: Sequence[LogFile], asked: Collection[str], tally: _Tally) -> Iterator[tuple[str, Iterator[Line]]]:
+    def _hits(self, table: str, files: Sequence[LogFile], asked: Collection[str], tally: Tally) -> Iterator[tuple[str, Iterator[Line]]]:
         """Yield each file by name with its lines of wanted addresses: from the store where it stands for the file, else read, all at once."""
         store = self._store(table)
         with self._faults(table, store or self._place(table)):
@@ -168,31 +129,31 @@ class Logs:
             by_file = groupby(zip(pieces, logblocks.spread(found_in, pieces), strict=True), key=lambda one: one[0].file.path.name)
             return ((name, tally.of_pieces(name, (found for _, found in some))) for name, some in by_file)
 
-        stored = ((name, tally.of_entry(name, entry, found.get(entry.id, []))) for name, entry in sorted(kept))
+        stored = ((name, tally.of_entry(name, entry, found.get(entry.id, []))) for name, entry in sorted(kept, key=lambda held: held.name))
         yield from heapq.merge(stored, read(), key=lambda one: one[0])
 
     def _match_any(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
         """Answer where every line has to be taken apart: another format, proxies, names and queries."""
         self._store(ask.table)
-        tally = _Tally()
+        tally = Tally()
         with self._files(ask.table) as files:
             found = (rows for file in files for rows in self._apart(ask.table, file, wanted, tally))
             yield from exact.limited(found, ask, self.settings, (c for c, _ in wanted.columns))
         yield from exact.unclear(wanted)
         yield from tally.told()
 
-    def _apart(self, table: str, file: LogFile, wanted: exact.Wanted, tally: _Tally) -> Iterator[Rows]:
+    def _apart(self, table: str, file: LogFile, wanted: exact.Wanted, tally: Tally) -> Iterator[Rows]:
         mapped = exact.mapped(self.settings, table)
         columns = self._columns(table)
         for some in exact.batches(logline.numbered(file.path.name, self._parsed_lines(table, file, tally)), exact.CHUNK):
             # Equal lines are counted in the whole file, so every line is numbered before those that are wanted are picked.
-            chunk = exact.Raw(_by_column(some, columns), lambda _, found: values.infer(found), mapped)
+            chunk = exact.Raw(logtally.by_column(some, columns), lambda _, found: values.infer(found), mapped)
             if (rows := wanted.rows(chunk)) is not None:
-                picked = values.frame(_by_column(values.rows(rows.frame), columns), columns)
+                picked = values.frame(logtally.by_column(values.rows(rows.frame), columns), columns)
                 tally.rows += len(picked)
                 yield Rows(picked, rows.asks)
 
-    def _parsed_lines(self, table: str, file: LogFile, tally: _Tally) -> Iterator[Line]:
+    def _parsed_lines(self, table: str, file: LogFile, tally: Tally) -> Iterator[Line]:
         declared = exact.mapped(self.settings, table).file
         assert declared is not None
         try:
@@ -213,7 +174,7 @@ class Logs:
                     yield Line(text, client, row)
 
     def _keys(self, ask: Keys) -> Iterator[Part]:
-        tally = _Tally()
+        tally = Tally()
         keys = exact.key_set(KEY, ask.keys).keys
         columns = self._columns(ask.table)
         with self._files(ask.table) as files:
@@ -221,13 +182,14 @@ class Logs:
                 rows = (row for row in logline.numbered(name, lines) if (row["file"], row["line"], str(row["copy"])) in keys)
                 for some in exact.batches(rows, exact.CHUNK):
                     tally.rows += len(some)
-                    yield Rows(values.frame(_by_column(some, columns), columns))
+                    yield Rows(values.frame(logtally.by_column(some, columns), columns))
         yield Done(tally.read, tally.rows)
 
-    def _everything(self, table: str, files: Sequence[LogFile], names: Collection[object], tally: _Tally) -> Iterator[tuple[str, Iterator[Line]]]:
+    def _everything(self, table: str, files: Sequence[LogFile], names: Collection[object], tally: Tally) -> Iterator[tuple[str, Iterator[Line]]]:
         """Yield the files of these names with all their lines."""
         store = self._store(table)
-        kept, raw = loglookup.held(store, files) if store else ([], list(files))
+        with self._faults(table, store or self._place(table)):
+            kept, raw = loglookup.held(store, files) if store else ([], list(files))
         for file in raw:
             if file.path.name in names:
                 yield file.path.name, self._lines(table, file, tally) if self._plain(table) else self._parsed_lines(table, file, tally)
@@ -245,7 +207,7 @@ class Logs:
     def _columns(self, table: str) -> Mapping[str, str]:
         return COLUMNS if self._plain(table) else {**COLUMNS, **MORE}
 
-    def _lines(self, table: str, file: LogFile, tally: _Tally) -> Iterator[Line]:
+    def _lines(self, table: str, file: LogFile, tally: Tally) -> Iterator[Line]:
         with self._faults(table, file.path):
             for text in logblocks.lines(file):
                 tally.read += 1
@@ -309,14 +271,3 @@ class Logs:
         if not folder.is_dir():
             raise SourceUnreachable("there is no such folder", where=f"sources.{self.settings.name}.url", remedy="mount the logs")
         return folder
-
-
-def _rows(found: Iterable[Mapping[str, object]], asked: Mapping[str, tuple[str, ...]], tally: _Tally) -> Iterator[Rows]:
-    for some in exact.batches(found, exact.CHUNK):
-        tally.rows += len(some)
-        asks = (Asked(n, ask_id, "client") for n, row in enumerate(some) for ask_id in asked[logline.normal(str(row["client"]).encode()) or ""])
-        yield Rows(values.frame(_by_column(some, COLUMNS), COLUMNS), tuple(asks))
-
-
-def _by_column(rows: Sequence[Mapping[str, object]], columns: Iterable[str]) -> dict[str, list[object]]:
-    return {name: [row.get(name) for row in rows] for name in columns}

@@ -84,7 +84,7 @@ class Scan:
         low, high = _first_bytes(low, size), _first_bytes(high, np.maximum(size, _U(64)) - _U(64))
         mixed = _mixed(low, high)
         place = mixed >> _U(64 - _KNOWN_BITS)
-        valid = (self._known[place] == mixed) & ~odd
+        valid = (self._known[place] == mixed) & (length > 0)
         new = np.flatnonzero(~valid)
         new = new[_dotted(low[new], high[new], first[new])]
         valid[new], self._known[place[new]] = True, mixed[new]
