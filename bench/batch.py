@@ -152,7 +152,7 @@ def command(folder: Path, *words: str) -> subprocess.Popen[str]:
 
 def outputs(folder: Path) -> dict[str, bytes]:
     """Return what was put out, but for executed notebooks: file → bytes."""
-    kept = (p for p in folder.glob("cases/*/*/*") if p.parent.name in {"outbox", "worklists", "dossier", "published"})
+    kept = (p for p in folder.glob("cases/*/*/*") if p.parent.name in {"outbox", "worklists", "letters"})
     return {str(p.relative_to(folder)): p.read_bytes() for p in kept}
 
 

@@ -16,7 +16,7 @@ import pytest
 from dsar import workspace
 from dsar.run import batch as batches
 from dsar.run.batch import batch, preview
-from dsar.run.jobs import Job, Result
+from dsar.run.jobs import NOTEBOOKS, TASKS, Job, Result
 from dsar.run.pool import run_all
 from fixtures import generate
 
@@ -224,9 +224,26 @@ def test_a_dry_run_says_what_a_batch_would_do_and_does_nothing(desk):
     assert {state for state, _ in states(preview(desk, everybody)).values()} == {"already done", "waiting"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux")
+@pytest.mark.parametrize("right", ["portability", "erasure"])
+def test_the_warm_process_has_imported_what_notebooks_need(desk, right):
+    folder = desk.root / "watched"
+    folder.mkdir()
+    name = TASKS[right].notebook
+    watched = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    watched.cells.insert(0, nbformat.v4.new_code_cell("import sys; known = set(sys.modules)"))
+    watched.cells.append(nbformat.v4.new_code_cell("print(*sorted(set(sys.modules) - known))"))
+    nbformat.write(watched, folder / f"{name}.ipynb")
+    request = desk.request("R-1")
+    done = Job("R-1", right, desk.root, desk.collect(request).collected_at.isoformat(), 60, folder)
+    assert [r.state for r in run_all([done], 1)] == ["done"]
+    late = nbformat.read(done.executed, as_version=4).cells[-1].outputs[0].text.split()
+    assert len(late) < 25, late  # a few codecs and readers of one kind of file; a library would be many
+
+
 def outputs(folder):
     """Return every file that a batch put out, but for executed notebooks, with its bytes."""
-    kept = (p for p in folder.glob("cases/*/**/*") if p.is_file() and "notebooks" not in p.parts and not p.name.startswith("."))
+    kept = (p for p in folder.glob("cases/*/*/*") if p.parent.name in {"outbox", "worklists", "letters"})
     return {str(p.relative_to(folder)): p.read_bytes() for p in kept}
 
 
