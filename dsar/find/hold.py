@@ -66,7 +66,7 @@ HOLDS = {
         Hold(
             "guessed",
             "the map of its table is a guess that nobody has confirmed: read it, and take out `guessed = true`",
-            "We are still classifying this record.",
+            "We are still classifying part of this record.",
             widens=True,
         ),
         Hold("undeclared", "the table holds columns the data map does not know; classify them", "We are still classifying part of this record."),
