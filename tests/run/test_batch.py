@@ -18,7 +18,6 @@ from dsar.run import batch as batches
 from dsar.run.batch import batch, preview
 from dsar.run.jobs import NOTEBOOKS, TASKS, Job, Result
 from dsar.run.pool import run_all
-from fixtures import generate
 
 NOW = "2026-11-23T09:00:00+00:00"
 
@@ -162,12 +161,17 @@ def test_requests_that_run_at_the_same_time_never_meet(tmp_path):
     assert not list(tmp_path.glob("kernel-ipc*"))
 
 
+def set_up(folder):
+    folder.mkdir(exist_ok=True)
+    (folder / "dsar.toml").write_text(MAP, encoding="utf-8")
+    (folder / "requests.csv").write_text(REQUESTS, encoding="utf-8")
+    (folder / "people.csv").write_text("id,email\n1,ann@example.org\n2,ben@example.org\n3,cat@example.org\n", encoding="utf-8")
+    return workspace.open_workspace(folder)
+
+
 @pytest.fixture
 def desk(tmp_path):
-    (tmp_path / "dsar.toml").write_text(MAP, encoding="utf-8")
-    (tmp_path / "requests.csv").write_text(REQUESTS, encoding="utf-8")
-    (tmp_path / "people.csv").write_text("id,email\n1,ann@example.org\n2,ben@example.org\n3,cat@example.org\n", encoding="utf-8")
-    return workspace.open_workspace(tmp_path)
+    return set_up(tmp_path)
 
 
 def run(desk, **options):
@@ -250,9 +254,7 @@ def outputs(folder):
 def test_a_batch_puts_out_the_bytes_that_single_runs_do_also_when_two_run_at_once(tmp_path, monkeypatch):
     monkeypatch.setenv("DSAR_NOW", NOW)
     folders = {name: tmp_path / name for name in ("single", "twice")}
-    for folder in folders.values():
-        generate.build(folder, subjects=12, log_lines=500, requests=4)
-    single = workspace.open_workspace(folders["single"])
+    single, _ = (set_up(folder) for folder in folders.values())
     for request in single.requests.values():
         batch(single, [request], workers=1)
     command = [sys.executable, "-m", "dsar", "--workspace", folders["twice"], "batch"]
