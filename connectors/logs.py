@@ -32,7 +32,7 @@ from connectors import exact, logfiles, logformat
 from connectors.logfiles import LogFile
 from dsar import kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
-from dsar.source import Ask, Asked, Can, Done, Everyone, Keys, Malformed, Match, Others, Part, Rows, Schema, Settings, Text
+from dsar.source import Ask, Asked, Can, Done, Eraser, Everyone, Keys, Malformed, Match, Others, Part, Rows, Schema, Settings, Text
 
 KEY = ("file", "line", "copy")
 COLUMNS: Mapping[str, str] = {
@@ -77,7 +77,7 @@ class _Tally:
 class Logs:
     """The log files of a web server."""
 
-    can = Can(many=True, others=False)
+    can = Can(many=True, others=False, everyone=True, erase=True)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -91,6 +91,12 @@ class Logs:
             path.name: Schema({}) for path in lying if path.is_file() and path.resolve() not in taken
         }
 
+    def eraser(self) -> Eraser:
+        """Return what rewrites lines; the files have to be where they are read, and writable."""
+        from connectors.logerase import LogEraser
+
+        return LogEraser(self.settings)
+
     def read(self, ask: Ask) -> Iterator[Part]:
         """Answer one question as a stream of parts that ends with `Done`; raises `NotOffered` for `Others` and `Text`."""
         match ask:
@@ -98,7 +104,9 @@ class Logs:
                 return self._match(ask, exact.wanted(ask, exact.mapped(self.settings, ask.table), self.settings))
             case Keys():
                 return self._keys(ask)
-            case Others() | Text() | Everyone():
+            case Everyone():
+                return self._everyone(ask)
+            case Others() | Text():
                 raise NotOffered("only addresses and keys can be looked up in logs", where=f"{self.settings.name}.{ask.table}")
 
     def _match(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
@@ -182,6 +190,17 @@ class Logs:
                 for some in exact.batches(rows, exact.CHUNK):
                     tally.rows += len(some)
                     yield Rows(_frame(some, self._columns(ask.table)))
+        yield Done(tally.read, tally.rows)
+
+    def _everyone(self, ask: Everyone) -> Iterator[Part]:
+        tally = _Tally()
+        with self._files(ask.table) as files:
+            for file in files:
+                any_line = self._lines(ask.table, file, tally, lambda _: "any")
+                lines = any_line if self._plain(ask.table) else self._parsed_lines(ask.table, file, tally)
+                for some in exact.batches(_numbered(file.path, lines), exact.CHUNK):
+                    tally.rows += len(some)
+                    yield Rows(_frame(some, {c: self._columns(ask.table)[c] for c in ask.columns}))
         yield Done(tally.read, tally.rows)
 
     def _plain(self, table: str) -> bool:

@@ -25,7 +25,7 @@ from dsar.find.judge import given, hold_of, line_hold
 from dsar.find.mentions import cells_of
 from dsar.find.order import reading_order, referrers
 from dsar.find.outcome import outcomes
-from dsar.find.review import RELEASE, Rulings, row_hash
+from dsar.find.review import RELEASE, Rulings
 from dsar.find.sighting import Sighting, instant, judge, moments
 from dsar.find.trail import Link, Names, Pending, State, Trace
 from dsar.request.register import Request
@@ -191,7 +191,7 @@ class _Collection:
             return hold
         row = state.rows[position]
         two = self.datamap.controller.two_readers
-        choice = rulings.choice(str(state.address), state.key(position), "", row_hash(row), two_readers=two, held_as=hold.code)
+        choice = rulings.choice(str(state.address), state.key(position), "", values.row_hash(row), two_readers=two, held_as=hold.code)
         return hold if choice is None else None if choice == RELEASE else HOLDS[choice]
 
     def _reveal(self, state: State, request: str, position: int) -> None:

@@ -131,12 +131,6 @@ class Rulings:
         return max((r.on for r in self.found.values()), default=None)
 
 
-def row_hash(row: Mapping[str, Any]) -> str:
-    """Return a hash of a row's own columns."""
-    content = {c: values.as_text(v) for c, v in row.items() if not c.startswith("dsar_")}
-    return _digest(json.dumps(content, sort_keys=True, ensure_ascii=False))[:32]
-
-
 def text_hash(text: str) -> str:
     """Return a hash of a cell's text."""
     return _digest(text)[:32]
@@ -160,7 +154,7 @@ def _row_item(dossier: Any, address: Address, row: Mapping[str, Any]) -> Item:
     kind = str(row["dsar_kind"])
     value = kinds.normal(kind, row.get(str(row["dsar_matched_on"])), dossier.datamap.controller.region) or str(row["dsar_key"])
     name = " ".join(kinds.name_parts(dossier.datamap.table(address).name_in(row)))  # one address, two names: two rulings
-    return Item(dossier.request.id, address, str(row["dsar_key"]), str(row["dsar_hold"]), row_hash(row), f"{kind} {value} {name}")
+    return Item(dossier.request.id, address, str(row["dsar_key"]), str(row["dsar_hold"]), values.row_hash(row), f"{kind} {value} {name}")
 
 
 def grouped(waiting: Iterable[Item]) -> dict[str, list[Item]]:
