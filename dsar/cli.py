@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Lines
 
 import dsar
-from dsar import cli_keep, cli_register, cli_review
+from dsar import cli_erase, cli_keep, cli_register, cli_review
 from dsar import datamap as maps
 from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
@@ -35,6 +35,11 @@ for _command in (cli_register.status, cli_register.begin, cli_register.record, c
 app.command()(cli_review.review)
 app.command()(cli_review.why)
 app.command("try")(cli_review.try_)
+app.command()(cli_erase.erase)
+app.command()(cli_erase.verify)
+app.command()(cli_erase.retention)
+app.add_typer(cli_erase.checklists_app, name="checklists")
+app.add_typer(cli_erase.suppress_app, name="suppress")
 _DEMO = ".dsar-demo"  # what `dsar demo` made, it may make anew
 _FILES = {".csv", ".xlsx", ".parquet"}
 
