@@ -25,6 +25,8 @@ from sqlalchemy.pool import NullPool
 
 from bench.matching import Figure
 from dsar import values, workspace
+from dsar.erase.plan import Step
+from dsar.erase.verify import Verdict, Verification
 from dsar.request.register import Request
 from dsar.run import erasure
 from dsar.workspace import Workspace
@@ -181,14 +183,14 @@ def dump(ws: Workspace) -> Dump:
     return found
 
 
-def compared(ws: Workspace, truth: Iterable[Truth], before: Dump, after: Dump, seen: dict[str, erasure.Verification]) -> dict[str, Figure]:
+def compared(ws: Workspace, truth: Iterable[Truth], before: Dump, after: Dump, seen: dict[str, Verification]) -> dict[str, Figure]:
     """Return what the dumps say of the plans, of the verifications, and of everybody else."""
     theirs = defaultdict(set)
     for one in truth:
         if one.expected == "found" and one.subject in seen:
             theirs[one.subject].add((one.table, one.key))
     counts: Counter[str] = Counter()
-    touched: dict[tuple[str, str], dict[str, erasure.Step]] = defaultdict(dict)
+    touched: dict[tuple[str, str], dict[str, Step]] = defaultdict(dict)
     for request, verification in seen.items():
         plan = [s for s in erasure.load_plan(ws, ws.request(request)) if s.key != "[]"]
         mains = {(str(s.address), s.key): s for s in plan if not (s.new and s.action == "restrict")}
@@ -217,12 +219,12 @@ def compared(ws: Workspace, truth: Iterable[Truth], before: Dump, after: Dump, s
     return {**{n: Figure(counts[n]) for n in sorted(counts) if n not in zero}, **{n: goal(counts[n]) for n in zero}}
 
 
-def _lies(ws: Workspace, step: erasure.Step) -> tuple[str, str]:
+def _lies(ws: Workspace, step: Step) -> tuple[str, str]:
     part = ws.datamap.table(step.address).part
     return step.address.source, part.of if part else step.address.table
 
 
-def _wrongly(ws: Workspace, step: erasure.Step, before: Dump) -> bool:
+def _wrongly(ws: Workspace, step: Step, before: Dump) -> bool:
     """Whether an invoice is kept too long or goes too early, or an open order goes, by the row itself."""
     if step.address.source != "orders" or step.address.table not in {"invoices", "orders"}:
         return False
@@ -234,7 +236,7 @@ def _wrongly(ws: Workspace, step: erasure.Step, before: Dump) -> bool:
     return (issued + relativedelta(years=6) >= ws.today) == (step.action == "erase")
 
 
-def _contradicted(ws: Workspace, verdict: erasure.Verdict, after: Dump) -> bool:
+def _contradicted(ws: Workspace, verdict: Verdict, after: Dump) -> bool:
     """Whether a verdict says other than what the dump shows."""
     if verdict.address == ("web", "visits") or not verdict.step or (verdict.address.source, verdict.address.table) == ("social", "messages"):
         return False
@@ -243,7 +245,7 @@ def _contradicted(ws: Workspace, verdict: erasure.Verdict, after: Dump) -> bool:
     return (verdict.state == "gone" and verdict.action == "erase" and there) or (verdict.state in {"kept as planned", "pending event"} and not there)
 
 
-def _databases(before: Dump, after: Dump, touched: dict[tuple[str, str], dict[str, erasure.Step]], counts: Counter[str]) -> None:
+def _databases(before: Dump, after: Dump, touched: dict[tuple[str, str], dict[str, Step]], counts: Counter[str]) -> None:
     for place, rows in before.rows.items():
         names = list(schema.DATABASES[place[0]].tables[place[1]].c.keys())
         for key, row in rows.items():
@@ -260,7 +262,7 @@ def _databases(before: Dump, after: Dump, touched: dict[tuple[str, str], dict[st
         counts["rows of others that changed"] += len(after.rows[place].keys() - rows.keys())
 
 
-def _logs(before: Dump, after: Dump, touched: dict[str, erasure.Step], counts: Counter[str]) -> None:
+def _logs(before: Dump, after: Dump, touched: dict[str, Step], counts: Counter[str]) -> None:
     from connectors.logerase import digest
 
     for name, old in before.lines.items():
