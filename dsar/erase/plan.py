@@ -26,6 +26,7 @@ Action = Literal["erase", "anonymise", "blank", "unlink", "replace", "restrict",
 GOES: tuple[Action, ...] = ("erase", "anonymise")  # nothing of the person stays in the row
 CHANGES: tuple[Action, ...] = (*GOES, "blank", "unlink", "replace")  # what a program can do
 STAYS: tuple[Action, ...] = ("keep", "restrict")
+WAITS: tuple[Action, ...] = (*STAYS, "not due", "decide")
 TO_DO: tuple[Action, ...] = (*CHANGES, "suppress", "decide")  # what the system owner works on now
 _CLAIMS = ("17(3)(e)", "18")  # articles under which a row is stored, and used for nothing else
 

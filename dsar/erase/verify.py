@@ -180,7 +180,8 @@ def _verdict(now: Dossier, step: Step, seen: Seen, earlier: Mapping[str, State],
     if step.action == "decide":
         return said("pending event", "a person has to decide")
     if step.action == "not due":
-        return said("pending event", str(step.until)) if there else said("gone", "but it was not due yet")
+        lost = "" if by_identity else ", and only its key still leads to it: erase it by hand then"
+        return said("pending event", f"{step.until}{lost}") if there else said("gone", "but it was not due yet")
     if step.new and row is not None:
         left = [c for c, new in step.new.items() if not values.same(row.get(c) or None, new or None)]
         return said(back, ", ".join(left)) if left else said("gone" if step.action != "restrict" else "kept as planned")

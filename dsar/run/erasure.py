@@ -23,7 +23,7 @@ from dsar.erase import execute as executing
 from dsar.erase import verify as verifying
 from dsar.erase.freeze import frozen
 from dsar.erase.jobs import Job
-from dsar.erase.plan import Step, plan
+from dsar.erase.plan import WAITS, Step, plan
 from dsar.erase.verify import State, Verification
 from dsar.errors import AnswerIncomplete, DossierMissing, DsarError, ErasureRefused
 from dsar.find.collect import collect
@@ -356,8 +356,9 @@ def _save_plan(ws: Workspace, request: Request, steps: Sequence[Step]) -> None:
     made = {s for job in jobs.all_of(case) for c in job.changes if job.state == "begun" or c not in job.left for s in c.steps}
     fresh = {s.id for s in steps}
     before = load_plan(ws, request) if made else ()
-    # What was done stays on record: by it the rows are looked for that must not come back.
-    record.save_plan(case, (*(s for s in before if s.id in made - fresh), *steps))
+    # What was done stays on record, so that it must not come back; so does what waits, since what led to it may be gone by now.
+    kept = (s for s in before if s.id not in fresh and (s.id in made or (s.action in WAITS and not s.new)))
+    record.save_plan(case, (*kept, *steps))
 
 
 def load_verified(ws: Workspace, request: Request) -> Verification | None:
