@@ -62,7 +62,7 @@ def dry_run(ws: Workspace, requests: Sequence[Request], source: str | None = Non
     dossiers = ws.collect_all(begun, again=True) | ws.collect_all([r for r in requests if r not in begun])
     for request in requests:
         _require_decided(ws, request, dossiers[request.id])
-    steps = {r.id: planned(ws, r, dossiers[r.id]) for r in requests}
+    steps = planned(ws, dossiers)
     opened = ws.sources()
     crowds = _crowds(opened, dossiers.values(), steps)
     for request in requests:
@@ -115,7 +115,7 @@ def execute(ws: Workspace, requests: Sequence[Request], source: str | None = Non
     old = {(r.id, name): job for r in requests for name in names if (job := jobs.load(ws.case(r), name))}
     anew = [r for r in requests if any((job := old.get((r.id, n))) and job.state == "planned" and not job.results for n in names)]
     dossiers = ws.collect_all(anew, again=True) if anew else {}
-    steps = {r.id: planned(ws, r, dossiers[r.id]) for r in anew}
+    steps = planned(ws, dossiers)
     fresh = {(i, name): jobs.planned(dossiers[i], steps[i], name, ws.clock()) for i in steps for name in names if (i, name) in old}
     found: dict[tuple[str, str], Outcome] = {}
     left = {(r, name) for r in requests for name in names if (r.id, name) in old}
@@ -183,11 +183,12 @@ def _require_decided(ws: Workspace, request: Request, dossier: Dossier) -> None:
         raise AnswerIncomplete("; ".join(map(str, dossier.open_points)), where=request.id, remedy=remedy)
 
 
-def planned(ws: Workspace, request: Request, dossier: Dossier) -> tuple[Step, ...]:
-    """Return the plan as of a snapshot, with what freezes the request taken into account."""
-    request.require("erasure")
+def planned(ws: Workspace, dossiers: Mapping[str, Dossier]) -> dict[str, tuple[Step, ...]]:
+    """Return the plans as of these snapshots by request, with what freezes a request taken into account."""
     cases = ws.register.cases()
-    return plan(dossier, ws.today, frozen(cases[request.id], cases.values()))
+    for dossier in dossiers.values():
+        dossier.request.require("erasure")
+    return {i: plan(dossier, ws.today, frozen(cases[i], cases.values())) for i, dossier in dossiers.items()}
 
 
 def verify(ws: Workspace, requests: Sequence[Request]) -> dict[str, Verification]:
