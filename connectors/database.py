@@ -2,16 +2,18 @@
 
 PostgreSQL is read through psycopg, MySQL and MariaDB through PyMySQL, each behind an extra of this
 project. A session reads one state of the database, in UTC, and cannot write, whatever its role may.
+What erases has an engine of its own, under the source's `write_url`.
 """
 
 import importlib.util
 import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from dsar.errors import DsarError, SourceBroken, SourceUnreachable
+from dsar.errors import DsarError, ErasureRefused, SourceBroken, SourceUnreachable
 from dsar.source import Settings
 
 _DRIVERS = {  # backend → driver, extra of this project
@@ -28,19 +30,34 @@ _NOT_ALLOWED = {"42501", "1142", "1143"}  # PostgreSQL's; MySQL's for a table, f
 
 def engine(settings: Settings) -> sa.Engine:
     """Return an engine whose sessions only read; raises `SourceUnreachable` where the address or its driver is wrong."""
+    return _engine(settings, settings.declared.url, _READING, mode="ro")
+
+
+def write_engine(settings: Settings) -> sa.Engine:
+    """Return an engine whose sessions may write; raises `SourceUnreachable` where the map names no `write_url`."""
+    if not settings.declared.write_url:
+        raise SourceUnreachable(
+            "the map names no address under which rows may be changed",
+            where=f"sources.{settings.name}",
+            remedy="set `write_url` in dsar.toml, with an account that may change no more than these tables; or work off the checklist",
+        )
+    return _engine(settings, settings.declared.write_url, _WRITING, mode="rw")
+
+
+def _engine(settings: Settings, address: str, statements: Mapping[str, Sequence[str]], mode: str) -> sa.Engine:
     try:
-        url = _address(settings)
-        made = _sqlite(settings, url) if url.get_backend_name() == "sqlite" else sa.create_engine(url, connect_args=_CONNECT, **_PLAIN)
+        url = _address(settings, address)
+        made = _sqlite(settings, url, mode) if url.get_backend_name() == "sqlite" else sa.create_engine(url, connect_args=_CONNECT, **_PLAIN)
     except DsarError:
         raise
     except Exception as error:
         raise unreachable(settings, error) from error
-    sa.event.listen(made, "connect", lambda connection, _: _begin(connection, made.dialect.name, settings.declared.timeout))
+    sa.event.listen(made, "connect", lambda connection, _: _begin(connection, made.dialect.name, settings.declared.timeout, statements))
     return made
 
 
-def _address(settings: Settings) -> sa.URL:
-    url = sa.make_url(settings.expand(settings.declared.url))
+def _address(settings: Settings, address: str) -> sa.URL:
+    url = sa.make_url(settings.expand(address))
     backend, _, driver = url.drivername.partition("+")
     if backend not in _DRIVERS or driver:
         return url
@@ -52,33 +69,37 @@ def _address(settings: Settings) -> sa.URL:
     return url.set(drivername=f"{'postgresql' if backend == 'postgres' else backend}+{driver}")
 
 
-def _sqlite(settings: Settings, url: sa.URL) -> sa.Engine:
+def _sqlite(settings: Settings, url: sa.URL, mode: str) -> sa.Engine:
     path = (settings.root / (url.database or "")).absolute()
-    # mode=ro: a missing file is an error, not a new and empty database.
-    address = f"{path.as_uri()}?mode=ro"
+    # mode: a missing file is an error, not a new and empty database.
+    address = f"{path.as_uri()}?mode={mode}"
     return sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False), **_PLAIN)
 
 
-def _begin(connection: Any, dialect: str, seconds: int) -> None:
-    statements = {
-        "sqlite": ["PRAGMA query_only = ON"],
-        "postgresql": [
-            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY, ISOLATION LEVEL REPEATABLE READ",
-            f"SET statement_timeout = {seconds * 1000}",
-            "SET TIME ZONE 'UTC'",
-        ],
-        # A REPEATABLE READ snapshot is InnoDB's own way; MySQL limits a statement in milliseconds, MariaDB in seconds.
-        "mysql": [
-            "SET SESSION TRANSACTION READ ONLY",
-            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-            "SET time_zone = '+00:00'",
-        ],
-    }
+_READING: Mapping[str, Sequence[str]] = {
+    "sqlite": ["PRAGMA query_only = ON"],
+    "postgresql": ["SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY, ISOLATION LEVEL REPEATABLE READ"],
+    # A REPEATABLE READ snapshot is InnoDB's own way.
+    "mysql": ["SET SESSION TRANSACTION READ ONLY", "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"],
+}
+_WRITING: Mapping[str, Sequence[str]] = {
+    # What is deleted is overwritten in the file; else it could be read there until its place is used again.
+    "sqlite": ["PRAGMA foreign_keys = ON", "PRAGMA secure_delete = ON", "PRAGMA busy_timeout = 30000"],
+    # Rows are read as they are once they are locked, not as they were before; nobody is kept waiting for long.
+    "postgresql": ["SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED", "SET lock_timeout = '30s'"],
+    "mysql": ["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", "SET SESSION innodb_lock_wait_timeout = 30"],
+}
+
+
+def _begin(connection: Any, dialect: str, seconds: int, statements: Mapping[str, Sequence[str]]) -> None:
+    known = "mysql" if dialect == "mariadb" else dialect
+    zone = {"postgresql": [f"SET statement_timeout = {seconds * 1000}", "SET TIME ZONE 'UTC'"], "mysql": ["SET time_zone = '+00:00'"]}
     cursor = connection.cursor()
-    for statement in statements.get("mysql" if dialect == "mariadb" else dialect, []):
+    for statement in (*statements.get(known, ()), *zone.get(known, ())):
         cursor.execute(statement)
     if dialect in {"mysql", "mariadb"}:
         cursor.execute("SELECT VERSION()")
+        # MySQL limits a statement in milliseconds, MariaDB in seconds.
         of_mariadb = "mariadb" in str(cursor.fetchone()[0]).lower()
         cursor.execute(f"SET SESSION max_statement_time = {seconds}" if of_mariadb else f"SET SESSION max_execution_time = {seconds * 1000}")
     cursor.close()
@@ -122,6 +143,15 @@ def unreachable(settings: Settings, error: Exception) -> SourceUnreachable:
         where=f"sources.{settings.name}",
         remedy="check that it is up, and its `url` in dsar.toml or the environment",
     )
+
+
+def not_changed(error: Exception, at: str) -> ErasureRefused:
+    """Return the error of a database that would not change a row; all is as it was. Never its own words."""
+    if isinstance(error, sa.exc.IntegrityError):
+        why, remedy = "the database refuses: another row refers to one of these", "find what refers to it; map that table, and plan again"
+    else:
+        why, remedy = f"the database broke off ({_cause(error)})", "check what the account may change, or whether the rows are in use; then try again"
+    return ErasureRefused(f"{why}. Nothing was changed", where=at, remedy=remedy)
 
 
 def broken(settings: Settings, error: Exception, at: str) -> SourceBroken:

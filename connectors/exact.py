@@ -5,6 +5,7 @@ values are compared in normal form (`dsar.kinds`), as they are stored or as the 
 """
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -132,9 +133,13 @@ class KeySet:
 
     def rows(self, chunk: Chunk) -> Rows | None:
         """Return the chunk's rows that bear one of the keys, or None."""
-        found = zip(*(chunk.values(c) for c in self.columns), strict=True)
-        mine = [n for n, key in enumerate(found) if tuple(_bare(v) for v in key) in self.keys]
+        mine = self.positions(chunk)
         return Rows(chunk.frame(mine)) if mine else None
+
+    def positions(self, chunk: Chunk) -> list[int]:
+        """Return where in the chunk the rows stand that bear one of the keys."""
+        found = zip(*(chunk.values(c) for c in self.columns), strict=True)
+        return [n for n, key in enumerate(found) if bare_key(key) in self.keys]
 
 
 def mapped(settings: Settings, table: str) -> Table:
@@ -165,7 +170,12 @@ def unclear(wanted: Wanted) -> Iterator[Malformed]:
 
 def key_set(columns: tuple[str, ...], keys: Iterable[tuple[object, ...]]) -> KeySet:
     """Return keys ready to be compared."""
-    return KeySet(columns, frozenset(tuple(_bare(v) for v in key) for key in keys))
+    return KeySet(columns, frozenset(bare_key(key) for key in keys))
+
+
+def bare_key(key: Iterable[object]) -> tuple[str | None, ...]:
+    """Return a key so that the same key of any type is equal."""
+    return tuple(_bare(v) for v in key)
 
 
 def tally(ask: Others, counts: Iterable[tuple[object, object, int]]) -> Rows:
@@ -219,6 +229,32 @@ def strict(settings: Settings, table: str, column: str, found: Sequence[object],
         return values.to_arrow(values.frame({column: found}, {column: declared}))[column].combine_chunks()
     except ValueError as error:
         raise SourceBroken(str(error), where=f"{settings.name}.{table}", remedy="correct `type` in dsar.toml, or the value at its source") from error
+
+
+def finder(needles: Iterable[str]) -> Callable[[object], list[tuple[str, int]]]:
+    """Return what finds needles in a value, whatever their case: each with its first place. Bytes are read as UTF-8 as far as they are."""
+    from ahocorasick_rs import AhoCorasick
+
+    known = {folded(needle): needle for needle in needles if needle.strip()}
+    search = AhoCorasick(list(known))
+    spelled = list(known.values())
+
+    def find(value: object) -> list[tuple[str, int]]:
+        if value is None or isinstance(value, bool | int | float):
+            return []
+        text = value.decode("utf-8", "ignore") if isinstance(value, bytes) else str(value)
+        first: dict[str, int] = {}
+        for needle, start, _ in search.find_matches_as_indexes(folded(text), overlapping=True):
+            first.setdefault(spelled[needle], start)
+        return list(first.items())
+
+    return find
+
+
+def folded(text: str) -> str:
+    """Return a text without case and without signs that cannot be seen, so that a search is not misled by either."""
+    plain_text = text if text.isascii() else unicodedata.normalize("NFKC", "".join(c for c in text if unicodedata.category(c) != "Cf"))
+    return plain_text.casefold()
 
 
 def tester(look: Look) -> Callable[[object], bool]:

@@ -38,19 +38,31 @@ class Service:
 
     def ask(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None, auth: Any = None) -> Any:
         """Return the JSON of one answer; raises `Absent` for 404, else `SourceBroken` or `SourceUnreachable`."""
+        answer = self._send(method, path, query=query, body=body, auth=auth)
+        return self._whole(answer), answer
+
+    def tell(self, method: str, path: str, *, body: object = None) -> None:
+        """Have a service do something; whatever it answers, 2xx means that it took it. Raises as `ask`."""
+        answer = self._send(method, path, body=body)
+        if answer.status_code == 404:
+            raise Absent
+        if not 200 <= answer.status_code < 300:
+            why = _WHY.get(answer.status_code, "the service failed" if answer.status_code >= 500 else "the service refuses to do it")
+            raise SourceBroken(f"{why} (status {answer.status_code})", where=self.at, remedy="mend the key or the map, then try again")
+
+    def _send(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None, auth: Any = None) -> "httpx.Response":
         import httpx
 
         self._pace()
         more: dict[str, Any] = {"auth": auth} if auth is not None else {}
         try:
-            answer = self.client.request(method, path, params=query or None, json=body, **more)
+            return self.client.request(method, path, params=query or None, json=body, **more)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
             raise SourceUnreachable(
                 f"the service cannot be reached ({type(error).__name__})", where=self.at, remedy="check that it is up, and its `url` in dsar.toml"
             ) from error
         except httpx.HTTPError as error:
             raise SourceBroken(f"the service broke off ({type(error).__name__})", where=self.at, remedy="collect again") from error
-        return self._whole(answer), answer
 
     def _pace(self) -> None:
         declared = self.settings.declared.rest

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 _PACKED: dict[str, Literal["gzip", "zstd"]] = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+BESIDE = ".dsar-"  # how the name of a file begins that is being rewritten
 _TRIES = 50
 _PAUSE = 0.01  # seconds: renaming and opening anew take a server less than all tries together
 
@@ -80,8 +81,8 @@ def _listed(folder: Path, pattern: str) -> dict[Path, tuple[int, int]] | None:
     found = sorted(folder.glob(pattern))
     listed = {}
     for path in found:
-        if path.suffix in _PACKED and path.with_suffix("") in found:
-            continue  # being packed just now
+        if (path.suffix in _PACKED and path.with_suffix("") in found) or path.name.startswith(BESIDE):
+            continue  # being packed just now, or being rewritten
         try:
             state = path.stat()
         except FileNotFoundError:

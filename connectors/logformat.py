@@ -38,9 +38,7 @@ def parser(written: str) -> Parser:
     """Return the parser of a format; raises `ValueError` where it names no client address."""
     if written == "json":
         return _json
-    template = NAMED.get(written, written)
-    if "$" not in template:
-        template = re.sub(r"%(?:>?[A-Za-z%]|\{[^}]+\}[a-z])", _of_apache, template.replace('\\"', '"'))
+    template = _template(written)
     if "$remote_addr" not in template and "$http_x_forwarded_for" not in template:
         raise ValueError("names no client address ($remote_addr)")
     pattern = re.compile(_pattern(template).encode(), re.DOTALL)
@@ -50,6 +48,22 @@ def parser(written: str) -> Parser:
         return {name: text(value) for name, value in found.groupdict().items()} if found else None
 
     return parse
+
+
+def rewritten(written: str, line: bytes, new: Mapping[str, str]) -> bytes | None:
+    """Return a line of a format with new values; a variable without one becomes `-`. None where the line is not as the format says."""
+    if written == "json":
+        fields = _json(line)
+        return json.dumps({name: new.get(name, "-") for name in fields}, ensure_ascii=False).encode() if fields else None
+    if parser(written)(line) is None:
+        return None
+    return re.sub(r"\$\{?(\w+)\}?", lambda variable: new.get(variable[1], "-"), _template(written)).encode()
+
+
+def _template(written: str) -> str:
+    """Return a format as nginx would write it."""
+    template = NAMED.get(written, written)
+    return template if "$" in template else re.sub(r"%(?:>?[A-Za-z%]|\{[^}]+\}[a-z])", _of_apache, template.replace('\\"', '"'))
 
 
 def _of_apache(directive: re.Match[str]) -> str:

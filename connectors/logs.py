@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 from connectors import exact, logblocks, logcompact, logentries, logexpire, logfiles, logformat, logline, loglookup, logmatch, logtally
@@ -30,7 +30,7 @@ from connectors.logtally import Tally
 from dsar import values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.files import private_dir
-from dsar.source import Anonymiser, Ask, Can, Done, Everyone, Expired, Kept, Keys, Match, Others, Part, Rows, Schema, Settings, Text
+from dsar.source import Anonymiser, Ask, Can, Done, Eraser, Everyone, Expired, Kept, Keys, Match, Others, Part, Rows, Schema, Settings, Text
 
 __all__ = ["COLUMNS", "KEY", "MORE", "Logs"]
 
@@ -41,7 +41,7 @@ _FINISHED = 86_400  # seconds after which nobody writes to a plain file any more
 class Logs:
     """The log files of a web server."""
 
-    can = Can(many=True, others=False, keeps=True)
+    can = Can(many=True, others=False, everyone=True, erase=True, keeps=True)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -55,6 +55,12 @@ class Logs:
             path.name: Schema({}) for path in lying if path.is_file() and path.resolve() not in taken
         }
 
+    def eraser(self) -> Eraser:
+        """Return what rewrites lines; the files have to be where they are read, and writable."""
+        from connectors.logerase import LogEraser
+
+        return LogEraser(self.settings)
+
     def read(self, ask: Ask) -> Iterator[Part]:
         """Answer one question as a stream of parts that ends with `Done`; raises `NotOffered` for `Others` and `Text`."""
         match ask:
@@ -62,7 +68,9 @@ class Logs:
                 return self._match(ask, exact.wanted(ask, exact.mapped(self.settings, ask.table), self.settings))
             case Keys():
                 return self._keys(ask)
-            case Others() | Text() | Everyone():
+            case Everyone():
+                return self._everyone(ask)
+            case Others() | Text():
                 raise NotOffered("only addresses and keys can be looked up in logs", where=f"{self.settings.name}.{ask.table}")
 
     def compact(self, now: datetime) -> Iterator[Kept]:
@@ -185,18 +193,30 @@ class Logs:
                     yield Rows(values.frame(logtally.by_column(some, columns), columns))
         yield Done(tally.read, tally.rows)
 
-    def _everything(self, table: str, files: Sequence[LogFile], names: Collection[object], tally: Tally) -> Iterator[tuple[str, Iterator[Line]]]:
-        """Yield the files of these names with all their lines."""
+    def _everything(
+        self, table: str, files: Sequence[LogFile], names: Collection[object] | None, tally: Tally
+    ) -> Iterator[tuple[str, Iterator[Line]]]:
+        """Yield the files of these names, or all, with all their lines."""
         store = self._store(table)
         with self._faults(table, store or self._place(table)):
             kept, raw = loglookup.held(store, files) if store else ([], list(files))
         for file in raw:
-            if file.path.name in names:
+            if names is None or file.path.name in names:
                 yield file.path.name, self._lines(table, file, tally) if self._plain(table) else self._parsed_lines(table, file, tally)
         for name, entry in kept:
-            if store and name in names:
+            if store and (names is None or name in names):
                 tally.read += entry.lines
                 yield name, (Line(text, logline.client_of(text)) for some in loglookup.again(entry, store) for text in some.to_pylist())
+
+    def _everyone(self, ask: Everyone) -> Iterator[Part]:
+        tally = Tally()
+        columns = {c: self._columns(ask.table)[c] for c in ask.columns}
+        with self._files(ask.table) as files:
+            every = (row for name, lines in self._everything(ask.table, files, None, tally) for row in logline.numbered(name, lines))
+            for some in exact.batches(islice(every, ask.limit), exact.CHUNK):
+                tally.rows += len(some)
+                yield Rows(values.frame(logtally.by_column(some, columns), columns))
+        yield Done(tally.read, tally.rows)
 
     def _plain(self, table: str) -> bool:
         """Whether the client field, as the line begins with it, tells all."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from connectors.sql import Parts, Sql
 from dsar import datamap, values
 from dsar.errors import SourceBroken
-from dsar.source import Ask, Done, Others, Rows, Schema, Settings
+from dsar.source import Ask, Done, Everyone, Others, Rows, Schema, Settings, Text
 
 
 class Newsletter(Sql):
@@ -35,9 +35,12 @@ class Newsletter(Sql):
         part = self.parts.get(ask.table)
         if part is None:
             return self._explained(ask.table, super().read(ask))
-        found = Sql(self._whole(ask.table, part)).read(replace(ask, table=part.of))
-        # Counts are of the whole table: whoever else refers to a value does so in whatever part.
-        return found if isinstance(ask, Others) else self._explained(ask.table, self._of(ask.table, part, found))
+        whole = replace(ask, table=part.of)
+        if isinstance(whole, Everyone):
+            whole = replace(whole, columns=tuple(dict.fromkeys((*whole.columns, part.column))))  # by it the part is told
+        found = Sql(self._whole(ask.table, part)).read(whole)
+        # Counts are of the whole table, and so is a search for text: whoever else refers to a value does so in whatever part.
+        return found if isinstance(ask, Others | Text) else self._explained(ask.table, self._of(ask.table, part, found))
 
     def _whole(self, table: str, part: datamap.Subset) -> Settings:
         """Return the settings under which the whole table is read as its part is declared."""

@@ -38,13 +38,16 @@ def table(connection: sa.Connection, name: str) -> sa.Table:
 
 def exactly(column: sa.Column[Any], dialect: str) -> sa.ColumnElement[Any]:
     """Return the column so that its values arrive as stored: neither SQLAlchemy nor a driver reads them its own way."""
-    bare = sa.type_coerce(column, sa.types.NullType()).label(column.name)
-    if dialect == "sqlite":
-        return bare  # SQLAlchemy would round its numbers, and refuse its dates where they are not
+    return bare(column, dialect).label(column.name)
+
+
+def bare(column: sa.Column[Any], dialect: str) -> sa.ColumnElement[Any]:
+    """Return the same without its name, so that it can be compared with a value that arrived."""
     if dialect == "postgresql" and not isinstance(column.type, _AS_IS):
         # A driver rounds the numbers in JSON and drops the months of an interval; the database's text is exact.
-        return sa.cast(column, sa.Text()).label(column.name)
-    return bare if dialect in _MYSQL else column
+        return sa.cast(column, sa.Text())
+    # On SQLite, SQLAlchemy would round its numbers, and refuse its dates where they are not.
+    return sa.type_coerce(column, sa.types.NullType()) if dialect == "sqlite" or dialect in _MYSQL else column
 
 
 def as_reflected(kind: sa.types.TypeEngine[Any], found: Sequence[object]) -> pa.Array:

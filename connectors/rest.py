@@ -21,16 +21,22 @@ from connectors.http import Absent, Service, service
 from dsar import kinds, values
 from dsar.errors import NotOffered, SourceBroken
 from dsar.restmap import LookUp, Pages, Records
-from dsar.source import Ask, Can, Done, Everyone, Keys, Malformed, Match, Others, Part, Schema, Settings, Text, Want
+from dsar.source import Ask, Can, Done, Eraser, Everyone, Keys, Malformed, Match, Others, Part, Schema, Settings, Text, Want
 
 
 class Rest:
     """One service; a read calls it once per identifier and page, paced and counted."""
 
-    can = Can(many=True, others=False)
+    can = Can(many=True, others=False, erase=True)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+
+    def eraser(self) -> Eraser:
+        """Return what deletes records by the calls of the map; raises `SourceUnreachable` where it names no `write_url`."""
+        from connectors.recorderase import RecordEraser, writing
+
+        return RecordEraser(self.settings, self, _Removals(writing(self.settings)))
 
     def schema(self) -> Mapping[str, Schema]:
         """Return the mapped tables as declared: a service does not say what it has. Raises where a `probe` fails."""
@@ -153,6 +159,30 @@ class Rest:
         path = _fill(expand(how.path), value, in_path=True)
         query = {expand(k): _fill(expand(v), value) for k, v in how.query.items()}
         return how.model_copy(update={"path": path, "query": query, "body": _fill_body(how.body, value, columns)})
+
+
+class _Removals:
+    """The deleting calls of a service, under its `write_url`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def delete(self, table: str, key: tuple[object, ...]) -> None:
+        asked = exact.mapped(self.settings, table).rest
+        form = kinds.normal("key", key[0])
+        if asked is None or asked.delete is None or form is None or form in {".", ".."}:
+            raise NotOffered("the map names no call that deletes these records", where=f"{self.settings.name}.{table}", remedy="add rest.delete")
+        how = asked.delete
+        body = _fill_body(how.body, form, ()) if how.body else None
+        with service(self.settings, table) as client:
+            try:
+                client.tell(how.method, _fill(self.settings.expand(how.path), form, in_path=True), body=body)
+            except Absent:
+                return  # gone meanwhile: whoever called looks for himself
+
+    def write(self, table: str, key: tuple[object, ...], new: Mapping[str, object]) -> None:
+        del key
+        raise NotOffered(f"the columns {', '.join(new)} have to be emptied by hand", where=f"{self.settings.name}.{table}")
 
 
 def _probe(client: Service, path: str) -> None:

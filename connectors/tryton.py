@@ -21,7 +21,7 @@ from connectors import exact
 from connectors.http import Absent, Service, service
 from dsar import kinds, values
 from dsar.errors import NotOffered, SourceBroken, SourceUnreachable
-from dsar.source import Ask, Can, Done, Everyone, Keys, Match, Others, Part, Schema, Settings, Text
+from dsar.source import Ask, Can, Done, Eraser, Everyone, Keys, Match, Others, Part, Schema, Settings, Text
 
 PARTY, CONTACTS, REFERENCE, SLOTS = "party.party", "party.contact_mechanism", "reference", 4
 _PAGE = 1_000
@@ -38,10 +38,21 @@ _EVERYTHING = {"active_test": False, "language": "en"}  # archived records are p
 class Tryton:
     """One Tryton database; `url` ends in its name, `rest.auth.basic` is user and password."""
 
-    can = Can(many=True, others=True)
+    can = Can(many=True, others=True, erase=True)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+
+    def eraser(self) -> Eraser:
+        """Return what deletes and writes records through Tryton's own methods, which check what hangs on them."""
+        from connectors.recorderase import RecordEraser, writing
+
+        return RecordEraser(self.settings, self, _Writes(Tryton(writing(self.settings))))
+
+    def tell(self, table: str, method: str, *params: object) -> None:
+        """Have Tryton do something with records of a model; raises `SourceBroken` where it refuses."""
+        with self._session(table) as session:
+            session.tell(f"model.{table}.{method}", *params)
 
     def schema(self) -> Mapping[str, Schema]:
         """Return the models that hold or may hold personal data: those mapped, and those that refer to a party."""
@@ -117,6 +128,26 @@ class Tryton:
                 yield session
             finally:
                 session.log_out()
+
+
+class _Writes:
+    """Tryton's own methods that delete and write."""
+
+    def __init__(self, tryton: Tryton) -> None:
+        self.tryton = tryton
+
+    def delete(self, table: str, key: tuple[object, ...]) -> None:
+        self.tryton.tell(table, "delete", [_id(key)], {})
+
+    def write(self, table: str, key: tuple[object, ...], new: Mapping[str, object]) -> None:
+        self.tryton.tell(table, "write", [_id(key)], dict(new), {})
+
+
+def _id(key: tuple[object, ...]) -> int:
+    form = kinds.normal("key", key[0]) or ""
+    if not form.isdigit():
+        raise SourceBroken("a record of Tryton has a number", where="tryton", remedy="collect again")
+    return int(form)
 
 
 class _Session:
@@ -211,6 +242,10 @@ class _Session:
             if len(page) < _PAGE:
                 return
             last = page[-1]["id"]
+
+    def tell(self, method: str, *params: Any) -> None:
+        """Call a method that changes something; Tryton refuses what other records need, or a rule of its own forbids."""
+        self._call(method, *params)
 
     def _call(self, method: str, *params: Any) -> Any:
         try:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table as Lines
 
 import dsar
-from dsar import cli_keep, cli_logs, cli_map, cli_register, cli_review, forgotten
+from dsar import cli_erase, cli_keep, cli_logs, cli_map, cli_register, cli_review, forgotten
 from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
 from dsar.find.survey import advice, survey
@@ -40,6 +40,11 @@ app.command("map")(cli_map.map_)
 app.command()(cli_review.review)
 app.command()(cli_review.why)
 app.command("try")(cli_review.try_)
+app.command()(cli_erase.erase)
+app.command()(cli_erase.verify)
+app.command()(cli_erase.retention)
+app.add_typer(cli_erase.checklists_app, name="checklists")
+app.add_typer(cli_erase.suppress_app, name="suppress")
 _DEMO = ".dsar-demo"  # what `dsar demo` made, it may make anew
 
 

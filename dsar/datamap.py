@@ -101,6 +101,7 @@ class Controller(_Model):
     dpo: str = ""  # data protection officer, Art. 37
     eu_representative: str = ""  # Art. 27
     fresh_hours: int = Field(default=24, gt=0)  # an answer is made from a snapshot no older
+    stub_days: int = Field(default=1_095, gt=0)  # how long it is looked whether an erased person came back: three years
     two_readers: bool = False  # a ruling on what is held counts once a second person agreed
     one_mailbox: bool = False  # ann+news@ and a.nn@ are taken for ann@: true only where every host in use folds them
     complaints: str = ""  # the electronic form for complaints to the controller, DPA 2018 s.164A
@@ -205,6 +206,27 @@ class Activity(_Model):
         return self.basis if isinstance(self.basis, tuple) else (self.basis,)
 
 
+class Replace(_Model):
+    """What stands in a column once its person is gone: a role instead of a name."""
+
+    to: str | int | bool
+
+
+class Mark(_Model):
+    """How a row is marked that is stored and used for nothing else (Art. 18, 17(3)): a column and its value."""
+
+    column: str
+    value: str | int | bool
+
+
+class Backup(_Model):
+    """A set of backups: how long one stays until it is overwritten, and what to do after a restore."""
+
+    label: str = Field(min_length=1)
+    days: int = Field(gt=0)
+    restored: str = "erase again what the replay list names"
+
+
 class Column(_Model):
     """One column: what kind of data it is and how it is shown."""
 
@@ -216,7 +238,7 @@ class Column(_Model):
     other_person: bool = False  # about somebody else: masked by rule
     total: bool | str = False  # its sum is shown in the summary; a name is the column that holds the currency
     not_card: str = ""  # why its long numbers are no card numbers, although they look like it
-    erase: Literal["blank"] | None = None  # blanked although the row is kept
+    erase: Literal["blank", "unlink"] | Replace | None = None  # what becomes of it where the row itself stays
     about: Literal["person"] | None = None  # in a table that belongs to an organisation: about the person the row names, not the organisation
     basis: Basis | None = None
     origin: Origin | None = None
@@ -250,6 +272,15 @@ class OpenWhile(_Model):
     until: str = "it is closed"
 
 
+class GoneWhen(_Model):
+    """Rows that our own promise says are not kept: `column` has one of `values`, and `days` have passed since the day in `since`."""
+
+    column: str
+    values: tuple[str | int | bool, ...] = Field(min_length=1)
+    since: str = ""
+    days: int = Field(default=0, ge=0)
+
+
 class Subset(_Model):
     """The rows of a system's table that serve one purpose: `column` says which."""
 
@@ -281,6 +312,9 @@ class Table(_Model):
     reveals: dict[str, str | Reveal] = {}
     owner: Literal["person", "organisation"] = "person"
     open_while: OpenWhile | None = None
+    gone_when: GoneWhen | None = None  # what `dsar retention` looks for: unsubscribed, and still there
+    erasure: Literal["row", "anonymise"] = "row"  # whether a row goes, or stays without whoever it was about
+    restricted: Mark | None = None  # how a row that has to stay is marked, so that it is used for nothing else
     basis_column: str | None = None
     bases: dict[str, Basis] = {}  # what the words in `basis_column` mean
     origin_column: str | None = None
@@ -332,6 +366,17 @@ class Table(_Model):
         word = str(row.get(self.origin_column))
         return self.origins.get(word) or _known(word, ORIGINS, activity.origin)
 
+    @property
+    def is_log(self) -> bool:
+        """Whether its rows are lines of files, found by address: they are anonymised, never deleted."""
+        return self.file is not None and self.attribute is not None
+
+    @property
+    def erased_columns(self) -> dict[str, object]:
+        """What becomes of columns where the row itself stays: column → new value, None for nothing."""
+        rules = ((name, column.erase) for name, column in self.columns.items() if column.erase is not None)
+        return {name: rule.to if isinstance(rule, Replace) else None for name, rule in rules}
+
     def name_in(self, row: Mapping[str, object]) -> str:
         """Return the person's name in a row, from all its columns that hold one; '' where none does."""
         return " ".join(str(row[c]) for c in self.name_columns if row.get(c) is not None)
@@ -358,6 +403,7 @@ class Source(_Model):
     url: str = ""
     write_url: str = ""
     rest: restmap.Service = restmap.Service()
+    backups: tuple[Backup, ...] = ()
     timeout: int = Field(default=600, gt=0)  # seconds that one statement or call may take
     ignored: dict[str, str] = {}
     tables: dict[str, Table] = Field(min_length=1)

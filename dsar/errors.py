@@ -130,3 +130,7 @@ class DeliveryRefused(DsarError):
 
 class LedgerBroken(DsarError):
     """Find out who changed the ledger, and bring it back from a backup."""
+
+
+class ErasureRefused(DsarError):
+    """Look at the rows named and plan again: nothing was changed in this source, or only what is said."""

@@ -37,6 +37,9 @@ def _table(datamap: "DataMap", address: "Address", table: "Table") -> Iterator[s
     used = {f"key: '{c}'": c for c in table.key}
     used |= {f"match.{k}: '{n}'": n for k, c in table.match.items() for n in ((c,) if isinstance(c, str) else c)}
     used |= {f"reveals.{k}: '{c}'": c for k, c in ((k, r if isinstance(r, str) else r.column) for k, r in table.reveals.items())}
+    gone = table.gone_when
+    used |= {f"gone_when.{part}: '{c}'": c for part, c in (("column", gone.column), ("since", gone.since)) if c} if gone else {}
+    used |= {f"restricted.column: '{table.restricted.column}'": table.restricted.column} if table.restricted else {}
     used |= {f"open_while.column: '{table.open_while.column}'": table.open_while.column} if table.open_while else {}
     for name in ("basis_column", "origin_column", "recipient_from", "given_on", "client"):
         used |= {f"{name}: '{column}'": column} if (column := getattr(table, name)) else {}
@@ -60,6 +63,8 @@ def _table(datamap: "DataMap", address: "Address", table: "Table") -> Iterator[s
             yield f"{at}.{what} is not one of its columns: {', '.join(table.columns)}"
     if retention and retention.from_ not in table.columns and not _follows(datamap, address, table, retention.from_):
         yield f"{at}.activity: '{table.activity}' counts retention from '{retention.from_}', a column of neither this table nor one that leads to it"
+    if table.erasure == "anonymise" and not table.is_log and not table.erased_columns:
+        yield f'{at}.erasure: no column says what becomes of it: set erase = "blank", "unlink" or {{ to = "…" }} on those that name the person'
     if "ip" in table.match and not rule:
         yield f"{at}.match.ip: an address is many people's: say under `attribute` which columns hold the time and the browser"
     if datamap.is_processor(address) and table.reveals:

@@ -70,9 +70,18 @@ class Listed(_Model):
     prefix: str = ""  # what stands before the names in a record
 
 
+class Removal(_Model):
+    """The call that a service documents for deleting one record for good; `{value}` stands for its key."""
+
+    path: str
+    method: Literal["DELETE", "POST"] = "DELETE"
+    body: dict[str, object] = {}
+
+
 class Records(_Model):
     """How the records of one table are asked for: per kind of identifier of its `match`."""
 
     look_up: dict[str, LookUp] = Field(min_length=1)
     listed: Listed | None = None
+    delete: Removal | None = None  # without it the table is erased from by hand
     probe: str = ""  # a path that must answer, lest a wrong address pass for "nothing"

@@ -6,6 +6,7 @@ stops without it has failed, and a failed source is never "no data".
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -38,8 +39,8 @@ class Can:
     others: bool = True  # counts who else refers to a value
     search: bool = False  # finds text inside columns
     everyone: bool = False  # hands over a table of people, to be compared in memory
-    erase: bool = False
-    transactional: bool = False
+    erase: bool = False  # hands out an `Eraser` (`Erasable`)
+    transactional: bool = False  # all changes of one request happen, or none
     advises: bool = False  # knows what would make it faster (`Adviser`)
     asks_people: bool = False  # a person searches (`Asker`)
     keeps: bool = False  # keeps a store of its own that has to be filled and emptied (`Keeper`)
@@ -105,7 +106,10 @@ class Others:
 
 @dataclass(frozen=True)
 class Text:
-    """Where in these columns the needles stand: keys and offsets, for proof of erasure."""
+    """Where in these columns the needles stand, whatever their case, for proof of erasure; without columns, in all there are.
+
+    The answer is a frame with the table's key columns and `dsar_column`, `dsar_needle`, `dsar_offset`, one row a column and needle.
+    """
 
     table: str
     columns: tuple[str, ...]
@@ -261,4 +265,62 @@ class Keeper(Protocol):
         self, due: Callable[[str, date], bool], today: date, needed: Mapping[str, Collection[str]], anonymiser: Callable[[], Anonymiser]
     ) -> Iterator[tuple[str, Expired]]:
         """Anonymise the days of tables (`due`) but for needed addresses, by table; yield each table and day that something was done with."""
+        ...
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to become of one row, and how it looked when that was decided.
+
+    `seen` is `values.row_hash` of the whole row. `new` is column → value, the rest of the row stays as it is (`rest` is its hash);
+    without `new` the row goes. An eraser reads the row again, locked where it can, and compares before it changes anything.
+    """
+
+    steps: tuple[str, ...]  # of the plan; a change is known by the first
+    table: str
+    key: tuple[object, ...]  # in the order of the table's key columns
+    seen: str
+    new: Mapping[str, object] | None = None
+    rest: str = ""
+
+
+Applied = Literal["done", "already", "changed since", "refused"]
+
+
+class Result(NamedTuple):
+    """What came of a change; `why` names no person. `already`: the row is as it was to become."""
+
+    state: Applied
+    why: str = ""
+
+
+class Changes(Protocol):
+    """The changes of one request in one source, while they are made."""
+
+    def apply(self, change: Change) -> Result:
+        """Make one change that was announced to `begin`, or say why not; making it twice is making it once."""
+        ...
+
+
+class Eraser(Protocol):
+    """The part of a source that may write, under its own address (`write_url`)."""
+
+    def begin(self, changes: Sequence[Change], *, commit: bool) -> AbstractContextManager[Changes]:
+        """Lock and read the rows of all changes; leaving the context makes them last, or undoes them where not `commit`.
+
+        An error inside undoes whatever can be undone. Raises `SourceUnreachable`, `SourceBroken`, and `ErasureRefused` where more or
+        less was changed than the changes say.
+        """
+        ...
+
+    def statements(self, changes: Sequence[Change]) -> str:
+        """Return the changes for the system's administrator to make by hand; raises `NotOffered`."""
+        ...
+
+
+class Erasable(Protocol):
+    """A source that can erase, where `can.erase`."""
+
+    def eraser(self) -> Eraser:
+        """Return its writing part; raises `SourceUnreachable` where the map names no `write_url`."""
         ...

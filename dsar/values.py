@@ -8,6 +8,7 @@ Logical types of the data map: `text`, `integer`, `decimal(p,s)`, `number`, `boo
 """
 
 import base64
+import hashlib
 import json
 import math
 import re
@@ -238,3 +239,41 @@ def utc(moment: datetime) -> datetime:
 def take(data: pd.DataFrame, positions: Iterable[int]) -> pd.DataFrame:
     """Return the rows at these positions, in this order, with a fresh index."""
     return data.take(list(positions)).reset_index(drop=True)
+
+
+def row_hash(row: Mapping[str, Any]) -> str:
+    """Return a hash of a row's own columns, apart from provenance (`dsar_…`).
+
+    A value counts the same whatever type its neighbours lent it: 5, 5.0 and 5.00 are one number, and a moment is itself as text too.
+    """
+    content = {c: plain(v) for c, v in row.items() if not c.startswith("dsar_")}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode("utf-8", "backslashreplace")).hexdigest()[:32]
+
+
+def same(left: object, right: object) -> bool:
+    """Whether two values are one, whatever type their neighbours lent them."""
+    return plain(left) == plain(right)
+
+
+def plain(value: object) -> str | None:
+    """Return a value as text that does not depend on the type it arrived in."""
+    match value:
+        case bool():
+            return str(int(value))
+        case int() | Decimal():
+            return _number_text(Decimal(value))
+        case float():
+            return _number_text(Decimal(repr(value)))
+        case datetime():
+            return (value.astimezone(UTC) if value.tzinfo else value).isoformat()
+        case str() if _ISO.fullmatch(value) and len(value) > 10:
+            try:
+                return plain(datetime.fromisoformat(value))
+            except ValueError:
+                return value
+    return as_text(value)
+
+
+def _number_text(number: Decimal) -> str:
+    text = format(number, "f")
+    return (text.rstrip("0").rstrip(".") or "0") if "." in text else text

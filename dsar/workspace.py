@@ -442,7 +442,7 @@ class Workspace:
         return [("" if len(known) == 1 else f"_{n}", mailbox, code) for n, (mailbox, code) in enumerate(known.items(), start=1)]
 
     def _found(self, request: Request) -> facts.Found:
-        return facts.Found(self.collect(request), self.decisions(request), self.today)
+        return facts.Found(self.collect(request), self.decisions(request), self.today, self.case(request))
 
     def finish(self, request: Request, name: str) -> Written:
         """Make the PDF of a draft as you left it; raises `DraftUnfinished`, `IdentityNotVerified`."""

@@ -52,7 +52,7 @@ def serving(routes):
             if more and "Content-Length" in more[0]:
                 self.close_connection = True
 
-        do_GET = do_POST = _do  # noqa: N815 - the library's names
+        do_GET = do_POST = do_DELETE = _do  # noqa: N815 - the library's names
 
         def log_message(self, *_):
             pass

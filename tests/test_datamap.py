@@ -25,13 +25,15 @@ SECTIONS = {
     "[systems]": keys(forgotten.Answered, "NAME."),
     "[recipients.NAME]": keys(datamap.Recipient),
     "[activities.NAME]": keys(datamap.Activity) | keys(datamap.Retention, "retention."),
-    "[sources.NAME]": keys(datamap.Source),
+    "[sources.NAME]": keys(datamap.Source) | keys(datamap.Backup, "backups."),
     "[sources.NAME.tables.TABLE]": keys(datamap.Table)
     | keys(datamap.Reveal, "reveals.KIND.")
     | keys(datamap.OpenWhile, "open_while.")
     | keys(datamap.Attribution, "attribute.")
-    | keys(datamap.Subset, "part."),
-    "[sources.NAME.tables.TABLE.columns]": keys(datamap.Column),
+    | keys(datamap.Subset, "part.")
+    | keys(datamap.Mark, "restricted.")
+    | keys(datamap.GoneWhen, "gone_when."),
+    "[sources.NAME.tables.TABLE.columns]": keys(datamap.Column) | keys(datamap.Replace, "erase."),
     "file": keys(datamap.File),
 }
 
@@ -66,7 +68,7 @@ def test_the_models_of_the_map_are_all_in_the_guide():
     told = [
         datamap.Controller, datamap.AutomatedDecisions, datamap.Recipient, datamap.Activity, datamap.Retention, datamap.Source, datamap.Table,
         datamap.Reveal, datamap.OpenWhile, datamap.Column, datamap.File, datamap.Attribution, datamap.Subset, datamap.Policy,
-        datamap.PolicyVersion, datamap.Clause, datamap.Gap,
+        datamap.PolicyVersion, datamap.Clause, datamap.Gap, datamap.Backup, datamap.Mark, datamap.GoneWhen, datamap.Replace,
     ]  # fmt: skip
     assert models == set(told)
     assert {s.split(".")[0].strip("[]") for s in SECTIONS} - {"file"} == datamap.DataMap.model_fields.keys() - {"root", "sha256"}

@@ -84,5 +84,7 @@ def test_runs_without_papermill_as_in_jupyterlab(path, tmp_path, monkeypatch):
     if path.stem == "review":  # it writes nothing: it asks
         assert any("application/vnd.jupyter.widget-view+json" in o.data for o in outputs)
         return
+    if path.stem == "retention_audit":  # it is about everyone: no request, no chart
+        return
     assert any("image/png" in o.data for o in outputs)
     assert list(tmp_path.glob("cases/R-1/*/*.xlsx")) + list(tmp_path.glob("cases/R-1/letters/*.docx"))

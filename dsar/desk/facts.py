@@ -1,15 +1,16 @@
 """What a letter says of a case: from the register alone before identity is settled, from the snapshot after."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from dsar.answer.export import open_points
 from dsar.answer.select import choose
-from dsar.erase import measures
-from dsar.erase.plan import TO_DO, plan
+from dsar.erase import measures, record
+from dsar.erase.plan import CHANGES, STAYS, plan
 from dsar.errors import AnswerIncomplete, BadEvent
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
@@ -35,6 +36,7 @@ class Found:
     dossier: Dossier
     decisions: Decisions
     today: date
+    case: Path | None = None  # its folder: what became of an erasure lies there
 
 
 def due(case: Case, today: date) -> tuple[str, ...]:
@@ -186,21 +188,36 @@ def _portability(_: Case, found: Found) -> dict[str, Any]:
 
 
 def _erasure(case: Case, found: Found) -> dict[str, Any]:
-    datamap, steps = found.dossier.datamap, plan(found.dossier, found.today)
+    datamap = found.dossier.datamap
+    verified = record.load_verified(found.case) if found.case else None
+    # Once somebody looked again, the plan of that day is told of: of what is gone, nothing is found any more.
+    steps = record.load_plan(found.case, case.request.id) if found.case and verified else plan(found.dossier, found.today)
     rest_by = _part_one(found, "erasure")
-    erase = Counter(datamap.table(s.address).label for s in steps if s.action in TO_DO)
+    gone = {v.step for v in verified.verdicts if v.state == "gone"} if verified else set()
+    closed = verified is not None and verified.passed
+    erase = Counter(datamap.table(s.address).label for s in steps if s.action in CHANGES and (s.id in gone or not closed))
     later = Counter((datamap.table(s.address).label, str(s.until)) for s in steps if s.action == "not due")
-    kept: dict[tuple[str, str], list[date]] = defaultdict(list)
+    stays: dict[str, dict[tuple[str, str], list[date | str]]] = {action: defaultdict(list) for action in STAYS}
     for step in steps:
-        if step.action == "keep" and isinstance(step.until, date):
-            kept[datamap.table(step.address).label, step.why].append(step.until)
+        if step.action in STAYS and not step.new and step.until:
+            stays[step.action][datamap.table(step.address).label, step.why].append(step.until)
+    listed = {
+        action: [f"{what} ({len(ends)}), {_last(ends, case.language)}: {why}" for (what, why), ends in groups.items()]
+        for action, groups in stays.items()
+    }
     return {
         "erase": [f"{what} ({rows})" for what, rows in erase.items()],
-        "kept": [f"{what} ({len(ends)}), {day(max(ends), case.language)}: {why}" for (what, why), ends in kept.items()],
+        "kept": listed["keep"],
+        "restricted": listed["restrict"],
         "later": [f"{what} ({rows}): {until}" for (what, until), rows in later.items()],
-        "checked": None,
+        "checked": day(verified.at.astimezone(datamap.controller.zone).date(), case.language) if verified and closed else None,
         "rest_by": rest_by,
     }
+
+
+def _last(ends: Sequence[date | str], language: str) -> str:
+    days = [end for end in ends if isinstance(end, date)]
+    return day(max(days), language) if days else str(ends[0])
 
 
 _SNAPSHOT: Mapping[str, Callable[[Case, Found], dict[str, Any]]] = {

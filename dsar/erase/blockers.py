@@ -1,14 +1,15 @@
 """Which rows of a dossier have to be gone before another row can go.
 
 A row that bears another row's key refers to it and goes first: lines before their order, and the
-order before the address it was sent to. A held row goes before the row that led to it.
+order before the address it was sent to. A held row goes before the row that led to it, and so does a line of a
+log: that it is theirs is known from the order or sign-in alone.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from dsar import kinds, values
+from dsar import kinds
 from dsar.datamap import Address
 from dsar.find.dossier import Dossier
 
@@ -17,14 +18,15 @@ Name = str  # "source.table key", as in `dsar_via`
 
 def blockers(dossier: Dossier) -> dict[Name, list[Name]]:
     """Return row → rows that have to be gone before it, held ones included."""
-    rows = [(address, f"{address} {row['dsar_key']}", row) for address, found in dossier.tables.items() for row in values.rows(found.frame)]
+    rows = [(address, f"{address} {row['dsar_key']}", row) for address, found in dossier.tables.items() for row in found.listed]
     bearers: dict[tuple[str, str], list[tuple[Name, bool]]] = defaultdict(list)
     for address, name, row in rows:
         for identifier, is_key in _matched(dossier, address, row):
             bearers[identifier].append((name, is_key))
     first: dict[Name, dict[Name, None]] = defaultdict(dict)
     for address, name, row in rows:
-        if row["dsar_standing"] == "held" and row["dsar_via"]:
+        is_line = row["dsar_standing"] == "found" and dossier.datamap.table(address).is_log
+        if row["dsar_via"] and (row["dsar_standing"] == "held" or is_line):
             first[str(row["dsar_via"])][name] = None
         for identifier, is_key in _revealed(dossier, address, row):
             for other, other_is_key in bearers[identifier]:

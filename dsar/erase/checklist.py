@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,8 @@ from pathlib import Path
 from dsar.answer import workbook
 from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Progress, Worklist
 from dsar.answer.publish import Written, publish
-from dsar.datamap import Address, Controller
-from dsar.erase.plan import TO_DO, Step, plan
+from dsar.datamap import Address, Controller, DataMap
+from dsar.erase.plan import CHANGES, TO_DO, Step, plan
 from dsar.errors import AnswerIncomplete
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
@@ -27,10 +27,15 @@ HEADER = (
     "Article", "Keep until / until event", "After step", "Internal due", "Status", "Done by", "Done on", "Evidence ref", "Remark", "Verified",
 )  # fmt: skip
 _SHARED = "none found"  # what somebody else refers to is held, and on no list
-_FILLED_IN = ("Status", "Done by", "Done on", "Evidence ref", "Remark")
-_ACTIONS = (
+FILLED_IN = ("Status", "Done by", "Done on", "Evidence ref", "Remark")
+TEXTS = (
     ("erase", "Delete the whole record."),
+    ("anonymise", "Take out of the record whatever could lead to the person; leave no more than counts."),
     ("blank", "Empty the columns named, leave the rest."),
+    ("unlink", "Empty the columns named, so that the record leads to the person no more; leave the rest."),
+    ("replace", "Put the role in the place of the person in the columns named; leave the rest."),
+    ("suppress", "Put the address, and no more, on the list of those we never write to; check each import against it."),
+    ("restrict", "Leave it, marked or locked: it is stored and used for nothing else until the date given."),
     ("decide", "A date is missing: find out whether it must be kept, and say so under Remark."),
     ("keep", "Leave it until the date given; the law requires it."),
     ("not due", "Leave it until the event given, then it is listed again."),
@@ -74,6 +79,7 @@ def _build(dossier: Dossier, source: str, steps: Sequence[Step], stem: str, into
     open_ = not_here(dossier, source)
     if open_:
         sheets.append(open_)
+    sheets += others_to_tell(dossier.datamap, {dossier.request.id: steps}, source)
     sheets.append(where_we_looked(dossier, source))
     return workbook.write(into / f"{stem}.xlsx", sheets, controller=controller.name, zone=controller.zone, attachments_prefix=stem)
 
@@ -96,7 +102,7 @@ def _cover(dossier: Dossier, source: str, steps: Sequence[Step]) -> Page:
         "Fill in the marked columns: Status, Done by, Done on. Not found and Not possible need a remark. "
         "Sorting and filtering are fine; leave the Step ID as it is. Send the file back when nothing is left To do."
     )
-    grid = Grid(("Action", "What to do", "Records"), tuple((action, text, counts[action]) for action, text in _ACTIONS if counts[action]))
+    grid = Grid(("Action", "What to do", "Records"), tuple((action, text, counts[action]) for action, text in TEXTS if counts[action]))
     return Page(
         "Start here",
         (
@@ -112,20 +118,23 @@ def _cover(dossier: Dossier, source: str, steps: Sequence[Step]) -> Page:
 
 
 def _steps(dossier: Dossier, source: str, steps: Sequence[Step]) -> Worklist:
-    rows = tuple(_line(dossier, source, step) for step in steps)
-    return Worklist("Steps", HEADER, rows, choices={"Status": STATUSES}, editable=_FILLED_IN)
+    rows = tuple(line(dossier.datamap, dossier.request, step) for step in steps if step.address.source == source)
+    return Worklist("Steps", HEADER, rows, choices={"Status": STATUSES}, editable=FILLED_IN)
 
 
-def _line(dossier: Dossier, source: str, step: Step) -> tuple[str | int | date | None, ...]:
-    system, table = dossier.datamap.sources[source], dossier.datamap.table(step.address)
+def line(datamap: DataMap, request: Request, step: Step) -> tuple[str | int | date | None, ...]:
+    """Return the cells of a step under `HEADER`: what is done, never the record's own data."""
+    system, table = datamap.sources[step.address.source], datamap.table(step.address)
     key = ", ".join(map(str, json.loads(step.key)))
     names = " and ".join(table.key)
     find = table.find.replace("{key}", key) if table.find else f"{step.address.table}: {names} = {key}"
     columns = ", ".join(table.label_of(c) for c in step.columns) or "all"
-    due = internal_due(dossier.request, dossier.datamap.controller)
-    todo = step.action in TO_DO
+    due = internal_due(request, datamap.controller)
+    todo = step.action in TO_DO or bool(step.new)
+    if step.action == "suppress":
+        find, columns = "the list of those who are not written to", "e-mail address"
     return (
-        step.id, dossier.request.id, system.label, system.owner, table.label, key, find, step.action, columns if todo else "", _SHARED, step.why,
+        step.id, request.id, system.label, system.owner, table.label, key, find, step.action, columns if todo else "", _SHARED, step.why,
         step.article, step.until, ", ".join(step.after), due if todo else None, "To do" if todo else "", "", None, "", "", "",
     )  # fmt: skip
 
@@ -141,6 +150,31 @@ def where_we_looked(dossier: Dossier, source: str) -> Page:
             moment = f"{at.astimezone(controller.zone):%Y-%m-%d %H:%M} ({controller.timezone})" if at else ""
             lines.append((dossier.datamap.table(address).label, kinds, moment, found.outcome.words()))
     return Page("Where we looked", (Grid(("What", "Searched by", "On", "Result"), tuple(lines)),))
+
+
+def others_to_tell(datamap: DataMap, plans: Mapping[str, Sequence[Step]], *sources: str) -> list[Page]:
+    """Return the pages on who else holds the data: recipients to tell (Art. 19), and backups with the day they are overwritten."""
+    told: dict[tuple[str, str, str], list[str]] = {}
+    for request, steps in plans.items():
+        gone = {s.address for s in steps if s.action in CHANGES and s.address.source in sources}
+        for name in dict.fromkeys(n for a in gone for n in datamap.activity(datamap.table(a)).recipients):
+            recipient = datamap.recipients[name]
+            if recipient.tell and not recipient.confidential:
+                told.setdefault((recipient.name, recipient.role, recipient.country), []).append(request)
+    kept = [(datamap.sources[n].label, b) for n in sources for b in datamap.sources[n].backups]
+    pages = []
+    if told:
+        lines = tuple((*who, ", ".join(requests), "", "") for who, requests in told.items())
+        text = "Tell them in writing what was erased, and note the day; where that is impossible or out of proportion, the reason (Art. 19)."
+        columns = ("Recipient", "Role", "Country", "Requests", "Told on", "Acknowledged on, or why not told")
+        pages.append(Page("Others to tell", (Heading("Recipients to tell"), Paragraph(text), Grid(columns, lines))))
+    if kept:
+        sets = tuple((system, b.label, f"{b.days} days after the erasure", b.restored) for system, b in kept)
+        text = "They stay as they are, out of use, until they are overwritten. After a restore, first of all: `dsar verify --all`, then erase again."
+        replay = Paragraph(f"Replay list: {', '.join(plans)}.")
+        grid = Grid(("System", "Backup", "Overwritten", "After a restore"), sets)
+        pages.append(Page("Backups", (Heading("Backups"), Paragraph(text), grid, replay)))
+    return pages
 
 
 def not_here(dossier: Dossier, source: str) -> Page | None:

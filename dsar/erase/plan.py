@@ -1,25 +1,34 @@
-"""The erasure plan: per row erase, blank some columns, keep until a date, or not due until an event.
+"""The erasure plan: what becomes of each row, and of each of its columns, by which article, until when.
 
 What refers to a row comes before it, and a row stays while anything that refers to it or was
 reached through it stays, is held or was not searched: the rest could not be found again.
+
+*Kept* is what a law obliges us to keep, *restricted* what is stored and used for nothing else (a possible claim, if the map
+says so, or Art. 18), *not due* what is still needed until something happens. Of rows that stay, the columns go that the map names.
 """
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
 from dsar import values
-from dsar.datamap import Address, Retention, Table
+from dsar.datamap import Address, Replace, Retention, Table
 from dsar.erase.blockers import blockers
 from dsar.find.dossier import Dossier
 from dsar.find.order import reading_order, upstream
+from dsar.law import rights
 from dsar.law.erasure import GROUNDS, Ground
 from dsar.law.retention import keep_until
 
-Action = Literal["erase", "blank", "keep", "not due", "decide"]
-TO_DO: tuple[Action, ...] = ("erase", "blank", "decide")  # what the system owner works on now
+Action = Literal["erase", "anonymise", "blank", "unlink", "replace", "restrict", "suppress", "keep", "not due", "decide"]
+GOES: tuple[Action, ...] = ("erase", "anonymise")  # nothing of the person stays in the row
+CHANGES: tuple[Action, ...] = (*GOES, "blank", "unlink", "replace")  # what a program can do
+STAYS: tuple[Action, ...] = ("keep", "restrict")
+WAITS: tuple[Action, ...] = (*STAYS, "not due", "decide")
+TO_DO: tuple[Action, ...] = (*CHANGES, "suppress", "decide")  # what the system owner works on now
+_CLAIMS = ("17(3)(e)", "18")  # articles under which a row is stored, and used for nothing else
 
 
 @dataclass(frozen=True)
@@ -35,23 +44,34 @@ class Step:
     article: str
     until: date | str | None = None  # a day, or an event in words
     after: tuple[str, ...] = ()  # steps to be done before this one
+    new: Mapping[str, object] = field(default_factory=dict)  # column → what stands in it afterwards
+    seen: str = ""  # `values.row_hash` of the row as it was when this was planned
 
 
-def plan(dossier: Dossier, today: date) -> tuple[Step, ...]:
+def plan(dossier: Dossier, today: date, frozen: str = "") -> tuple[Step, ...]:
     """Return the steps for every row found, in the order they are worked off.
 
-    Held rows get no step: nothing happens to them before somebody decided whose they are.
+    Held rows get no step: nothing happens to them before somebody decided whose they are. While something freezes the
+    request (`frozen`, an event in words), nothing is due before it has happened.
     """
-    rows = {f"{a} {row['dsar_key']}": (a, row) for a in reading_order(dossier.datamap) for row in values.rows(dossier.rows(a))}
+    rows = {f"{a} {row['dsar_key']}": (a, row) for a in reading_order(dossier.datamap) for row in dossier.listed(a)}
     first = blockers(dossier)
-    own = {name: _step(dossier, *rows[name], today) for name in _order(list(reversed(rows)), first)}
+    own = {name: _thawed(_step(dossier, *rows[name], today), frozen) for name in _order(list(reversed(rows)), first)}
     settled = _settled(dossier, own, first)
     steps: dict[str, tuple[Step, ...]] = {}
     for name, step in settled.items():
         below = [s for before in first.get(name, ()) for s in steps.get(before, ())]
         after = tuple(s.id for s in below if s.action in TO_DO) if step.action in TO_DO else ()
-        steps[name] = (replace(step, after=after), *_blanked(dossier, *rows[name], step))
-    return tuple(step for row_steps in steps.values() for step in row_steps)
+        steps[name] = (replace(step, after=after), *_emptied(dossier, *rows[name], step))
+    planned = tuple(step for row_steps in steps.values() for step in row_steps)
+    return (*planned, *_suppressions(dossier, planned))
+
+
+def _thawed(step: Step, frozen: str) -> Step:
+    """Return the step, or while the request is frozen that nothing is due; what stays, stays for its own reason."""
+    if not frozen or step.action in STAYS:
+        return step
+    return replace(step, action="not due", columns=(), new={}, why="Nothing is erased before that.", article="18(1)", until=frozen)
 
 
 def _order(names: Sequence[str], first: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -87,50 +107,118 @@ def _settled(dossier: Dossier, own: Mapping[str, Step], first: Mapping[str, Sequ
 
 def _stay(step: Step) -> tuple[bool, bool, date]:
     """Return how long a row stays, to be compared."""
-    return step.action not in {"erase", "keep"}, step.action == "keep", step.until if isinstance(step.until, date) else date.min
+    return step.action not in {*GOES, *STAYS}, step.action in STAYS, step.until if isinstance(step.until, date) else date.min
 
 
-def _blanked(dossier: Dossier, address: Address, row: Mapping[str, Any], step: Step) -> Iterator[Step]:
+def _emptied(dossier: Dossier, address: Address, row: Mapping[str, Any], step: Step) -> Iterator[Step]:
+    """Yield what becomes of the columns of a row that has to stay, and how the row is marked."""
+    if step.action not in STAYS:
+        return
     table = dossier.datamap.table(address)
-    blank = tuple(c for c, column in table.columns.items() if column.erase == "blank" and row.get(c) is not None)
-    if step.action == "keep" and blank:
-        article, why = _ground(dossier, table, row)
-        yield replace(step, id=_id(dossier, address, row, "blank"), action="blank", columns=blank, why=why, article=article, until=None)
+    article, why = _ground(dossier, table, row)
+    filled = {c: new for c, new in table.erased_columns.items() if row.get(c) is not None and not values.same(row.get(c), new)}
+    for action in ("blank", "unlink", "replace"):
+        new = {c: value for c, value in filled.items() if _how(table, c) == action}
+        if new:
+            yield replace(
+                step, id=_id(dossier, address, row, action), action=action, columns=tuple(new), new=new, why=why, article=article, until=None
+            )
+    mark = table.restricted
+    if mark and not values.same(row.get(mark.column), mark.value):
+        marked = {mark.column: mark.value}
+        why = "It is only stored from now on, and used for nothing else."
+        yield replace(step, id=_id(dossier, address, row, "mark"), action="restrict", columns=tuple(marked), new=marked, why=why)
+
+
+def _how(table: Table, column: str) -> Action:
+    rule = table.columns[column].erase
+    return "replace" if isinstance(rule, Replace) else rule or "blank"
+
+
+def _suppressions(dossier: Dossier, planned: Sequence[Step]) -> Iterator[Step]:
+    """Yield, for each list of advertising that a row goes from, that the address is kept from coming back; the person may decline."""
+    tables = {s.address: dossier.datamap.table(s.address) for s in planned if s.action in GOES}
+    for address in (a for a, table in tables.items() if "email" in table.match and dossier.datamap.activity(table).marketing):
+        why = "Kept on the list of those who are not written to, so that no import brings them back; for nothing else."
+        yield Step(_id(dossier, address, {"dsar_key": ""}, "suppress"), address, "[]", "suppress", (), why, "21(3)")
 
 
 def _step(dossier: Dossier, address: Address, row: Mapping[str, Any], today: date) -> Step:
     table = dossier.datamap.table(address)
     retention = dossier.datamap.activity(table).retention
     ground = _ground(dossier, table, row)
+    seen = values.row_hash(row)
     if table.owner == "organisation":
-        theirs = tuple(c for c, column in table.columns.items() if column.about == "person" and row.get(c) is not None)
+        theirs = {c: table.erased_columns.get(c) for c, column in table.columns.items() if column.about == "person" and row.get(c) is not None}
+        how = {_how(table, c) for c in theirs}
+        action = next(a for a in ("replace", "blank", "unlink") if a in how or a == "unlink") if theirs else "blank"
         why = "The record belongs to a company's account; only what is about the person goes."
-        return Step(_id(dossier, address, row, "about"), address, row["dsar_key"], "blank", theirs, why, ground.article)
-    step = Step(_id(dossier, address, row, "row"), address, row["dsar_key"], "erase", (), ground.sentence, ground.article)
-    if table.open_while and row.get(table.open_while.column) in table.open_while.values:
-        return replace(step, action="not due", why="It is still open, so it is still needed.", article="17(1)(a)", until=table.open_while.until)
+        return Step(_id(dossier, address, row, "about"), address, row["dsar_key"], action, tuple(theirs), why, ground.article, new=theirs, seen=seen)
+    step = Step(_id(dossier, address, row, "row"), address, row["dsar_key"], "erase", (), ground.sentence, ground.article, seen=seen)
+    if table.is_log:
+        step = replace(step, action="anonymise")
+    elif table.erasure == "anonymise":
+        filled = {c: new for c, new in table.erased_columns.items() if row.get(c) is not None}
+        step = replace(step, action="anonymise", columns=tuple(filled), new=filled)
+    if until := _open_until(dossier, address, row):
+        why = "It is still open, so it is still needed."
+        return replace(step, action="not due", columns=(), new={}, why=why, article="17(1)(a)", until=until)
     if retention:
         return _retained(step, retention, dossier.retention_start(address, row), today)
-    return step
+    return _obliged(dossier, table, row, step)
+
+
+def _obliged(dossier: Dossier, table: Table, row: Mapping[str, Any], step: Step) -> Step:
+    """Return the step of a row whose legal basis obliges us to keep it, though no period counts the days, such as a list of objections."""
+    activity = dossier.datamap.activity(table)
+    outcome = rights.decide(table.bases_of(row, activity), table.origin_of(row, activity), activity.automated, "erasure", activity.marketing)
+    if outcome.answer == "yes" or step.action not in GOES:
+        return step
+    if not activity.until:
+        return replace(
+            step, action="decide", columns=(), new={}, why="A law obliges us to keep it, and until when is not recorded.", article=outcome.article
+        )
+    why = f"{activity.purpose}: the law obliges us to keep it."
+    return replace(step, action="keep", columns=(), new={}, why=why, article=outcome.article, until=activity.until)
+
+
+def _open_until(dossier: Dossier, address: Address, row: Mapping[str, Any]) -> str:
+    """Return until when a row is open, or the row it was reached through and belongs to: the lines of an open order; '' where neither is."""
+    activity, seen = dossier.datamap.table(address).activity, set[str]()
+    while True:
+        table = dossier.datamap.table(address)
+        if table.open_while and row.get(table.open_while.column) in table.open_while.values:
+            return table.open_while.until
+        via = str(row["dsar_via"] or "")
+        source, _, name = via.partition(" ")[0].partition(".")
+        above = dossier.row(via)
+        if via in seen or above is None or name not in dossier.datamap.sources[source].tables:
+            return ""
+        seen.add(via)
+        address, row = Address(source, name), above
+        if dossier.datamap.table(address).activity != activity:
+            return ""
 
 
 def _retained(step: Step, rule: Retention, start: object, today: date) -> Step:
     until = keep_until(rule, start)
     if until is None:
         why = f"{rule.why} (kept {rule.period}), but the date it is counted from is not recorded."
-        return replace(step, action="decide", why=why, article=rule.article)
+        return replace(step, action="decide", columns=(), new={}, why=why, article=rule.article)
     if until >= today:
-        return replace(step, action="keep", why=f"{rule.why} (kept {rule.period}).", article=rule.article, until=until)
+        action: Action = "restrict" if rule.article.startswith(_CLAIMS) else "keep"
+        return replace(step, action=action, columns=(), new={}, why=f"{rule.why} (kept {rule.period}).", article=rule.article, until=until)
     return step
 
 
 def _while_needed(step: Step, below: Sequence[Step], *, held: bool, unsearched: Sequence[Address]) -> Step:
     """Return the step of a linking row: it stays while what hangs on it stays."""
-    kept = [s for s in below if s.action == "keep" and _stay(s) > _stay(step)]
-    if step.action == "keep" and kept:
+    kept = [s for s in below if s.action in STAYS and _stay(s) > _stay(step)]
+    if step.action in STAYS and kept:
         return replace(step, until=max(kept, key=_stay).until)
-    if step.action != "erase":
+    if step.action not in GOES:
         return step
+    step = replace(step, columns=(), new={}) if kept or held or unsearched or any(s.action in {"not due", "decide"} for s in below) else step
     if unsearched:
         event = f"{', '.join(map(str, unsearched))} has been searched"
         return replace(step, action="not due", until=event, why="Needed to find rows that could not be searched yet.")
@@ -143,7 +231,7 @@ def _while_needed(step: Step, below: Sequence[Step], *, held: bool, unsearched: 
         return replace(step, action="not due", until="the rows below it are decided", why="Needed for rows that wait for a decision.")
     if kept:
         longest = max(kept, key=_stay)
-        return replace(step, action="keep", until=longest.until, why="Needed for a record that must be kept.", article=longest.article)
+        return replace(step, action=longest.action, until=longest.until, why="Needed for a record that must be kept.", article=longest.article)
     return step
 
 

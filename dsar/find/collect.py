@@ -26,7 +26,7 @@ from dsar.find.judge import given, hold_of, line_hold
 from dsar.find.mentions import cells_of
 from dsar.find.order import reading_order, referrers
 from dsar.find.outcome import outcomes
-from dsar.find.review import REDACTED, RELEASE, Rulings, held_by, row_hash
+from dsar.find.review import REDACTED, RELEASE, Rulings, held_by
 from dsar.find.sighting import Sighting, instant, judge, moments
 from dsar.find.trail import Link, Names, Pending, State, Trace
 from dsar.request.register import Request
@@ -192,7 +192,7 @@ class _Collection:
             return hold
         row = state.rows[position]
         two = self.datamap.controller.two_readers
-        choice = rulings.choice(str(state.address), state.key(position), "", row_hash(row), two_readers=two, held_as=hold.code)
+        choice = rulings.choice(str(state.address), state.key(position), "", values.row_hash(row), two_readers=two, held_as=hold.code)
         if choice is None or (state.table.documents and choice == RELEASE):
             return hold
         if choice == REDACTED and rulings.redacted(str(state.address), state.key(position)) is None:

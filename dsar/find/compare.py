@@ -48,7 +48,7 @@ def lost(before: Dossier, after: Dossier) -> tuple[tuple[Address, str], ...]:
 
 
 def _rows(dossier: Dossier, address: Address) -> dict[str, dict[str, object]]:
-    return {str(row["dsar_key"]): {c: v for c, v in row.items() if c not in PROVENANCE} for row in values.rows(dossier.rows(address))}
+    return {str(row["dsar_key"]): {c: v for c, v in row.items() if c not in PROVENANCE} for row in dossier.listed(address)}
 
 
 def shown(before: Dossier, after: Dossier) -> Listing:

@@ -51,6 +51,12 @@ class Found:
         """The rows with their provenance, found and held."""
         return values.to_frame(self.table)
 
+    @cached_property
+    def listed(self) -> list[dict[str, Any]]:
+        """The same rows as plain Python values; not to be changed."""
+        rows: list[dict[str, Any]] = self.table.to_pylist()
+        return rows
+
 
 @dataclass(frozen=True)
 class Dossier:
@@ -87,6 +93,10 @@ class Dossier:
         frame = self.tables[address].frame
         return frame[frame["dsar_standing"] == "found"].reset_index(drop=True)
 
+    def listed(self, address: Address) -> list[dict[str, Any]]:
+        """Return the rows found in a table with their provenance, as plain Python values."""
+        return [row for row in self.tables[address].listed if row["dsar_standing"] == "found"]
+
     @cached_property
     def names(self) -> frozenset[str]:
         """The rows found, named "source.table key"."""
@@ -103,7 +113,7 @@ class Dossier:
 
     @cached_property
     def _by_name(self) -> dict[str, dict[str, Any]]:
-        return {f"{a} {row['dsar_key']}": row for a, f in self.tables.items() for row in values.rows(f.frame)}
+        return {f"{a} {row['dsar_key']}": row for a, f in self.tables.items() for row in f.listed}
 
     def why(self, name: str, key: str) -> Listing:
         """Why a row is here: columns Row, Found by, Because of; from the row back to what the requester gave. Raises `KeyError`."""

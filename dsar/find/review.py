@@ -152,12 +152,6 @@ def held_by(choice: str) -> str | None:
     return None if choice in {RELEASE, SEND, REDACTED} else _HELD_AS.get(choice, choice)
 
 
-def row_hash(row: Mapping[str, Any]) -> str:
-    """Return a hash of a row's own columns."""
-    content = {c: values.as_text(v) for c, v in row.items() if not c.startswith("dsar_")}
-    return _digest(json.dumps(content, sort_keys=True, ensure_ascii=False))[:32]
-
-
 def text_hash(text: str) -> str:
     """Return a hash of a cell's text."""
     return _digest(text)[:32]
@@ -183,8 +177,8 @@ def _row_item(dossier: Any, address: Address, row: Mapping[str, Any]) -> Item:
     name = " ".join(kinds.name_parts(dossier.datamap.table(address).name_in(row)))  # one address, two names: two rulings
     key, code = str(row["dsar_key"]), str(row["dsar_hold"])
     if dossier.datamap.table(address).documents:
-        return Item(dossier.request.id, address, key, code, row_hash(row), key, file=str(row.get("file") or key))  # each is read for itself
-    return Item(dossier.request.id, address, key, code, row_hash(row), f"{kind} {value} {name}")
+        return Item(dossier.request.id, address, key, code, values.row_hash(row), key, file=str(row.get("file") or key))  # each is read for itself
+    return Item(dossier.request.id, address, key, code, values.row_hash(row), f"{kind} {value} {name}")
 
 
 def grouped(waiting: Iterable[Item]) -> dict[str, list[Item]]:

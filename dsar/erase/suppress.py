@@ -1,0 +1,87 @@
+"""The list of those who are not written to: per purpose, by keyed hash, so that an import cannot bring anybody back.
+
+An entry is HMAC-SHA256 of purpose and address in normal form, under a key kept apart (`dsar.keep.keys`): whoever has the list alone
+learns no address from it, not even by trying them. It serves no other end (ICO: a suppression list instead of deleting).
+"""
+
+import csv
+from datetime import datetime
+from pathlib import Path
+
+from dsar import files, kinds
+from dsar.datamap import DataMap
+from dsar.errors import BadMap, BadRequests
+from dsar.keep import keys
+from dsar.request.register import Request
+
+NAME = "suppressed.csv"
+_HEADER = ("purpose", "entry", "since", "case")
+
+
+def add(root: Path, datamap: DataMap, request: Request, purpose: str, at: datetime) -> int:
+    """Put the proved e-mail addresses of a request on the list, and return how many are new; raises `BadMap`, `IdentityNotVerified`."""
+    _require_advertising(datamap, purpose)
+    request.require_identity()
+    secret = keys.key(root, "suppression", make=not (root / NAME).exists())
+    entries = read(root)
+    fresh = {
+        entry: (purpose, entry, at.date().isoformat(), request.id)
+        for i in request.identifiers
+        if i.kind == "email" and i.standing == "verified" and (entry := _entry(secret, purpose, i.value)) not in {e for _, e, *_ in entries}
+    }
+    lines = [_HEADER, *entries, *fresh.values()]
+    files.write_atomic(root / NAME, "".join(",".join(line) + "\n" for line in lines))
+    return len(fresh)
+
+
+def read(root: Path) -> list[tuple[str, ...]]:
+    """Return the entries: purpose, keyed hash, since, case."""
+    path = root / NAME
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [tuple(row) for row in csv.reader(file)][1:]
+
+
+class Listed:
+    """The addresses that are on the list for a purpose: `address in listed`, in any spelling."""
+
+    def __init__(self, root: Path, purpose: str) -> None:
+        self.known = {entry for listed, entry, *_ in read(root) if listed == purpose}
+        self.secret = keys.key(root, "suppression", make=False) if self.known else b""
+        self.purpose = purpose
+
+    def __contains__(self, address: str) -> bool:
+        normal = kinds.normal("email", address)
+        return bool(self.known) and normal is not None and bool({_entry(self.secret, self.purpose, form) for form in _forms(normal)} & self.known)
+
+
+def check(root: Path, datamap: DataMap, file: Path, purpose: str, column: str) -> list[int]:
+    """Return the lines of an import, as a spreadsheet counts them, that must not be imported; raises `BadMap`, `BadRequests`."""
+    _require_advertising(datamap, purpose)
+    listed = Listed(root, purpose)
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            if column not in (reader.fieldnames or ()):
+                raise BadRequests(f"there is no column '{column}'", where=file.name, remedy=f"name one of {', '.join(reader.fieldnames or ())}")
+            return [number for number, row in enumerate(reader, 2) if (row[column] or "") in listed]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadRequests("cannot be read as a CSV file in UTF-8", where=file.name, remedy="save it anew as CSV UTF-8") from error
+
+
+def _forms(normal: str) -> set[str]:
+    # ann+news@ may be ann@: whom we wrongly leave out loses a newsletter, whom we wrongly write to had objected.
+    return {normal, kinds.mailbox(normal)}
+
+
+def _entry(secret: bytes, purpose: str, address: str) -> str:
+    return keys.keyed(secret, purpose, address)
+
+
+def _require_advertising(datamap: DataMap, purpose: str) -> None:
+    known = [name for name, activity in datamap.activities.items() if activity.marketing]
+    if purpose not in known:
+        raise BadMap(
+            f"'{purpose}' is no advertising", where="activities", remedy=f"name one of {', '.join(known) or 'none is marked marketing = true'}"
+        )

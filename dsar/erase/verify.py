@@ -1,0 +1,224 @@
+"""What has become of each step, by asking again: by row key, by identity, and by text. Nobody's word is taken for it.
+
+A row that was to go is looked for by its key, whoever it may be found for; the requester is searched for as on the first
+day; and their addresses are looked for as text in every column of the tables that were touched.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from dsar import kinds, values
+from dsar.datamap import Address, DataMap
+from dsar.erase.plan import GOES, STAYS, Step
+from dsar.errors import DsarError
+from dsar.find.dossier import Dossier
+from dsar.source import Ask, Done, Everyone, Keys, Rows, Source, Text
+
+State = Literal["gone", "kept as planned", "pending event", "still there", "came back", "not checked"]
+FAULTS: tuple[State, ...] = ("still there", "came back", "not checked")
+Key = tuple[str | None, ...]
+_NEEDLES = ("email", "phone")  # what nobody else has: a name would find namesakes
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was seen of one step, or of a row that is in no step (`step` is empty)."""
+
+    step: str
+    address: Address
+    key: str
+    action: str
+    state: State
+    detail: str = ""
+
+    @property
+    def fault(self) -> bool:
+        """Whether somebody has to act."""
+        return self.state in FAULTS or self.detail.startswith("but ")
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The verdicts on one request, and what could not be looked at."""
+
+    request: str
+    at: datetime
+    verdicts: tuple[Verdict, ...]
+    unsearched: tuple[str, ...] = ()  # tables whose text could not be searched
+
+    @property
+    def passed(self) -> bool:
+        """Whether all that was to go is gone, and nothing else was missed."""
+        return not any(v.fault for v in self.verdicts)
+
+
+@dataclass
+class Seen:
+    """What stands in the sources now, for any number of requests."""
+
+    rows: dict[Address, dict[Key, dict[str, Any]]] = field(default_factory=dict)
+    lines: dict[Address, frozenset[str]] = field(default_factory=dict)  # of logs: the hashes of all lines there are
+    texts: dict[Address, list[tuple[Key, str, str]]] = field(default_factory=dict)  # key, column, needle
+    failed: dict[Address, str] = field(default_factory=dict)
+    unsearched: set[Address] = field(default_factory=set)
+
+
+def look(datamap: DataMap, sources: Mapping[str, Source | DsarError], steps: Iterable[Step], needles: Sequence[str]) -> Seen:
+    """Read every row of the steps by its key, each table once, and search the touched tables for the needles."""
+    seen, wanted, touched = Seen(), dict[Address, dict[str, None]](), dict[Address, None]()
+    for step in steps:
+        if step.key != "[]":
+            wanted.setdefault(step.address, {})[step.key] = None
+            touched |= {step.address: None} if step.action in GOES or step.new else {}
+    for address, listed in wanted.items():
+        _guarded(seen, address, lambda a=address, k=listed: _by_key(seen, datamap, sources, a, k))  # type: ignore[misc]
+    for address in touched:
+        source = sources[address.source]
+        if isinstance(source, DsarError) or not source.can.search or not needles:
+            seen.unsearched |= {address} if not datamap.table(address).is_log else set()
+        else:
+            _guarded(seen, address, lambda a=address: _by_text(seen, datamap, sources, a, needles))  # type: ignore[misc]
+    return seen
+
+
+def _guarded(seen: Seen, address: Address, read: Callable[[], None]) -> None:
+    try:
+        read()
+    except DsarError as error:
+        seen.failed[address] = str(error)
+    except Exception as error:  # noqa: BLE001 - what could not be looked at is said, and the rest is looked at
+        seen.failed[address] = type(error).__name__
+
+
+def _by_key(seen: Seen, datamap: DataMap, sources: Mapping[str, Source | DsarError], address: Address, listed: Iterable[str]) -> None:
+    table = datamap.table(address)
+    if table.is_log:
+        found = frames(sources, address, Everyone(address.table, ("line",)))
+        seen.lines[address] = frozenset(str(line) for frame in found for line in values.pylist(frame["line"]))
+        return
+    keys = tuple(tuple(json.loads(key)) for key in listed)
+    rows = (row for frame in frames(sources, address, Keys(address.table, keys)) for row in values.rows(frame))
+    seen.rows[address] = {tuple(values.plain(row[c]) for c in table.key): row for row in rows}
+
+
+def _by_text(seen: Seen, datamap: DataMap, sources: Mapping[str, Source | DsarError], address: Address, needles: Sequence[str]) -> None:
+    key = datamap.table(address).key
+    seen.texts[address] = [
+        (tuple(values.plain(row[c]) for c in key), str(row["dsar_column"]), str(row["dsar_needle"]))
+        for frame in frames(sources, address, Text(address.table, (), tuple(needles)))
+        for row in values.rows(frame)
+    ]
+
+
+def frames(sources: Mapping[str, Source | DsarError], address: Address, ask: Ask) -> Iterator[Any]:
+    """Yield the frames of an answer; raises where the source cannot be asked, or ends without saying that it is done."""
+    source = sources[address.source]
+    if isinstance(source, DsarError):
+        raise source
+    done = None
+    for part in source.read(ask):
+        if isinstance(part, Rows):
+            yield part.frame
+        done = part if isinstance(part, Done) else None
+    if done is None:
+        raise DsarError("the answer broke off", where=str(address))
+
+
+def needles_of(dossier: Dossier) -> tuple[str, ...]:
+    """Return what is looked for as text: the person's own addresses, in their normal form."""
+    return tuple(i.value for i in dossier.request.identifiers if i.kind in _NEEDLES and i.standing == "verified" and not kinds.is_of_many(i.value))
+
+
+def verify(now: Dossier, steps: Sequence[Step], seen: Seen, before: Mapping[str, State] | None = None) -> Verification:
+    """Return what became of each step; `now` is what a search by identity finds, `before` what was seen the last time."""
+    earlier = before or {}
+    stays = {(s.address, s.key) for s in steps if s.action not in GOES and s.key != "[]"}
+    verdicts = [_verdict(now, step, seen, earlier, steps) for step in steps if step.key != "[]"]
+    planned = {(s.address, key_of(s.key)) for s in steps}
+    verdicts += _unplanned(now, planned, earlier)
+    verdicts += [
+        Verdict("", a, "[]", "", "not checked", f.outcome.words()) for a, f in now.tables.items() if f.outcome.state in {"failed", "waiting"}
+    ]
+    own = set(needles_of(now))
+    found = {(a, str(row["dsar_key"])) for a, f in now.tables.items() for row in f.listed}
+    kept = {(_lies(now.datamap, a), key_of(k)) for a, k in stays | found}  # what a search by identity finds is told of already
+    told: set[tuple[Address, Key, str]] = set()
+    for address, hits in seen.texts.items():
+        place = _lies(now.datamap, address)
+        for key, column, needle in hits:
+            if needle in own and (place, key) not in kept and (place, key, column) not in told:
+                told.add((place, key, column))
+                listed = json.dumps(list(key))
+                verdicts.append(Verdict("", address, listed, "", "still there", f"an address of theirs stands in the column {column}"))
+    unsearched = tuple(sorted(str(a) for a in seen.unsearched if any(s.address == a for s in steps)))
+    return Verification(now.request.id, now.collected_at, tuple(verdicts), unsearched)
+
+
+def _verdict(now: Dossier, step: Step, seen: Seen, earlier: Mapping[str, State], steps: Sequence[Step]) -> Verdict:
+    def said(state: State, detail: str = "") -> Verdict:
+        return Verdict(step.id, step.address, step.key, step.action, state, detail)
+
+    if step.address in seen.failed:
+        return said("not checked", seen.failed[step.address])
+    by_identity = any(step.key == row["dsar_key"] for row in now.tables[step.address].listed)
+    if now.datamap.table(step.address).is_log:
+        there = json.loads(step.key)[1] in seen.lines[step.address]
+        row: dict[str, Any] | None = {} if there else None
+    else:
+        row = seen.rows[step.address].get(key_of(step.key))
+        there = row is not None
+    back: State = "came back" if earlier.get(step.id) in {"gone", "came back"} else "still there"
+    if step.action == "erase" or (step.action == "anonymise" and not step.new):
+        if there or by_identity:
+            return said(back)
+        outcome = now.tables[step.address].outcome
+        # Where nothing leads to a table any more, the key alone tells; where it could not be asked, nobody can.
+        return said("not checked", outcome.words()) if outcome.state in {"failed", "waiting"} else said("gone")
+    if step.action == "decide":
+        return said("pending event", "a person has to decide")
+    if step.action == "not due":
+        lost = "" if by_identity else ", and only its key still leads to it: erase it by hand then"
+        return said("pending event", f"{step.until}{lost}") if there else said("gone", "but it was not due yet")
+    if step.new and row is not None:
+        left = [c for c, new in step.new.items() if not values.same(row.get(c) or None, new or None)]
+        return said(back, ", ".join(left)) if left else said("gone" if step.action != "restrict" else "kept as planned")
+    if step.action in STAYS:
+        return _kept(step, row, steps, said)
+    return said("gone")
+
+
+def _kept(step: Step, row: Mapping[str, Any] | None, steps: Sequence[Step], said: Callable[..., Verdict]) -> Verdict:
+    """Say whether a row that has to stay is there, and as it was apart from the columns that were to go."""
+    if row is None:
+        return said("gone", f"but it was to be kept until {step.until}")
+    emptied = {c for s in steps if (s.address, s.key) == (step.address, step.key) for c in s.new}
+    if not emptied and step.seen and values.row_hash(row) != step.seen:
+        return said("kept as planned", "it was changed since")
+    return said("kept as planned")
+
+
+def _unplanned(now: Dossier, planned: set[tuple[Address, Key]], earlier: Mapping[str, State]) -> Iterator[Verdict]:
+    """Yield what the search by identity finds beside the plan: new rows, restored ones, and what waits for a ruling."""
+    for address, found in now.tables.items():
+        for row in found.listed:
+            key = str(row["dsar_key"])
+            if (address, key_of(key)) in planned:
+                continue
+            if row["dsar_standing"] == "held":
+                yield Verdict("", address, key, "", "pending event", "held rows are decided")
+            elif row["dsar_standing"] == "found":
+                yield Verdict("", address, key, "", "came back" if "gone" in earlier.values() else "still there", "it is in no plan")
+
+
+def _lies(datamap: DataMap, address: Address) -> Address:
+    """Return the table of the system that rows lie in: parts of one table share it."""
+    part = datamap.table(address).part
+    return Address(address.source, part.of) if part else address
+
+
+def key_of(key: str) -> Key:
+    """Return a row's key, as `dsar_key` spells it, so that the same key of any type is equal."""
+    return tuple(values.plain(v) for v in json.loads(key))

@@ -1,0 +1,27 @@
+"""Secret keys, kept apart from what they protect: in `$DSAR_KEYS`, a folder on another disk, else in the workspace's `secrets/`."""
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from dsar import files
+from dsar.errors import WorkspaceMissing
+
+
+def key(root: Path, purpose: str, *, make: bool = True) -> bytes:
+    """Return the key of a purpose (32 bytes), made when first asked for; raises `WorkspaceMissing` where it is lost and not to be made."""
+    named = os.environ.get("DSAR_KEYS")
+    folder = files.private_dir(Path(named) if named else root / "secrets")
+    path = folder / f"{purpose}.key"
+    if not path.exists():
+        if not make:
+            raise WorkspaceMissing(f"the key '{purpose}' is not there", where=str(folder), remedy="bring it back, or name its folder in DSAR_KEYS")
+        files.write_atomic(path, secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def keyed(secret: bytes, *parts: str) -> str:
+    """Return HMAC-SHA256 of the parts, in hexadecimal: equal for equal parts, and nothing to anybody without the key."""
+    return hmac.new(secret, "\0".join(parts).encode(), hashlib.sha256).hexdigest()
