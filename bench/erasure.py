@@ -176,10 +176,10 @@ def dump(ws: Workspace) -> Dump:
                 rows = connection.exec_driver_sql(f"SELECT * FROM {table.name}").fetchall()  # noqa: S608 - our own names
                 found.rows[source, table.name] = {json.dumps([row[place]]): tuple(row) for row in rows}
     for path in sorted((ws.root / "logs").iterdir()):
-        from connectors import logfiles
+        from connectors import logerase, logfiles
 
         with path.open("rb") as stream:
-            found.lines[path.name] = list(logfiles.lines(logfiles.LogFile(path, stream, path.stat().st_size)))
+            found.lines[path.name] = list(logerase.lines_of(logfiles.LogFile(path, stream, path.stat().st_size, 0)))
     return found
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from connectors import logfiles, swap
+from connectors import logerase, logfiles, swap
 from connectors.logerase import NOBODY, LogEraser
 from connectors.logs import Logs
 from dsar import values
@@ -60,7 +60,7 @@ def write(path, text):
 
 def read(path):
     with path.open("rb") as stream:
-        return b"".join(logfiles.lines(logfiles.LogFile(path, stream, path.stat().st_size))).decode()
+        return b"".join(logerase.lines_of(logfiles.LogFile(path, stream, path.stat().st_size, 0))).decode()
 
 
 def changes(source, client=ANN, new=NEW):

@@ -4,7 +4,7 @@ import threading
 import time
 from datetime import date
 
-from connectors import logfiles
+from connectors import logerase, logfiles
 from dsar import values
 from dsar.errors import ErasureRefused
 from dsar.source import Change, Match, Rows, Want
@@ -20,7 +20,7 @@ def visit(server, client, n):
 
 def lines(server):
     with logfiles.snapshot(server.folder, "access.log*") as files:
-        return [line for file in files for line in logfiles.lines(file)]
+        return [line for file in files for line in logerase.lines_of(file)]
 
 
 def erase(reading):
