@@ -453,6 +453,14 @@ class SourceSuite:
             with pytest.raises(NotOffered):
                 answer(source, Others("orders", "address_id", ("70",)))
 
+    def test_text_is_found_where_it_stands_in_any_column_and_case(self, tmp_path):
+        source = self.source(tmp_path)
+        if source.can.search:
+            parts = list(source.read(Text("people", (), ("COUNTESS", "two, words", "nowhere"))))
+            assert isinstance(parts[-1], Done)
+            found = [tuple(row.values()) for part in parts if isinstance(part, Rows) for row in values.rows(part.frame)]
+            assert found == [(1, "name", "COUNTESS", 5), (3, "note", "two, words", 0)]
+
     def test_a_period_is_never_overlooked(self, tmp_path):
         source = self.source(tmp_path)
         with pytest.raises(NotOffered):
