@@ -23,6 +23,7 @@ from dsar.desk import delivered, drafts, facts, fastlane, identity, status
 from dsar.desk.review import Open, Review
 from dsar.erase import checklist as checklists
 from dsar.erase import first_steps, measures
+from dsar.erase.freeze import frozen
 from dsar.erase.plan import plan
 from dsar.errors import AnswerIncomplete, BadMap, BadRequests, DossierMissing, DsarError, UnknownRequest, WorkspaceMissing
 from dsar.find import between, compare
@@ -320,7 +321,7 @@ class Workspace:
 
     def plan(self, request: Request) -> Listing:
         """What is to be erased, kept or waited for: columns What, Action, Columns, Why, Article, Until, Rows."""
-        steps = plan(self.collect(request), self.today)
+        steps = plan(self.collect(request), self.today, self._frozen(request))
         lines = Counter(
             (self.datamap.table(s.address).label, s.action, ", ".join(s.columns) or "all", s.why, s.article, str(s.until or "")) for s in steps
         )
@@ -329,8 +330,15 @@ class Workspace:
 
     def checklist(self, request: Request) -> Written:
         """Write one deletion worklist per system; raises `IdentityNotVerified`, `AnswerIncomplete`."""
-        written = checklists.checklist(self._fresh(request), self.case(request), self.decisions(request), self.today)
+        fresh, decisions = self._fresh(request), self.decisions(request)
+        written = checklists.checklist(fresh, self.case(request), decisions, self.today, self._frozen(request))
         return self._wrote("worklists written for erasure", request, written)
+
+    def _frozen(self, request: Request) -> str:
+        """Return what has to happen before anything of this person may be erased: a copy still owed, a restriction in force."""
+        mine = {(i.kind, i.value) for i in request.identifiers if i.standing == "verified"}
+        same = [r for r, known in self.register.identifiers().items() if mine & {(i.kind, i.value) for i in known}]
+        return frozen(self.register.case(request.id), self.register.cases(same).values())
 
     # -- the desk --------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -117,9 +118,22 @@ def test_both_notebooks_ran_and_show_no_error(answered):
         assert any("image/png" in o.data for o in outputs)
 
 
-def test_the_checklist_keeps_what_the_law_wants_kept(answered):
+def steps(path):
+    return [row for row in openpyxl.load_workbook(path)["Steps"].iter_rows(values_only=True) if str(row[0]).startswith("C-005-")]
+
+
+def test_nothing_is_to_be_erased_before_the_copy_has_gone_out(answered):
     [path] = (answered / "cases/C-005/worklists").glob("*.xlsx")
-    rows = [row for row in openpyxl.load_workbook(path)["Steps"].iter_rows(values_only=True) if str(row[0]).startswith("C-005-")]
+    assert Counter((row[4], row[7], row[12]) for row in steps(path) if row[4] == "Account") == {
+        ("Account", "not due", "the copy asked for in C-005 has been delivered"): 1
+    }
+
+
+def test_the_checklist_keeps_what_the_law_wants_kept(answered, tmp_path):
+    ws = workspace.open_workspace(shutil.copytree(answered, tmp_path / "ws"))
+    ws.register.record(ws.register.case("C-005"), "delivered", by="T. Ester", right="portability", files={"a.zip": "0" * 64})
+    [path] = ws.checklist(ws.request("C-005")).files
+    rows = steps(path)
     assert Counter((row[4], row[7]) for row in rows) == {
         ("Invoice lines", "keep"): 38,
         ("Invoices", "keep"): 7,

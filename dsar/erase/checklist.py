@@ -51,8 +51,8 @@ def internal_due(request: Request, controller: Controller, right: str = "erasure
     return working_days_before(deadline.due or deadline.cautious, 5, request.calendar or controller.calendar)
 
 
-def checklist(dossier: Dossier, case: Path, decisions: Decisions, today: date) -> Written:
-    """Write one worklist per system that holds something into the case's `worklists/`.
+def checklist(dossier: Dossier, case: Path, decisions: Decisions, today: date, frozen: str = "") -> Written:
+    """Write one worklist per system that holds something into the case's `worklists/`; nothing is due before `frozen`, an event in words.
 
     Raises `NotAsked` where the request does not ask for it, `IdentityNotVerified` while the requester's
     identity is open, and `AnswerIncomplete` while the dossier has open points, unless the decision to
@@ -62,7 +62,7 @@ def checklist(dossier: Dossier, case: Path, decisions: Decisions, today: date) -
     if dossier.open_points and not decisions.get("part 1"):
         remedy = "close these points, or record the decision 'part 1'"
         raise AnswerIncomplete("; ".join(map(str, dossier.open_points)), where=dossier.request.id, remedy=remedy)
-    steps = plan(dossier, today)
+    steps = plan(dossier, today, frozen)
     files = []
     for name in dossier.datamap.sources:
         mine = [s for s in steps if s.address.source == name]
