@@ -238,6 +238,15 @@ class SaysNothingFoundForWhatItCannot(Broken):
         return iter([Done(0, 0)]) if isinstance(ask, Text) else self.good.read(ask)
 
 
+class AnswersWhatItSaysItCannot(Broken):
+    def __init__(self, good):
+        super().__init__(good)
+        self.can = replace(good.can, search=False, others=False)
+
+    def read(self, ask):
+        return iter([Done(0, 0)]) if isinstance(ask, Text | Others) else self.good.read(ask)
+
+
 class OverlooksThePeriod(Broken):
     def read(self, ask):
         if isinstance(ask, Match):
@@ -298,6 +307,7 @@ BROKEN = {
     HalfTheKey: ["test_keys_are_exactly_those"],
     PastesValuesIntoSql: ["test_hostile_values_are_only_data"],
     PastesNamesIntoSql: ["test_hostile_names_are_only_names"],
+    AnswersWhatItSaysItCannot: ["test_what_it_cannot_do_is_not_offered"],
     SaysNothingFoundForWhatItCannot: ["test_text_is_found_where_it_stands_in_any_column_and_case"],
     OverlooksThePeriod: ["test_a_period_is_never_overlooked"],
     OverlooksTheLimit: ["test_a_limit_is_respected", "test_everyone_is_handed_over_and_a_limit_is_kept"],
