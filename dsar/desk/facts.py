@@ -10,6 +10,7 @@ from typing import Any
 from dsar.answer.export import open_points
 from dsar.answer.select import choose
 from dsar.erase import measures, record
+from dsar.erase.freeze import frozen
 from dsar.erase.plan import CHANGES, STAYS, plan
 from dsar.errors import AnswerIncomplete, BadEvent
 from dsar.find.decisions import Decisions
@@ -191,7 +192,7 @@ def _erasure(case: Case, found: Found) -> dict[str, Any]:
     datamap = found.dossier.datamap
     verified = record.load_verified(found.case) if found.case else None
     # Once somebody looked again, the plan of that day is told of: of what is gone, nothing is found any more.
-    steps = record.load_plan(found.case, case.request.id) if found.case and verified else plan(found.dossier, found.today)
+    steps = record.load_plan(found.case, case.request.id) if found.case and verified else plan(found.dossier, found.today, frozen(case))
     rest_by = _part_one(found, "erasure")
     gone = {v.step for v in verified.verdicts if v.state == "gone"} if verified else set()
     closed = verified is not None and verified.passed

@@ -101,7 +101,7 @@ def sheets(known: DataMap) -> tuple[Sheet, ...]:
                 Field("About somebody else", "other_person", "switch", (_YES, _NO)),
                 Field("Own legal basis", "basis", choices=maps.BASES),
                 Field("Own origin", "origin", choices=maps.ORIGINS),
-                Field("On erasure", "erase", choices=("blank",)),
+                Field("On erasure", "erase", choices=("blank", "unlink")),
             ),
             tuple(Row((name, column), (*path, "columns", column)) for name, path, table in tables for column in table.columns),
         ),
