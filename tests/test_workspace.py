@@ -7,6 +7,7 @@ import openpyxl
 import pytest
 
 from dsar import workspace
+from dsar.desk import facts
 from dsar.errors import AnswerIncomplete, BadMap, BadRequests, BadRuling, IdentityNotVerified, UnknownRequest, WorkspaceMissing
 from dsar.source import Settings
 from dsar.workspace import Workspace, connector, now, open_workspace
@@ -204,6 +205,12 @@ def test_plan_and_checklist(ws):
     line = ["erase", "all", "No longer needed for the purpose it was collected for.", "17(1)(a)", "", 1]
     assert ws.plan(bob).to_numpy().tolist() == [["Order", *line]]
     assert [f.name for f in ws.checklist(bob).files] == ["B_shop_worklist.xlsx"]
+
+
+def test_the_erasure_letter_waits_for_the_copy_as_the_list_does(ws):
+    case = ws.register.case("B")
+    told = facts.facts("erasure_answer", case, lambda: ws._found(case.request), "", "erasure")
+    assert (told["erase"], told["later"]) == ([], ["Order (1): the copy asked for in B has been delivered"])
 
 
 def test_nothing_leaves_for_an_unverified_request(ws):
