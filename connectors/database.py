@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
+from connectors import transport
 from dsar.errors import DsarError, ErasureRefused, SourceBroken, SourceUnreachable
 from dsar.source import Settings
 
@@ -47,13 +48,17 @@ def write_engine(settings: Settings) -> sa.Engine:
 def _engine(settings: Settings, address: str, statements: Mapping[str, Sequence[str]], mode: str) -> sa.Engine:
     try:
         url = _address(settings, address)
-        made = _sqlite(settings, url, mode) if url.get_backend_name() == "sqlite" else sa.create_engine(url, connect_args=_CONNECT, **_PLAIN)
+        made = _sqlite(settings, url, mode) if url.get_backend_name() == "sqlite" else _server(settings, url)
     except DsarError:
         raise
     except Exception as error:
         raise unreachable(settings, error) from error
     sa.event.listen(made, "connect", lambda connection, _: _begin(connection, made.dialect.name, settings.declared.timeout, statements))
     return made
+
+
+def _server(settings: Settings, url: sa.URL) -> sa.Engine:
+    return sa.create_engine(url, connect_args={**_CONNECT, **transport.of_database(settings, url)}, **_PLAIN)
 
 
 def _address(settings: Settings, address: str) -> sa.URL:

@@ -1,7 +1,7 @@
 """Calls to a service: one client, paced, tried again where the service asks for it; an answer is whole or an error.
 
 httpx sends, httpx-retries waits and tries again (429 and 5xx, honouring Retry-After). Redirects are
-not followed, since they would carry the key along; unencrypted addresses are refused but on this machine.
+not followed, since they would carry the key along. How the way is protected: `connectors.transport`.
 """
 
 import json
@@ -10,15 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from connectors import transport
 from dsar.errors import SourceBroken, SourceUnreachable
 from dsar.source import Settings
 
 if TYPE_CHECKING:
     import httpx
 
-_HERE = {"127.0.0.1", "::1", "localhost"}
 _AGAIN = (429, 500, 502, 503, 504)
 _WHY = {401: "the service refuses the key", 403: "the key may not read this", 404: "there is nothing at this address", 429: "too many calls"}
 
@@ -107,9 +106,7 @@ def service(settings: Settings, table: str, *, basic: bool = True) -> Iterator[S
         raise SourceUnreachable("the client for services is not installed", where=at, remedy="pip install 'dsar[services]'") from error
     declared = settings.declared
     url = settings.expand(declared.url)
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _HERE):
-        raise SourceUnreachable("its address is not https://", where=f"sources.{settings.name}.url", remedy="a key must not travel unencrypted")
+    transport.require(settings, url, "https")
     headers = {name: settings.expand(value) for name, value in declared.rest.headers.items()}
     proof = declared.rest.auth
     if proof.bearer:
@@ -125,7 +122,7 @@ def service(settings: Settings, table: str, *, basic: bool = True) -> Iterator[S
         headers=headers,
         auth=(user, password) if proof.basic and basic else None,
         timeout=min(60, declared.timeout),
-        transport=RetryTransport(retry=again),
+        transport=RetryTransport(transport=httpx.HTTPTransport(verify=transport.context(settings)), retry=again),
         trust_env=False,
     ) as client:
         yield Service(settings, client, at)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from connectors import exact, places
+from connectors import exact, places, transport
 from connectors.arrow import ArrowChunk
 from connectors.exact import Look
 from connectors.files import Empty, csv_rows, json_rows, sheet_names, xlsx_rows
@@ -128,7 +128,9 @@ class Lake:
         return found[name]
 
     def _path(self, text: str) -> Path:
-        return places.at(self.settings.root, self.settings.expand(text), self.settings.name)
+        address = self.settings.expand(text)
+        transport.of_store(self.settings, address)
+        return places.at(self.settings.root, address, self.settings.name)
 
     def _places(self) -> dict[str, Place]:
         """Return every table there is: the mapped files, then what else lies beside or in them."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from connectors import transport
 from connectors.engine import Engine
 from dsar import datamap
 from dsar.errors import SourceBroken, SourceUnreachable
@@ -41,6 +42,7 @@ class Spark(Engine):
     def connect(self) -> Any:
         """Return an Ibis backend on a session that is kept."""
         url = self.settings.expand(self.settings.declared.url)
+        transport.of_spark(self.settings, url)
         with _one_at_a_time:
             if url not in _sessions:
                 _sessions[url] = _session(url, self.settings.name)

@@ -402,6 +402,8 @@ class Source(_Model):
     timezone: Annotated[str, AfterValidator(_zone)] | None = None  # of times stored without one; the controller's unless said
     url: str = ""
     write_url: str = ""
+    ca: str = ""  # file of the certificate authorities to trust, where they are the controller's own
+    without_tls: str = ""  # why the connection needs no verified TLS: a tunnel that ends on this machine
     rest: restmap.Service = restmap.Service()
     backups: tuple[Backup, ...] = ()
     timeout: int = Field(default=600, gt=0)  # seconds that one statement or call may take

@@ -1,6 +1,7 @@
 """Real servers for tests: started when first asked for, on loopback or a socket, stopped when the tests end."""
 
 import atexit
+import contextlib
 import functools
 import os
 import shutil
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -83,7 +85,7 @@ def mariadb() -> sa.URL:
     return url
 
 
-def start_mariadb(folder: Path, port: int | None = None) -> tuple[sa.URL, subprocess.Popen]:
+def start_mariadb(folder: Path, port: int | None = None, options: Sequence[str] = ()) -> tuple[sa.URL, subprocess.Popen]:
     port = port or free_port()
     plain = ["--no-defaults", f"--datadir={folder}/data"]
     user = ["--user=root"] if os.getuid() == 0 else []
@@ -93,9 +95,42 @@ def start_mariadb(folder: Path, port: int | None = None) -> tuple[sa.URL, subpro
         )
     process = spawn(
         ["mariadbd", *plain, *user, f"--socket={folder}/my.sock", f"--port={port}", "--bind-address=127.0.0.1", f"--pid-file={folder}/my.pid",
-         "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"],
+         "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", *options],
         folder / "log",
     )  # fmt: skip
     ping = ["mariadb-admin", "--no-defaults", f"--socket={folder}/my.sock", "-u", "root", "ping"]
     wait_for(lambda: subprocess.run(ping, check=False, capture_output=True).returncode == 0, what="MariaDB")
     return sa.URL.create("mariadb+pymysql", "root", host="127.0.0.1", port=port), process
+
+
+def postgresql_bin(program: str) -> str | None:
+    """A program of a PostgreSQL of the system, which Debian keeps out of the path; None where there is none."""
+    return shutil.which(program) or next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))), None)
+
+
+def start_postgresql(folder: Path, certificate: Path, key: Path) -> tuple[sa.URL, subprocess.Popen]:
+    """A server that speaks TLS, which pgserver's does not; it refuses to run as root, so it runs as the account `postgres` there."""
+    account = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    folder.mkdir()
+    for name, path in {"server.crt": certificate, "server.key": key}.items():
+        (folder.parent / name).write_bytes(path.read_bytes())
+        (folder.parent / name).chmod(0o600)
+    if account:
+        for path in (folder, folder.parent, folder.parent / "server.crt", folder.parent / "server.key"):
+            shutil.chown(path, "postgres")
+    subprocess.run([*account, postgresql_bin("initdb"), "-D", str(folder), "-U", "root", "-A", "trust"], check=True, capture_output=True, cwd="/")
+    with (folder / "postgresql.conf").open("a") as conf:  # not as options: those could not be turned off again
+        conf.write(f"fsync = off\nssl = on\nssl_cert_file = '{folder.parent}/server.crt'\nssl_key_file = '{folder.parent}/server.key'\n")
+    port = free_port()
+    command = [*account, postgresql_bin("postgres"), "-D", str(folder), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder.parent)]
+    process = spawn(command, folder.parent / "log", cwd="/")
+    url = sa.URL.create("postgresql", "root", host="127.0.0.1", port=port, database="postgres")
+
+    def answers():
+        with contextlib.suppress(sa.exc.OperationalError):
+            execute(url.set(drivername="postgresql+psycopg"), "SELECT 1")
+            return True
+        return False
+
+    wait_for(answers, what="PostgreSQL")
+    return url, process

@@ -16,7 +16,7 @@ def survey(datamap: DataMap, sources: Mapping[str, Source | DsarError]) -> list[
 
 
 def advice(datamap: DataMap, sources: Mapping[str, Source | DsarError]) -> list[OpenPoint]:
-    """Return what would make the sources faster to read, and which columns may speak of others unsearched."""
+    """Return what would make the sources faster to read, which columns may speak of others unsearched, and what is read without TLS."""
     unsearched = [
         OpenPoint(f"{address}.{name}", "holds what somebody wrote, and is not searched for other people: add free_text = true if it may", "")
         for address, table in datamap.tables()
@@ -24,7 +24,12 @@ def advice(datamap: DataMap, sources: Mapping[str, Source | DsarError]) -> list[
         if column.category.startswith("user.content") and not (column.free_text or column.other_person or column.values)
         if (column.type or "text") == "text"
     ]
-    return unsearched + [point for name in datamap.sources for point in _advice(name, sources[name])]
+    plain = [
+        OpenPoint(f"sources.{name}", f"is read without verified TLS, since: {source.without_tls}", "")
+        for name, source in datamap.sources.items()
+        if source.without_tls
+    ]
+    return unsearched + plain + [point for name in datamap.sources for point in _advice(name, sources[name])]
 
 
 def _advice(name: str, source: Source | DsarError) -> Iterator[OpenPoint]:
