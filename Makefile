@@ -4,7 +4,7 @@ BIN := .venv/bin
 TRYTON := 'trytond<8.3' 'trytond_party<8.3' 'trytond_sale<8.3' 'trytond_web_shop<8.3' 'trytond_web_user<8.3' 'trytond_marketing_email<8.3'
 MAILMAN := mailman==3.3.10 'sqlalchemy<2.1' 'falcon<4'
 
-.PHONY: help demo lab test test-engines test-erasure-world real lint fuzz bench bench-batch bench-collect bench-workbook pictures lock bench-matching bench-logs bench-identifiers
+.PHONY: help audit demo lab test test-engines test-erasure-world real lint fuzz bench bench-batch bench-collect bench-workbook pictures lock bench-matching bench-logs bench-identifiers
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -54,7 +54,16 @@ pictures: .venv/test ## Make the pictures of README and docs anew (needs soffice
 
 lock: ## Make the lock files anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group build --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
+	uv pip compile --group audit --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements-audit.lock
 	uv pip compile pyproject.toml --group build --extra test -c requirements.lock --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements-test.lock
+
+audit: .venv/demo .venv-audit/bin/pip-audit ## What this stands on: bill of materials, licences, and known vulnerabilities of what the lock pins
+	mkdir -p build
+	.venv-audit/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o build/sbom.cdx.json
+	.venv-audit/bin/pip-licenses --python=$(BIN)/python --from=mixed --format=markdown --order=license \
+	  --packages $$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/\1/p' requirements.lock) > docs/licences.md
+	.venv-audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock || \
+	  { echo "not shown to be free of known vulnerabilities: the list above, or the data could not be reached"; exit 1; }
 
 bench-matching: .venv/test ## Found and held against the truth for 10,000 people (QUICK=1: 1,000)
 	$(BIN)/python -m bench.matching
@@ -72,6 +81,11 @@ bench-identifiers: .venv/test ## Ways for many subjects to travel to a database,
 .venv-mailman/bin/mailman:
 	$(PYTHON) -m venv .venv-mailman
 	.venv-mailman/bin/pip install --quiet $(MAILMAN)
+
+.venv-audit/bin/pip-audit: requirements-audit.lock
+	test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet --require-hashes -r requirements-audit.lock
+	touch $@
 
 .venv/demo: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

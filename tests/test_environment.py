@@ -18,3 +18,19 @@ def test_the_licence_is_the_one_named():
     assert PROJECT["license"] == "MIT"
     assert PROJECT["license-files"] == ["LICENSE"]
     assert text.startswith("MIT License\n\nCopyright (c) 2026 The dsar authors\n")
+
+
+def test_everything_is_pinned_by_hash_from_no_named_index():
+    for lock in ROOT.glob("requirements*.lock"):
+        text = lock.read_text(encoding="utf-8")
+        assert len(re.findall(r"^\S+==\S+.* \\$", text, re.MULTILINE)) == len(re.findall(r"^[a-z]", text, re.MULTILINE)) > 50
+        assert "://" not in text
+
+
+def test_the_licences_are_those_of_what_is_pinned():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pinned = {name.lower().replace("_", "-"): version for name, version in re.findall(r"^([\w.-]+)==(\S+)", lock, re.MULTILINE)}
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in (ROOT / "docs/licences.md").read_text(encoding="utf-8").splitlines()[2:]]
+    assert {name.lower().replace("_", "-"): version for name, version, _ in rows}.items() <= pinned.items(), "run `make audit`"
+    assert len(rows) > 0.9 * len(pinned), "what other systems need is not installed here; the rest must be listed"
+    assert not [name for name, _, licence in rows if licence in {"", "UNKNOWN"}]
