@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table as Lines
 
 import dsar
-from dsar import cli_erase, cli_keep, cli_logs, cli_map, cli_register, cli_review, forgotten
+from dsar import cli_erase, cli_keep, cli_logs, cli_map, cli_register, cli_review, faults, forgotten
 from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
 from dsar.find.survey import advice, survey
@@ -248,6 +248,13 @@ def _chosen(workspace: Workspace, ids: list[str] | None) -> list[Request]:
     return [workspace.request(i) for i in ids] if ids else list(workspace.requests.values())
 
 
+def _in_words(error: Exception) -> str:
+    if isinstance(error, DsarError):
+        return str(error)
+    # A foreign exception's text may quote a person's data, so only its class is shown.
+    return str(faults.of_machine(error) or f"{type(error).__name__}: a fault in this toolkit — run again with --debug and report it")
+
+
 def main() -> None:
     """Run the command."""
     try:
@@ -255,9 +262,5 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("DSAR_DEBUG"):
             raise
-        # A foreign exception's text may quote a person's data, so only its class is shown.
-        text = (
-            str(error) if isinstance(error, DsarError) else f"{type(error).__name__}: a fault in this toolkit — run again with --debug and report it"
-        )
-        err.print(f"dsar: {text}", style="red", markup=False)
+        err.print(f"dsar: {_in_words(error)}", style="red", markup=False)
         sys.exit(2)

@@ -134,3 +134,7 @@ class LedgerBroken(DsarError):
 
 class ErasureRefused(DsarError):
     """Look at the rows named and plan again: nothing was changed in this source, or only what is said."""
+
+
+class MachineRefuses(DsarError):
+    """Mend the machine as it says, then run the same command again."""

@@ -5,9 +5,19 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+try:
+    import fcntl
+except ImportError:  # Windows: what a killed run leaves there stays until somebody deletes it
+    fcntl = None  # type: ignore[assignment]
+
+WRITING, SCRATCH = ".writing-", "dsar-"  # how names begin of what is being written beside its place, or in the system's own folder
+_SETTLED = 60  # seconds after which whoever made it holds it, if still alive
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
@@ -15,9 +25,10 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 
     A run that is killed leaves the old file or the new one. Only the owner may read it.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=WRITING)
     try:
         with os.fdopen(handle, "wb") as file:
+            _hold(handle)
             file.write(data.encode("utf-8") if isinstance(data, str) else data)
         publish(Path(name), path)
     except BaseException:
@@ -31,6 +42,84 @@ def publish(finished: Path, path: Path) -> None:
     with finished.open("rb+") as file:
         os.fsync(file.fileno())
     finished.replace(path)
+
+
+def lying(folder: Path) -> list[Path]:
+    """Return what lies in a folder, sorted, apart from the marks that office programs put beside a file they have open."""
+    return sorted(p for p in folder.glob("*") if not (p.name.startswith("~$") or (p.name.startswith(".~lock.") and p.name.endswith("#"))))
+
+
+@contextmanager
+def temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let libraries put their temporary files there: in the system's own folder they would outlive a run that is killed."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
+@contextmanager
+def scratch(beside: Path | None = None) -> Iterator[Path]:
+    """Yield a folder of this account's alone that is gone afterwards: in `beside`, else where the system keeps such."""
+    with tempfile.TemporaryDirectory(dir=beside, prefix=WRITING if beside else SCRATCH) as name:
+        handle = os.open(name, os.O_RDONLY) if fcntl else None
+        try:
+            if handle is not None:
+                _hold(handle)
+            yield Path(name)
+        finally:
+            if handle is not None:
+                os.close(handle)
+
+
+def sweep(folder: Path, within: str = "**/") -> int:
+    """Take away what runs that were killed left unfinished in a folder and those in it, and return how many pieces that were."""
+    left = [p for p in folder.glob(f"{within}{WRITING}*") if _left(p)]
+    return sum(map(_removed, left))
+
+
+def sweep_scratch() -> int:
+    """Do the same where the system keeps temporary folders."""
+    try:
+        place = Path(tempfile.gettempdir())
+    except FileNotFoundError:  # no such folder can be written to: whoever has to write says why
+        return 0
+    return sum(_removed(p) for p in place.glob(SCRATCH + "*") if p.is_dir() and _left(p))
+
+
+def _hold(handle: int) -> None:
+    if fcntl:
+        fcntl.flock(handle, fcntl.LOCK_SH)  # let go of by the system when this process ends, however it ends
+
+
+def _left(path: Path) -> bool:
+    """Whether nobody is writing this any more."""
+    if fcntl is None:
+        return False
+    try:
+        known = path.lstat()
+        if known.st_uid != os.getuid() or path.is_symlink() or time.time() - known.st_mtime < _SETTLED:
+            return False
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def _removed(path: Path) -> bool:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(FileNotFoundError):
+            path.unlink()
+    return not path.exists()
 
 
 def sha256(path: Path) -> str:

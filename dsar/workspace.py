@@ -138,6 +138,7 @@ class Workspace:
 
     def collect(self, request: Request, *, again: bool = False) -> Dossier:
         """Return the request's dossier: the snapshot on disk, or, without one or `again`, a fresh one."""
+        self._sweep([request])
         snapshot = None if again else self.snapshot(request)
         return snapshot or self._collect([request])[request.id]
 
@@ -147,8 +148,16 @@ class Workspace:
         A snapshot in which a table failed or waits is collected anew, unless somebody decided on it.
         """
         wanted = list(requests)
+        self._sweep(wanted)
         kept = {} if again else self.kept(wanted)
         return kept | self._collect([r for r in wanted if r.id not in kept], progress)
+
+    def _sweep(self, requests: Iterable[Request]) -> None:
+        """Take away what runs that were killed left unfinished: it holds people's data, and nobody would look for it."""
+        files.sweep_scratch()
+        files.sweep(self.root, within="")
+        for folder in ("worklists", "published", *(f"cases/{request.id}" for request in requests)):
+            files.sweep(self.root / folder)
 
     def kept(self, requests: Iterable[Request]) -> dict[str, Dossier]:
         """Return the snapshots, by request id, that `collect_all` would not collect anew."""
@@ -185,7 +194,8 @@ class Workspace:
     def _stale(self, request: Request, snapshot: Dossier) -> bool:
         age = self.clock() - snapshot.collected_at
         made = any((self.case(request) / folder).is_dir() and any((self.case(request) / folder).iterdir()) for folder in ("outbox", "worklists"))
-        return age > timedelta(hours=self.datamap.controller.fresh_hours) and not made
+        from_the_future = age < -timedelta(minutes=5)  # the clock was set back: nobody knows how old it is
+        return (from_the_future or age > timedelta(hours=self.datamap.controller.fresh_hours)) and not made
 
     def difference(self, request: Request) -> Listing:
         """What changed between the last two times the sources were asked: columns What, Key, Change, Columns."""

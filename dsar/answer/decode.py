@@ -19,13 +19,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import msoffcrypto
 import python_calamine
 import pyzipper
+
+from dsar import files
 
 _DEEPEST, _LARGEST, _READINGS = 8, 1 << 29, 12  # nesting, bytes of one unpacked file, readings of one text
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -155,8 +156,8 @@ def _pdf(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
     if not all(map(shutil.which, _TOOLS)):
         yield Piece(path, unread="pdftotext (poppler-utils) is not installed")
         return
-    with TemporaryDirectory() as folder:  # the tools want a file; the folder is this account's alone
-        file, attached = Path(folder, "file.pdf"), Path(folder, "attached")
+    with files.scratch() as folder:  # the tools want a file
+        file, attached = folder / "file.pdf", folder / "attached"
         file.write_bytes(data)
         attached.mkdir()
         for pages in (_run("pdftotext", file, "-"), _run("pdftotext", "-raw", file, "-")):

@@ -103,7 +103,7 @@ def _recipient(dossier: Dossier, to: str | None) -> str:
 
 
 def _answer(dossier: Dossier, case: Path) -> list[Path]:
-    found = sorted((case / "outbox").glob("*"))
+    found = files.lying(case / "outbox")
     if not found or not intact(case, "outbox"):
         raise DeliveryRefused("the outbox holds no finished answer", where=dossier.request.id, remedy="run the export first")
     if {path.name for path in found} != listed(case, "outbox").keys():

@@ -7,7 +7,6 @@ only then gets its name. The same content is the same bytes.
 import hashlib
 import io
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -64,8 +63,7 @@ def write(path: Path, sheets: Sequence[Content], *, controller: str, zone: ZoneI
     files (`<prefix>_text-001.txt`, `<prefix>_file-001.bin`) and must be this workbook's own: those
     an earlier run left are removed. Raises `UnsafeWorkbook`, and then leaves everything as it was.
     """
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as temporary:
-        folder = Path(temporary)
+    with files.scratch(path.parent) as folder, files.temporary_files_in(folder):  # openpyxl writes sheets there
         attachments = _Attachments(folder, attachments_prefix)
         book, formulas, bulks = _draw(sheets, Manner(zone, attachments, say))
         book.save(folder / "drawn")

@@ -75,4 +75,4 @@ def _wholes(folder: Path) -> Iterator[list[str]]:
     if drafts:
         yield from drafts.values()
     else:
-        yield [p.name for p in sorted((folder / "outbox").glob("*")) if p.is_file()]
+        yield [p.name for p in files.lying(folder / "outbox") if p.is_file()]

@@ -8,7 +8,6 @@ import json
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -136,11 +135,11 @@ def _pdf(stem: str, document: bytes) -> bytes:
     command = office()
     if command is None:
         raise DraftUnfinished("LibreOffice is not there to make the PDF", where=stem, remedy="install it, or print the draft to PDF yourself")
-    with tempfile.TemporaryDirectory(prefix="dsar-") as work:
-        path = Path(work) / f"{stem}.docx"
+    with files.scratch() as work:
+        path = work / f"{stem}.docx"
         path.write_bytes(document)
-        profile = f"-env:UserInstallation={(Path(work) / 'profile').as_uri()}"  # so that it runs beside one that is open
-        words_ = [command, profile, "--headless", "--convert-to", "pdf", "--outdir", work, str(path)]
+        profile = f"-env:UserInstallation={(work / 'profile').as_uri()}"  # so that it runs beside one that is open
+        words_ = [command, profile, "--headless", "--convert-to", "pdf", "--outdir", str(work), str(path)]
         subprocess.run(words_, check=False, capture_output=True, timeout=120)  # noqa: S603 - our own command
         made = path.with_suffix(".pdf")
         if not made.is_file():

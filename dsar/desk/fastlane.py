@@ -54,7 +54,7 @@ def listed(found: Iterable[Ready]) -> Listing:
 
 def answer(folder: Path) -> dict[str, str]:
     """Return the answer's files by name with their hashes."""
-    return {p.name: files.sha256(p) for p in sorted((folder / "outbox").glob("*")) if p.is_file()}
+    return {p.name: files.sha256(p) for p in files.lying(folder / "outbox") if p.is_file()}
 
 
 def digest(made: dict[str, str]) -> str:

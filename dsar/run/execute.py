@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
@@ -17,7 +16,13 @@ from dsar.run.jobs import Job, Result, State
 from dsar.run.kernels import WARM
 
 _WAITING = ("IdentityNotVerified", "AnswerIncomplete")  # a person's turn, not a fault
-_MEANINGS = {"CellTimeoutError": "a cell ran longer than the timeout", "DeadKernelError": "the kernel died", "MemoryError": "it needs more memory"}
+_MEANINGS = {
+    "CellTimeoutError": "a cell ran longer than the timeout",
+    "DeadKernelError": "the kernel died",
+    "MemoryError": "it needs more memory",
+    "OSError": "a file could not be written: is the disk full?",
+    "PermissionError": "a file could not be written: is it open elsewhere?",
+}
 _LONGEST_SOCKET_PATH = 107
 
 
@@ -98,8 +103,8 @@ def private_kernel(memory: int, provisioner: str = "dsar-warm") -> Iterator[Conf
     Over TCP, everybody on the machine could listen to what the cells print.
     """
     os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = provisioner
-    with TemporaryDirectory(prefix="dsar-") as folder:
-        os.environ["JUPYTER_RUNTIME_DIR"] = folder
+    with files.scratch() as made:
+        os.environ["JUPYTER_RUNTIME_DIR"] = folder = str(made)
         # Named in full: left to itself, jupyter_client puts them into the working folder, where two kernels meet.
         sockets = {"transport": "ipc", "ip": f"{folder}/kernel"}
         fits = os.name == "posix" and len(folder) < _LONGEST_SOCKET_PATH - len("/kernel-1")
