@@ -128,6 +128,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def private_dir(path: Path) -> Path:
     """Return the folder, made if missing, that only its owner may enter."""
     path.mkdir(parents=True, exist_ok=True)

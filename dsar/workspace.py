@@ -33,7 +33,7 @@ from dsar.find.collect import Clock, Progress, collect
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
 from dsar.find.review import Item, Ruling, Rulings
-from dsar.keep import record
+from dsar.keep import asof, record
 from dsar.keep.ledger import Entry, Ledger
 from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
@@ -180,6 +180,7 @@ class Workspace:
             if before := self._looked_at(request):
                 compare.save(before, fresh[request.id], self.case(request) / "difference.json")
             fresh[request.id].save(self.case(request) / "dossier")
+        asof.note(self.root, [self.case(r) for r in requests])
         self.ledger.add(record.collected((fresh[r.id] for r in requests), self.register.secret))
         return {r.id: fresh[r.id] for r in requests}
 
