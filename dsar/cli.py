@@ -33,6 +33,7 @@ app.add_typer(cli_register.register_app, name="register")
 app.add_typer(cli_register.identity_app, name="identity")
 app.add_typer(cli_register.fastlane_app, name="fastlane")
 app.add_typer(cli_keep.ledger_app, name="ledger")
+app.command()(cli_keep.purge)
 app.add_typer(cli_logs.logs_app, name="logs")
 for _command in (cli_register.status, cli_register.begin, cli_register.record, cli_register.letters, cli_register.delivered):
     app.command()(_command)
@@ -45,6 +46,9 @@ app.command()(cli_erase.verify)
 app.command()(cli_erase.retention)
 app.add_typer(cli_erase.checklists_app, name="checklists")
 app.add_typer(cli_erase.suppress_app, name="suppress")
+_IGNORED = (
+    "# Nothing here but the map goes into version control: the rest is people's data, keys, and records that grow.\n*\n!.gitignore\n!dsar.toml\n"
+)
 _DEMO = ".dsar-demo"  # what `dsar demo` made, it may make anew
 
 
@@ -95,7 +99,7 @@ def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MAP).write_text(resources("dsar").joinpath("templates", MAP).read_text(encoding="utf-8"), encoding="utf-8")
     (folder / REQUESTS).write_text(",".join(HEADER) + "\n", encoding="utf-8")
-    (folder / ".gitignore").write_text("# people's data\n/cases/\n/requests.csv\n/register.db*\n/ledger*\n", encoding="utf-8")
+    (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
     out.print(f"{folder / MAP}: describe your systems (`dsar map URL|FILE` helps), then `dsar --workspace {folder} check`")
 
 
@@ -245,7 +249,7 @@ def lab(context: typer.Context) -> None:
 
 
 def _chosen(workspace: Workspace, ids: list[str] | None) -> list[Request]:
-    return [workspace.request(i) for i in ids] if ids else list(workspace.requests.values())
+    return [workspace.request(i) for i in ids] if ids else [r for r in workspace.requests.values() if not workspace.purged(r)]
 
 
 def _in_words(error: Exception) -> str:

@@ -1,16 +1,19 @@
 """The commands of accountability: the ledger, and what it proves."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 import dsar
 from dsar.desk import sheet
-from dsar.errors import LedgerBroken
+from dsar.errors import LedgerBroken, NotOffered
 from dsar.keep import record
 from dsar.keep.ledger import Entry
+
+if TYPE_CHECKING:
+    from dsar.run.purge import Outcome
 
 out = Console(highlight=False, soft_wrap=True)
 ledger_app = typer.Typer(no_args_is_help=True, help="What was done here, in a chain that shows what was changed in it since.")
@@ -63,3 +66,39 @@ def restart(
     workspace = dsar.open(context.find_root().obj)
     kept = workspace.ledger.restart(Entry("ledger restarted", "", by, {"why": why}))
     out.print(f"{kept} is what there was; a new ledger goes on from here")
+
+
+def purge(
+    context: typer.Context,
+    request: Annotated[list[str] | None, typer.Argument(help="Requests; all when left out.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and touch nothing.")] = False,
+    by: Annotated[str, typer.Option(help="Who does it; needed without --dry-run.")] = "",
+) -> None:
+    """Forget what is due by the map's [purge]; a case summary stays. Exit status 1 where something could not go, or was found left."""
+    from dsar.run import purge as purging
+
+    workspace = dsar.open(context.find_root().obj)
+    if not dry_run and not by.strip():
+        raise NotOffered("who does it is part of the record", where="--by", remedy="name yourself: --by 'A. Nalyst'")
+    for name in request or ():
+        workspace.request(name)
+    outcomes = purging.purge(workspace, request, by=by.strip(), dry_run=dry_run)
+    for outcome in outcomes:
+        for line in _told(outcome, dry_run=dry_run):
+            out.print(line, markup=False)
+    done = sum(bool(o.gone) and not o.error for o in outcomes)
+    out.print(f"{done} of {len(outcomes)} requests {'would be' if dry_run else 'were'} purged of something", markup=False)
+    raise typer.Exit(1 if any(o.error or o.left for o in outcomes) else 0)
+
+
+def _told(outcome: "Outcome", *, dry_run: bool) -> list[str]:
+    name = outcome.request
+    lines = []
+    if outcome.gone:
+        what = ", ".join(outcome.gone)
+        lines.append(f"{name}: would go: {what}" if dry_run else f"{name}: gone: {what} ({outcome.files} files); summaries/{name}.json stays")
+    lines += [f"{name}: nothing goes: {reason}" for reason in outcome.against]
+    lines += [f"{name}: {stage} from {day} on" for stage, day in outcome.waits if not outcome.against]
+    lines += [f"{name}: not completed: {outcome.error}"] if outcome.error else []
+    lines += [f"{name}: {file} still holds a value of this person: look whose it is, and delete it by hand" for file in outcome.left]
+    return lines

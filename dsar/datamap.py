@@ -6,6 +6,7 @@ and are named as `${NAME}`. Every error names the file, the key path and what is
 
 import difflib
 import hashlib
+import itertools
 import os
 import re
 import tomllib
@@ -421,10 +422,31 @@ class Address(NamedTuple):
         return f"{self.source}.{self.table}"
 
 
+class Purge(_Model):
+    """For how many days what was gathered for a request is kept; each outlives the one before it.
+
+    No statute has figures; the defaults follow published schedules (ICO, accountability; Gambling Commission: three years).
+    """
+
+    working_copies: int = Field(default=30, ge=1)  # after the answer left: snapshots, notebooks, worklists, inbox
+    delivered: int = Field(default=365, ge=1)  # after the answer left: what was sent, to the end of the window for complaints
+    register_line: int = Field(default=1_095, ge=1)  # after the request was closed: its line in the register
+    ledger: int = Field(default=2_190, ge=1)  # after the request was closed: its summary, and what the ledger says
+
+    @model_validator(mode="after")
+    def _one_after_the_other(self) -> Self:
+        days = {name: getattr(self, name) for name in ("working_copies", "delivered", "register_line", "ledger")}
+        for (before, less), (name, more) in itertools.pairwise(days.items()):
+            if more < less:
+                raise ValueError(f"{name} must be at least {less} days, as {before} is: what explains the rest goes last")
+        return self
+
+
 class DataMap(_Model):
     """The whole map, with the folder it was read from."""
 
     controller: Controller
+    purge: Purge = Purge()
     policy: Policy = Policy()
     recipients: dict[str, Recipient] = {}
     activities: dict[str, Activity] = Field(min_length=1)

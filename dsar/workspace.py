@@ -33,7 +33,7 @@ from dsar.find.collect import Clock, Progress, collect
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
 from dsar.find.review import Item, Ruling, Rulings
-from dsar.keep import asof, record
+from dsar.keep import asof, purge, record, summary
 from dsar.keep.ledger import Entry, Ledger
 from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
@@ -163,9 +163,16 @@ class Workspace:
         """Return the snapshots, by request id, that `collect_all` would not collect anew."""
         return {r.id: s for r in requests if (s := self.snapshot(r)) and not self._worth_a_retry(r, s) and not self._stale(r, s)}
 
+    def purged(self, request: Request) -> bool:
+        """Whether the files of a request were purged, and nobody opened it anew since."""
+        found = summary.read(self.root, request.id)
+        return found is not None and bool(purge.standing(found)) and self.register.case(request.id).closed
+
     def _collect(self, requests: list[Request], progress: Progress = lambda _: None) -> dict[str, Dossier]:
         if not requests:
             return {}
+        if gone := [r.id for r in requests if self.purged(r)]:
+            raise DossierMissing("its files were purged; the case summary is what is left", where=gone[0], remedy="reopen it to work on it again")
         sources = self.sources()
         fresh = self._asked(requests, sources, progress)
         snapshots = (s for r in self.requests.values() if r.id not in fresh and (s := self._looked_at(r)))

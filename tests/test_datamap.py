@@ -22,6 +22,7 @@ def keys(model, prefix=""):
 SECTIONS = {
     "[controller]": keys(datamap.Controller) | keys(datamap.AutomatedDecisions, "automated_decisions."),
     "[policy]": keys(datamap.PolicyVersion, "versions.") | keys(datamap.Clause, "clauses.NAME.") | keys(datamap.Gap, "gaps.NAME."),
+    "[purge]": keys(datamap.Purge),
     "[systems]": keys(forgotten.Answered, "NAME."),
     "[recipients.NAME]": keys(datamap.Recipient),
     "[activities.NAME]": keys(datamap.Activity) | keys(datamap.Retention, "retention."),
@@ -68,7 +69,7 @@ def test_the_models_of_the_map_are_all_in_the_guide():
     told = [
         datamap.Controller, datamap.AutomatedDecisions, datamap.Recipient, datamap.Activity, datamap.Retention, datamap.Source, datamap.Table,
         datamap.Reveal, datamap.OpenWhile, datamap.Column, datamap.File, datamap.Attribution, datamap.Subset, datamap.Policy,
-        datamap.PolicyVersion, datamap.Clause, datamap.Gap, datamap.Backup, datamap.Mark, datamap.GoneWhen, datamap.Replace,
+        datamap.PolicyVersion, datamap.Clause, datamap.Gap, datamap.Backup, datamap.Mark, datamap.GoneWhen, datamap.Replace, datamap.Purge,
     ]  # fmt: skip
     assert models == set(told)
     assert {s.split(".")[0].strip("[]") for s in SECTIONS} - {"file"} == datamap.DataMap.model_fields.keys() - {"root", "sha256"}

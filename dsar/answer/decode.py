@@ -14,15 +14,18 @@ import io
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from email.message import EmailMessage
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import msoffcrypto
+import pyarrow.parquet as pq
 import python_calamine
 import pyzipper
 
@@ -152,6 +155,37 @@ def _gzip(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
         yield from _opened((*path, "unpacked"), stream.read(_LARGEST + 1), phrase)
 
 
+def _parquet(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
+    file = pq.ParquetFile(io.BytesIO(data))
+    yield Piece((*path, "properties"), str(file.schema_arrow.metadata) + str(file.metadata.metadata))
+    yield from _rows(
+        path, ((batch.schema.names, row) for batch in file.iter_batches() for row in zip(*batch.to_pydict().values(), strict=True)), phrase
+    )
+
+
+def _sqlite(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.deserialize(data)
+        database.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        database.execute("PRAGMA writable_schema = ON")  # so that no name is refused
+        names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        yield Piece((*path, "schema"), "\n".join(str(sql) for (sql,) in database.execute("SELECT sql FROM sqlite_master")))
+        for name in names:
+            rows = database.execute('SELECT * FROM "{}"'.format(name.replace('"', '""')))  # noqa: S608 - a name from the file itself, quoted
+            yield from _rows((*path, name), (([d[0] for d in rows.description], row) for row in rows), phrase)
+
+
+def _rows(path: tuple[str, ...], rows: Iterable[tuple[Sequence[str], Sequence[object]]], phrase: str) -> Iterator[Piece]:
+    """Yield rows as lines of what their cells show; what a cell holds in bytes is opened like a file."""
+    lines: list[str] = []
+    for columns, row in rows:
+        lines.append("\t".join(_shown(cell) for cell in row if cell is not None and not isinstance(cell, bytes)))
+        for column, cell in zip(columns, row, strict=True):
+            if isinstance(cell, bytes):
+                yield from _opened((*path, column), cell, phrase)
+    yield Piece(path, "\n".join(lines), unit="row")
+
+
 def _pdf(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
     if not all(map(shutil.which, _TOOLS)):
         yield Piece(path, unread="pdftotext (poppler-utils) is not installed")
@@ -203,7 +237,8 @@ def _text(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
 def _decoded(data: bytes, *, controls: bool) -> str | None:
     """Return the text, or None where it is none; `controls` says that control characters may stand in it."""
     bom = next((c for mark, c in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")) if data.startswith(mark)), None)
-    for encoding in (bom,) if bom else ("utf-8", "cp1252"):
+    wide = next((c for c, at in (("utf-16-le", 1), ("utf-16-be", 0)) if data[at:200:2].count(0) > len(data[:200]) / 3), None)
+    for encoding in (bom,) if bom else (wide,) if wide else ("utf-8", "cp1252"):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
@@ -291,4 +326,6 @@ _OPENERS: dict[bytes, Callable[[tuple[str, ...], bytes, str], Iterator[Piece]]] 
     b"\xd0\xcf\x11\xe0": _office,
     b"\x1f\x8b": _gzip,
     b"%PDF": _pdf,
+    b"PAR1": _parquet,
+    b"SQLite format 3\0": _sqlite,
 }

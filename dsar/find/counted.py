@@ -44,3 +44,11 @@ def _tables(folder: Path, tables: Mapping[str, dict[str, Any]]) -> Iterator[Coun
     for name, entry in tables.items():
         codes = pq.read_table(folder / entry["file"], columns=["dsar_hold"])["dsar_hold"].to_pylist()
         yield Counted(name, entry, dict(sorted(Counter(code for code in codes if code).items())))
+
+
+def rows(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each row of the snapshot in a folder with its table's name, whatever map and register say by now."""
+    found = counts(folder)
+    for table in found.tables if found else ():
+        for row in pq.read_table(folder / table.outcome["file"]).to_pylist():
+            yield table.table, row

@@ -168,7 +168,7 @@ def write(root: Path, summary: CaseSummary) -> Path:
     """Write a summary, whole or not at all."""
     files.private_dir(root / FOLDER)
     target = path(root, summary.request)
-    files.write_atomic(target, summary.model_dump_json(indent=1) + "\n")
+    files.write_atomic(target, as_written(summary))
     return target
 
 
@@ -182,6 +182,11 @@ def read(root: Path, request: str) -> CaseSummary | None:
     except (ValidationError, ValueError) as error:
         remedy = "bring it back from a backup: nothing else explains this request"
         raise WorkspaceMissing("the case summary cannot be read", where=f"{FOLDER}/{target.name}", remedy=remedy) from error
+
+
+def as_written(summary: CaseSummary) -> bytes:
+    """Return a summary as its file holds it."""
+    return (summary.model_dump_json(indent=1) + "\n").encode()
 
 
 def written(root: Path) -> Iterator[CaseSummary]:

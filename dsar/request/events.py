@@ -95,6 +95,8 @@ KINDS = {
     "ticked": Kind({"answer": _text}, {}),
     "delivered": Kind({"files": _mapping}, {"method": _text, "checked_by": _text}, right=None),
     "handed over": Kind({"handler": _text}, {}),
+    "kept back": Kind({"why": _words}, {}),  # from purging, whatever the schedule says: a claim, an audit
+    "let go": Kind({}, {}),
     "closed": Kind({"outcome": _one_of(OUTCOMES)}, {}),
     "reopened": Kind({"why": _words}, {}),
 }

@@ -4,7 +4,9 @@ A change is a new event and a new version of its request: who looked at version 
 version 4 unseen (`ChangedMeanwhile`), and nothing is ever overwritten without a trace.
 """
 
+import csv
 import hashlib
+import io
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +20,7 @@ import sqlalchemy as sa
 
 from dsar.datamap import Controller, DataMap
 from dsar.errors import BadRequests, ChangedMeanwhile, UnknownRequest
-from dsar.files import sha256
+from dsar.files import sha256, write_atomic
 from dsar.request import tables
 from dsar.request.case import Case, fold
 from dsar.request.entry import Entry
@@ -293,6 +295,25 @@ class Register:
                     self._correct(connection, case, entry, path.name, path.name)
             self._set_meta(connection, path.name, digest)
 
+    # -- purge -----------------------------------------------------------------------------------
+
+    def purge(self, request_id: str, listed: Path) -> None:
+        """Take a request out of the register, with all that happened to it, and its line out of a `requests.csv`.
+
+        On SQLite its place in the file is overwritten; what a database server keeps in its own logs is its administrator's.
+        """
+        if listed.is_file() and _without(listed, request_id):
+            with self.engine.begin() as connection:
+                self._lock(connection)
+                self._set_meta(connection, listed.name, sha256(listed))
+        with self._writing() as connection:
+            for table in (tables.RIGHTS, tables.IDENTIFIERS, tables.EVENTS):
+                connection.execute(sa.delete(table).where(table.c.request == request_id))
+            connection.execute(sa.delete(tables.REQUESTS).where(tables.REQUESTS.c.id == request_id))
+        if self.engine.dialect.name == "sqlite":  # also what was freed before places were overwritten
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("VACUUM")
+
     def meta(self, key: str) -> str:
         """Return a note the register keeps for itself, '' where there is none."""
         with self.engine.connect() as connection:
@@ -311,6 +332,24 @@ class Register:
                 if not connection.scalar(sa.select(tables.META.c.value).where(tables.META.c.key == "secret")):
                     self._set_meta(connection, "secret", secrets.token_hex(32))
         return self.meta("secret")
+
+
+def _without(path: Path, request_id: str) -> bool:
+    """Take a request's line out of a `requests.csv`, the others as they are; return whether there was one."""
+    raw = path.read_bytes()
+    text = raw.decode("utf-8-sig")
+    first = text.split("\n", 1)[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
+    lines = list(io.StringIO(text, newline=""))  # cut as the reader cuts them
+    kept, before, found = [], 0, False
+    for row in reader:
+        mine = bool(row) and row[0].strip().casefold() == request_id.casefold()
+        found = found or mine
+        kept += [] if mine else lines[before : reader.line_num]
+        before = reader.line_num
+    if found:
+        write_atomic(path, (b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b"") + "".join(kept).encode())
+    return found
 
 
 def _event(row: Mapping[str, Any]) -> Event:

@@ -74,7 +74,7 @@ def connect(url: str) -> sa.Engine:
     try:
         engine = sa.create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
         if engine.dialect.name == "sqlite":
-            sa.event.listen(engine, "connect", _keep_references)
+            sa.event.listen(engine, "connect", _set_up)
         _migrate(engine)
     except BaseException as error:
         if engine is not None:
@@ -94,8 +94,9 @@ def _file(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else Path("/dev/null/no")
 
 
-def _keep_references(connection: object, _: object) -> None:
+def _set_up(connection: object, _: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")  # type: ignore[attr-defined]
+    connection.execute("PRAGMA secure_delete = ON")  # type: ignore[attr-defined] # what is deleted or changed is overwritten with zeros
 
 
 def _migrate(engine: sa.Engine) -> None:

@@ -14,6 +14,7 @@ from dsar.find.decisions import Decision, Decisions
 from dsar.find.review import Rulings
 from dsar.keep import asof
 from dsar.keep import summary as kept
+from dsar.keep.purge import standing
 from dsar.keep.summary import CaseSummary, Clock, Decided, Happened, Put, Ruled, Searched, Stays
 from dsar.request.case import Case
 from dsar.request.events import Event
@@ -41,9 +42,10 @@ def summaries(workspace: Workspace) -> list[CaseSummary]:
 def of(workspace: Workspace, case: Case) -> CaseSummary:
     """Return a case's summary as it is now; what stood in files that are purged comes from the summary written then."""
     before = kept.read(workspace.root, case.request.id)
-    if before is not None and before.purged:
-        return CaseSummary(**_registered(case), **{name: getattr(before, name) for name in _FROM_FILES})
-    return CaseSummary(**_registered(case), **_filed(workspace, workspace.root / "cases" / case.request.id))
+    said = _registered(case)
+    if before is not None and standing(before.model_copy(update={"events": said["events"]})):
+        return CaseSummary(**said, **{name: getattr(before, name) for name in _FROM_FILES})
+    return CaseSummary(**said, **_filed(workspace, workspace.root / "cases" / case.request.id), purged=before.purged if before else {})
 
 
 def _registered(case: Case) -> dict[str, Any]:

@@ -1,0 +1,148 @@
+"""Forgetting on time: what was gathered for requests goes by schedule, what explains them stays as case summaries.
+
+    for outcome in purge.purge(ws, by=…):      # dry_run=True: says what would go, and touches nothing
+        outcome.gone, outcome.waits, outcome.against
+
+A killed run is completed by the next. Its order sees to that: summary first, then what several requests share, then the mark
+that a stage is gone (in the ledger and in the summary), then the files.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from dsar import files
+from dsar.answer.stranger import Needle
+from dsar.errors import DsarError
+from dsar.keep import purge as purging
+from dsar.keep import summary as kept
+from dsar.keep.ledger import Entry
+from dsar.keep.summary import STAGES, CaseSummary, Stage
+from dsar.request.case import Case
+from dsar.run import shared, summaries
+from dsar.run.retained import against
+from dsar.workspace import MAP, REGISTER, REQUESTS, Workspace
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one request: stages that went now (or would), the day of the next, and why nothing does."""
+
+    request: str
+    gone: tuple[Stage, ...] = ()
+    files: int = 0
+    waits: tuple[tuple[Stage, date], ...] = ()
+    against: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()  # files of the workspace that still hold a value of the person: nobody but a person can say whose they are
+    error: str = ""
+
+
+def purge(workspace: Workspace, requests: Sequence[str] | None = None, *, by: str, dry_run: bool = False) -> list[Outcome]:
+    """Purge what is due of these requests (all when none is named), and return one outcome per request."""
+    cases = workspace.register.cases()
+    chosen = [case for i, case in cases.items() if requests is None or i in requests]
+    outcomes = [_one(workspace, case, cases, by=by, dry_run=dry_run) for case in chosen]
+    if not dry_run:
+        _old_records(workspace, by)
+    return outcomes
+
+
+def _one(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: str, dry_run: bool) -> Outcome:
+    name = case.request.id
+    summary = summaries.of(workspace, case)
+    due, done = purging.due(summary, workspace.datamap.purge), purging.standing(summary)
+    now = tuple(stage for stage in STAGES if stage in due and stage not in done and due[stage] <= workspace.today)
+    waits = tuple((stage, due[stage]) for stage in STAGES if stage in due and stage not in done and stage not in now)
+    if reasons := against(workspace, case, cases) if now or not summary.closed else []:
+        return Outcome(name, waits=waits, against=tuple(reasons))
+    if dry_run:
+        return Outcome(name, now, waits=waits)
+    try:
+        count = _completed(workspace, name, done)
+        known = shared.needles(workspace, case) if now else []
+        count += sum(_stage(workspace, case, cases, stage, by) for stage in now)
+    except OSError as error:
+        return Outcome(name, error=f"{type(error).__name__}: close what has a file of it open, then purge again")
+    except DsarError as error:
+        return Outcome(name, error=str(error))
+    return Outcome(name, now, count, waits, left=tuple(_left(workspace, known, cases, register="register" in now)) if now else ())
+
+
+def _completed(workspace: Workspace, name: str, done: frozenset[Stage]) -> int:
+    """Take what a killed run left of stages that are marked as gone."""
+    folder = workspace.root / "cases" / name
+    return sum(purging.clear(folder, stage) for stage in STAGES if stage in done and stage != "register")
+
+
+def _stage(workspace: Workspace, case: Case, cases: Mapping[str, Case], stage: Stage, by: str) -> int:
+    summary = summaries.of(workspace, case)
+    if stage == "working copies":
+        kept.write(workspace.root, summary)  # whatever happens now, the request can be explained
+        shared.clear(workspace, [case], [c for c in cases.values() if _needs_files(workspace, c) and c.request.id != case.request.id])
+    marked = summary.model_copy(update={"purged": {**_since(summary), stage: workspace.clock()}})
+    name, details = case.request.id, {"stage": stage, "summary": files.digest(kept.as_written(marked))}
+    # Before anything goes: the ledger is compared with the register, and has to know why a line is missing there.
+    workspace.ledger.add([Entry("register line purged" if stage == "register" else "purged", name, by, details)])
+    kept.write(workspace.root, marked)
+    if stage == "register":
+        workspace.register.purge(name, workspace.root / REQUESTS)
+        return 0
+    return purging.clear(workspace.root / "cases" / name, stage)
+
+
+def _since(summary: CaseSummary) -> dict[Stage, datetime]:
+    return {stage: at for stage, at in summary.purged.items() if stage in purging.standing(summary)}
+
+
+def _needs_files(workspace: Workspace, case: Case) -> bool:
+    return "working copies" not in purging.standing(summaries.of(workspace, case))
+
+
+# -- what else is kept for a time ------------------------------------------------------------------
+
+
+def _old_records(workspace: Workspace, by: str) -> None:
+    """Take summaries and ledgers past their day; a ledger that begins before it is set aside first, and goes when its last line is old."""
+    oldest = workspace.clock() - timedelta(days=workspace.datamap.purge.ledger)
+    for summary in list(kept.written(workspace.root)):
+        if "register" in summary.purged and _closed(summary) < oldest:
+            kept.path(workspace.root, summary.request).unlink()
+    for path in sorted(workspace.root.glob("ledger-*.jsonl")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if lines and datetime.fromisoformat(re.findall(r'"at":"([^"]+)"', lines[-1])[0]) < oldest:
+            path.unlink()
+            path.with_suffix(".head").unlink(missing_ok=True)
+    first = next(workspace.ledger.lines(), None)
+    if first and datetime.fromisoformat(first["at"]) < oldest:
+        workspace.ledger.restart(Entry("ledger restarted", "", by, {"why": f"its first line is older than {workspace.datamap.purge.ledger} days"}))
+
+
+def _closed(summary: CaseSummary) -> datetime:
+    return max((e.at for e in summary.events if e.kind == "closed"), default=datetime.min.replace(tzinfo=UTC))
+
+
+# -- the look afterwards ---------------------------------------------------------------------------
+
+
+def _left(workspace: Workspace, known: Sequence[Needle], cases: Mapping[str, Case], *, register: bool) -> Iterator[str]:
+    """Yield the files that still hold a value of the person, but for the systems themselves, other cases, and what is due later."""
+    root = workspace.root
+    beside = {root / top for top in systems(workspace)} | {root / "secrets", root / "stubs"}
+    beside |= {root / "cases" / i for i in cases}
+    if not register:
+        beside |= {root / REGISTER, root / REQUESTS}
+    yield from shared.left(workspace, known, beside=beside)
+
+
+def systems(workspace: Workspace) -> set[str]:
+    """Return the top folders and files of the workspace in which systems of the map lie: their data are not ours to purge."""
+    text = (workspace.root / MAP).read_text(encoding="utf-8")
+    named = set(re.findall(r"\$\{WORKSPACE\}/+([^/\"'?*{}]+)", text))
+    opened = workspace.sources()
+    own = [s for name, s in workspace.datamap.sources.items() if isinstance(o := opened[name], DsarError) or not o.can.asks_people]
+    read = [t.file for s in own for t in s.tables.values() if t.file]
+    stored = {Path(p).parts[0] for f in read for p in (f.path, f.store) if p and not Path(p).is_absolute()}
+    urls = {Path(s.url).parts[0] for s in own if s.url and "://" not in s.url and "$" not in s.url}
+    return {n for n in named | stored | urls if n not in {"inbox", "cases"}}

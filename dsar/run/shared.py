@@ -1,0 +1,140 @@
+"""What lies beside the case folders and is about several requests: searches by hand, what came back, checklists, copies of notebooks.
+
+When a request is purged, its part goes out of them; what another request still needs stays.
+"""
+
+import json
+import shutil
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import cast
+
+import openpyxl
+
+from dsar import files
+from dsar.answer import searches
+from dsar.answer.stranger import Needle, Needles, search, searchable
+from dsar.errors import DsarError
+from dsar.find import counted
+from dsar.keep import sweep
+from dsar.request.case import Case
+from dsar.run import erasure
+from dsar.source import Asker, Match, Search, Want
+from dsar.workspace import Workspace
+
+_CHECKPOINTS = ".ipynb_checkpoints"
+
+
+def needles(workspace: Workspace, case: Case) -> list[Needle]:
+    """Return what a request's person is known by: what they gave, and what stands in their snapshot where identifiers and names stand."""
+    found = {i.value: Needle(f"{i.kind} of {case.request.id}", i.kind, i.value) for i in case.request.identifiers}
+    for address, row in counted.rows(workspace.root / "cases" / case.request.id / "dossier"):
+        source, _, name = address.partition(".")
+        table = workspace.datamap.sources[source].tables.get(name) if source in workspace.datamap.sources else None
+        if table is None or row["dsar_standing"] != "found":
+            continue
+        for kind in ("email", "phone"):
+            for value in (row.get(c) for c in table.match_columns(kind, source)):
+                if value is not None:
+                    found.setdefault(str(value), Needle(f"{kind} in a record of {case.request.id}", kind, str(value)))
+        if name_ := table.name_in(row):
+            found.setdefault(name_, Needle(f"name in a record of {case.request.id}", "name", name_))
+    return [n for n in found.values() if searchable(n)]
+
+
+def clear(workspace: Workspace, gone: Iterable[Case], kept: Collection[Case]) -> None:
+    """Take what is about `gone` requests alone out of the workspace's own folders; raises `OSError` where a file is held."""
+    gone = list(gone)
+    theirs = _searches(workspace, gone)
+    needed = {s.id for s in _searches(workspace, kept)}
+    ids = {s.id for s in theirs} - needed
+    _answers(workspace.root, ids)
+    _worklists(workspace, ids, kept)
+    notebooks(workspace.root, {case.request.id for case in gone}, Needles([n for case in gone for n in needles(workspace, case)]))
+
+
+def _searches(workspace: Workspace, cases: Collection[Case]) -> list[Search]:
+    """Return every search by hand that these requests have led to, answered or not; nobody is asked anything."""
+    wanted = {(i.kind, i.value) for case in cases for i in case.request.identifiers}
+    for case in cases:
+        for address, row in counted.rows(workspace.root / "cases" / case.request.id / "dossier"):
+            source, _, name = address.partition(".")
+            table = workspace.datamap.sources[source].tables.get(name) if source in workspace.datamap.sources else None
+            for kind, column in table.revealed(source).items() if table else ():
+                if row.get(column) is not None:
+                    wanted.add((kind, str(row[column])))
+    found: dict[str, Search] = {}
+    for name, source_ in workspace.sources().items():
+        if isinstance(source_, DsarError) or not source_.can.asks_people:
+            continue
+        for searched in workspace.datamap.sources[name].tables:
+            try:
+                list(source_.read(Match(searched, tuple(Want(str(n), kind, value) for n, (kind, value) in enumerate(sorted(wanted))))))
+            except DsarError:
+                continue  # a damaged answer is still an answer to the search it lies in
+        found |= {s.id: s for s in cast("Asker", source_).searches()}
+    return list(found.values())
+
+
+def _answers(root: Path, ids: Collection[str]) -> None:
+    """Take what people sent back out of the inbox: the folders of these searches, and their lines in returned worklists."""
+    inbox = root / "inbox"
+    for name in ids:
+        shutil.rmtree(inbox / name, ignore_errors=False) if (inbox / name).is_dir() else None
+    for path in sorted(inbox.glob("*.xlsx")):
+        _without_lines(path, ids)
+
+
+def _without_lines(path: Path, ids: Collection[str]) -> None:
+    try:
+        book = openpyxl.load_workbook(path)
+        sheet = book["Searches"]
+    except Exception:  # noqa: BLE001 - no worklist of ours: the sweep looks into it
+        return
+    mine = [number for number, row in enumerate(sheet.iter_rows(), 1) if any(str(cell.value).strip() in ids for cell in row)]
+    left = any(str(cell.value).startswith("S-") for number, row in enumerate(sheet.iter_rows(), 1) for cell in row if number not in mine)
+    if mine and not left:
+        path.unlink()
+    elif mine:
+        for number in reversed(mine):
+            sheet.delete_rows(number)
+        fresh = path.with_name(f".writing-{path.name}")
+        book.save(fresh)
+        files.publish(fresh, path)
+
+
+def _worklists(workspace: Workspace, ids: Collection[str], kept: Collection[Case]) -> None:
+    """Write the lists of searches and of deletions anew without what is gone; older versions of them go."""
+    root = workspace.root
+    out = searches.Open(root / "worklists")
+    if any(s.id in ids for s in out.load()):
+        searches.write(root, [s._replace(back=True) for s in out.load() if s.id in ids], workspace.datamap.controller)
+    if any((root / "worklists").glob("erasure_owner-*.xlsx")):
+        still = {case.request.id for case in kept if not case.closed}
+        erasure.checklists(workspace, [r for r in erasure.planned_requests(workspace) if r.id in still])
+    shutil.rmtree(root / "superseded", ignore_errors=True)
+
+
+def notebooks(root: Path, requests: Collection[str], known: Needles) -> None:
+    """Empty the copies of notebooks that an analyst ran on these requests, and take what Jupyter put aside of them."""
+    for folder in sorted(root.rglob(_CHECKPOINTS)):
+        shutil.rmtree(folder)
+    for path in sorted((root / "notebooks").rglob("*.ipynb")):
+        text = path.read_text(encoding="utf-8")
+        if any(f'"{name}"' in text.replace('\\"', '"') for name in requests) or search([path], known):
+            files.write_atomic(path, json.dumps(_emptied(json.loads(text)), indent=1, ensure_ascii=False) + "\n")
+
+
+def _emptied(notebook: dict[str, object]) -> dict[str, object]:
+    for cell in cast("list[dict[str, object]]", notebook["cells"]):
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    notebook["metadata"] = {k: v for k, v in cast("dict[str, object]", notebook["metadata"]).items() if k in {"kernelspec", "language_info"}}
+    return notebook
+
+
+def left(workspace: Workspace, known: Iterable[Needle], *, beside: Collection[Path]) -> list[str]:
+    """Return the files of the workspace, but those `beside`, that still hold one of the values: asked again after a purge."""
+    wanted = Needles(known, workspace.datamap.controller.region)
+    found = sweep.files_with(workspace.root, lambda text: bool(wanted.in_text(text)), leave_out=lambda path: path in beside)
+    return [str(path.relative_to(workspace.root)) for path in found]
