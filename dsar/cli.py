@@ -34,6 +34,7 @@ app.add_typer(cli_register.identity_app, name="identity")
 app.add_typer(cli_register.fastlane_app, name="fastlane")
 app.add_typer(cli_keep.ledger_app, name="ledger")
 app.command()(cli_keep.purge)
+app.command()(cli_keep.audit)
 app.add_typer(cli_logs.logs_app, name="logs")
 for _command in (cli_register.status, cli_register.begin, cli_register.record, cli_register.letters, cli_register.delivered):
     app.command()(_command)

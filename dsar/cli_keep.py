@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 import dsar
-from dsar.desk import sheet
+from dsar.desk import figures, sheet
 from dsar.errors import LedgerBroken, NotOffered
 from dsar.keep import record
 from dsar.keep.ledger import Entry
@@ -66,6 +66,25 @@ def restart(
     workspace = dsar.open(context.find_root().obj)
     kept = workspace.ledger.restart(Entry("ledger restarted", "", by, {"why": why}))
     out.print(f"{kept} is what there was; a new ledger goes on from here")
+
+
+def audit(
+    context: typer.Context,
+    first: Annotated[str, typer.Option("--from", help="First day, as 2026-01-01.")],
+    last: Annotated[str, typer.Option("--to", help="Last day.")],
+    file: Annotated[Path | None, typer.Option(help="Where the workbook goes. [default: audits/ in the workspace]")] = None,
+) -> None:
+    """Write the auditor's workbook of a period; the sources are asked for what we promise. Exit status 1 where something could not be looked at."""
+    from dsar.run import audits
+
+    workspace = dsar.open(context.find_root().obj)
+    found = audits.audited(workspace, figures.period(first, last))
+    out.print(f"{audits.write(workspace, found, file)}", markup=False)
+    for line in found.unseen:
+        out.print(f"could not be looked at: {line}", markup=False)
+    for fault in found.faults:
+        out.print(f"ledger, line {fault.line}: {fault.what}", markup=False)
+    raise typer.Exit(1 if found.unseen or found.faults else 0)
 
 
 def purge(

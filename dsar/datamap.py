@@ -136,6 +136,7 @@ class Gap(_Model):
     what: str = Field(min_length=1)
     owner: str = Field(min_length=1)
     remedy: str = Field(min_length=1)
+    by: date | None = None  # the day it is to be mended by
 
 
 class Policy(_Model):

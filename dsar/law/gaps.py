@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dsar.datamap import DataMap, Gap
 
 # Where no safeguard of Art. 46 is needed: the UK and the EEA, each adequate for the other.
-_NO_SAFEGUARD_NEEDED = frozenset(
+NO_SAFEGUARD_NEEDED = frozenset(
     [
         "United Kingdom",
         "Austria",
@@ -91,7 +91,7 @@ def _of_activities(datamap: DataMap) -> Iterator[Gap]:
 
 def _of_recipients(datamap: DataMap) -> Iterator[Gap]:
     for name, recipient in datamap.recipients.items():
-        if recipient.country not in _NO_SAFEGUARD_NEEDED and not recipient.safeguard:
+        if recipient.country not in NO_SAFEGUARD_NEEDED and not recipient.safeguard:
             yield Gap(
                 what=f"'{name}' receives data in {recipient.country} and no safeguard is on record (Art. 15(2), 46)",
                 owner=datamap.controller.contact,

@@ -1,7 +1,7 @@
 """A month in the life of the desk: 25 requests of all kinds on the invented company, simulated days, every letter looked at."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -10,12 +10,13 @@ from email.policy import SMTP, default
 import pytest
 
 from dsar import datamap as maps
-from dsar.desk import identity, overview
+from dsar.desk import figures, identity, overview
 from dsar.desk.docx import text_of
 from dsar.errors import DeliveryDiffers, IdentityNotVerified, NotAsked
 from dsar.find.collect import collect
 from dsar.request.letters import BEFORE_IDENTITY
 from dsar.request.register import read_requests
+from dsar.run.summaries import summaries
 from dsar.workspace import Workspace
 from fixtures import generate
 from tests.decoded import decoded
@@ -353,3 +354,21 @@ def test_the_register_tells_what_became_of_everything_and_names_nobody(month, tm
     assert re.fullmatch(r"JeraSoft-LLP_M-16_your-data\.xlsx: [0-9a-f]{64}", one["Files (SHA-256)"])
     assert one["Closed on"] == "2026-12-22"
     assert one["Delete case on"] == "2029-12-22"
+
+
+def test_the_audit_of_the_month_says_what_happened(month):
+    """By hand: 29 rights in 25 requests; M-16 was extended and M-23 came late, so both are answered in December; three lapse then."""
+    known = summaries(month.ws)
+    november = figures.Period(date(2026, 11, 1), date(2026, 11, 30))
+    total = figures.shares(figures.answers(known, november))[-1]
+    assert total[:6] == ("all", 29, 24, 0, 5, "100.0 % of 24")
+    year = figures.Period(date(2026, 11, 1), date(2027, 1, 31))
+    total = figures.shares(figures.answers(known, year))[-1]
+    assert total[:6] == ("all", 29, 26, 0, 0, "100.0 % of 26")
+    assert [(r, right, why) for r, right, _, _, why in figures.extensions(known, year)] == [("M-16", "access", "complexity")]
+    assert [(r, right, outcome, grounds) for r, right, _, outcome, grounds, _ in figures.refusals(known, year)] == [
+        ("M-19", "erasure", "refused", "manifestly excessive")
+    ]
+    assert [(r, outcome) for r, _, _, outcome, _ in figures.complaints(known, year)] == [("M-08", "granted")]
+    assert Counter(a.outcome for a in figures.answers(known, year)) == {"granted": 22, "no data": 2, "refused": 1, "redirected": 1, "lapsed": 3}
+    assert not [line for line in figures.follow_ups(known) if "to be decided" in line[1]]
