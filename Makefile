@@ -38,7 +38,8 @@ lint: .venv/test ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-fuzz: .venv/test ## Write and re-read ten thousand frames of the nastiest cells (EXAMPLES=n)
+fuzz: .venv/test ## Ten minutes of broken input of every kind, then ten thousand frames of the nastiest cells written and re-read (EXAMPLES=n)
+	DSAR_FUZZ=1500 $(BIN)/pytest tests/fuzz -q
 	DSAR_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/pytest tests/answer/test_frames.py -q
 
 bench: bench-batch bench-collect bench-logs ## What requests cost, into bench/results.json and docs/performance.md (QUICK=1: each within 50 seconds, nothing written)

@@ -10,6 +10,7 @@ from docx.document import Document
 from docx.shared import Cm, Pt, RGBColor
 
 from dsar import files
+from dsar.answer.cells import visible
 from dsar.datamap import Controller
 from dsar.request.letters import Letter, day
 
@@ -29,10 +30,10 @@ def draft(letter: Letter, controller: Controller, on: date) -> bytes:
     document.add_paragraph(letter.greeting)
     for block in letter.blocks:
         if isinstance(block, str):
-            document.add_paragraph(block)
+            document.add_paragraph(visible(block))
         else:
             for point in block:
-                document.add_paragraph(point, style="List Bullet")
+                document.add_paragraph(visible(point), style="List Bullet")
     for line in letter.closing.split("\n"):
         document.add_paragraph(line).paragraph_format.space_after = Pt(0)
     return settled(document)

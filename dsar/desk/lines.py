@@ -61,7 +61,8 @@ def _csv(path: Path) -> Iterator[tuple[str, int, list[str]]]:
 
 
 def _xlsx(path: Path) -> Iterator[tuple[str, int, list[str]]]:
-    book = openpyxl.load_workbook(path, data_only=True)
+    with path.open("rb") as file:  # openpyxl leaves a broken file open
+        book = openpyxl.load_workbook(file, data_only=True)
     for sheet in book.worksheets:
         for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
             yield sheet.title, number, list(_texts(row))
