@@ -110,7 +110,7 @@ STEPS = {
 
 def step(name, folder, wanted):
     """Run a step here, after what it imports; print what it took."""
-    for module in ("connectors.logs", "duckdb", "pandas", "dsar.run.logs"):
+    for module in ("connectors.logs", "fideslang", "pandas", "pyarrow.parquet", "dsar.run.logs"):
         importlib.import_module(module)  # not what is measured
     wall, cpu = time.perf_counter(), time.process_time()
     found = STEPS[name](folder, wanted)
