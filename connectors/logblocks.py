@@ -58,7 +58,7 @@ def spread(work: Callable[[Piece], T], of: Sequence[Piece]) -> Iterator[T]:
     if len(of) < 2 or sum(piece.size for piece in of) < ALONE:
         yield from map(work, of)
         return
-    with ThreadPoolExecutor(_cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         begun = {n: pool.submit(work, of[n]) for n in sorted(range(len(of)), key=lambda n: (-of[n].size, n))}
         try:
             for n in range(len(of)):
@@ -68,7 +68,8 @@ def spread(work: Callable[[Piece], T], of: Sequence[Piece]) -> Iterator[T]:
                 left.cancel()
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -26,7 +26,7 @@ from dsar.errors import SourceBroken
 
 LINES = 60_000  # taken apart at once
 STRETCH = 1_000_000  # lines of a file whose rows are sorted together, so that a day is one part unless it is busy
-GROUP = 20_000  # rows of a row group: what a look-up of one address reads
+GROUP = 5_000  # rows of a row group: what is unpacked for the lines of one address; fewer take more room
 ABANDONED = 86_400  # seconds after which a part without an entry is rubbish
 
 _PATTERN = "^" + logline.COMBINED.pattern.decode() + "\n$"
