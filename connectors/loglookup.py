@@ -3,7 +3,6 @@
 What comes out are lines as they were written, so that everything after is the same whether a line was kept or lay in its raw file.
 """
 
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors import logblocks, logkept
+from connectors import logblocks, logkept, logrows
 from connectors.logentries import Entries, Entry, Part
 from connectors.logfiles import LogFile
 from connectors.logline import Line
 from dsar.errors import SourceBroken
 
 AT_ONCE = 60_000  # lines in memory when a file is written again
-_ADDRESS = logkept.SCHEMA.get_field_index("address")
+FEW = 10  # addresses for which threads cost more than they save
 
 
 class Held(NamedTuple):
@@ -56,47 +55,50 @@ def held(store: Path, files: Sequence[LogFile]) -> tuple[list[Held], list[LogFil
 
 def lines(store: Path, entries: Sequence[Entry], addresses: Collection[str]) -> dict[str, list[tuple[int, Line]]]:
     """Return, by the entry's id, the lines of these addresses with their numbers, in order; raises `SourceBroken` where a part is gone."""
-    parts = [(entry.id, store / part.name) for entry in entries for part in entry.parts] if addresses else []
-    for _, path in parts:
-        if not path.is_file():
-            remedy = "bring it back from a backup; or put the raw file back, delete the file's entry under files/, and compact again"
-            raise SourceBroken(f"{path.name} is missing from the kept store", where=store.name, remedy=remedy)
-    wanted = sorted(addresses)
+    parts = [(entry.id, part.name) for entry in entries for part in entry.parts] if addresses else []
+    wanted, hashes = pa.array(sorted(addresses), pa.string()), np.unique(logrows.hashes(addresses))
+
+    def look(part: tuple[str, str]) -> pa.Table | None:
+        return _rows_of(store, part[1], wanted, hashes)
+
     with ThreadPoolExecutor(logblocks.cores()) as pool:
-        rows = list(pool.map(lambda part: _rows_of(part[1], wanted), parts))
+        rows = list(pool.map(look, parts) if len(wanted) > FEW else map(look, parts))
     found: dict[str, list[tuple[int, Line]]] = {}
-    if some := [table for table in rows if len(table)]:
-        whose = chain.from_iterable([entry] * len(table) for (entry, _), table in zip(parts, rows, strict=True))
-        for entry, line in zip(whose, logkept.lines_of(pa.concat_tables(some)), strict=True):
+    if tables := [table for table in rows if table is not None]:
+        whose = chain.from_iterable([entry] * len(table) for (entry, _), table in zip(parts, rows, strict=True) if table is not None)
+        for entry, line in zip(whose, logkept.lines_of(pa.concat_tables(tables)), strict=True):
             found.setdefault(entry, []).append(line)
     return {entry: sorted(numbered, key=lambda line: line[0]) for entry, numbered in found.items()}
 
 
-def _rows_of(path: Path, wanted: list[str]) -> pa.Table:
-    """Return a part's rows of these addresses: their row groups are found by bounds and by the address alone, before all else is unpacked."""
-    with pq.ParquetFile(path, read_dictionary=["address", *logkept.REPEATED]) as part:
-        groups = list(_groups(part.metadata, wanted))
-        hits, rows, before = [], [np.empty(0, np.intp)], 0
-        held = part.read_row_groups([group for group, _ in groups], columns=["address"], use_threads=False)["address"].chunks if groups else ()
-        for (group, asked), addresses in zip(groups, held, strict=True):
-            known = pc.is_in(addresses.dictionary, value_set=pa.array(asked, pa.string()))
-            if known.true_count:
-                hits.append(group)
-                rows.append(np.flatnonzero(pc.fill_null(known.take(addresses.indices), fill_value=False)) + before)
-                before += len(addresses)
-        return part.read_row_groups(hits, use_threads=False).take(pa.array(np.concatenate(rows))).cast(logkept.SCHEMA)
+def _rows_of(store: Path, name: str, wanted: pa.Array, hashes: logrows.Hashes) -> pa.Table | None:
+    """Return a part's rows of wanted addresses, None where its index has none of them."""
+    try:
+        opened = pa.OSFile(str(store / name))
+    except FileNotFoundError as error:
+        remedy = "bring it back from a backup; or put the raw file back, delete the file's entry under files/, and compact again"
+        raise SourceBroken(f"{Path(name).name} is missing from the kept store", where=store.name, remedy=remedy) from error
+    with opened:
+        spans = logrows.spans(store, name, opened, hashes)
+        return None if spans is not None and not len(spans) else _unpacked(pq.ParquetFile(opened, read_dictionary=list(logkept.REPEATED)), spans, wanted)
 
 
-def _groups(part: pq.FileMetaData, wanted: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the row groups that may hold wanted addresses, with those that lie within their bounds."""
-    for group in range(part.num_row_groups):
-        bounds = part.row_group(group).column(_ADDRESS).statistics
-        if bounds is None or not bounds.has_min_max:
-            asked = wanted
-        else:
-            asked = wanted[bisect_left(wanted, bounds.min) : bisect_right(wanted, bounds.max)]
-        if asked:
-            yield group, asked
+def _unpacked(part: pq.ParquetFile, spans: logrows.Spans | None, wanted: pa.Array) -> pa.Table:
+    """Return the rows of these spans, or all, that are of wanted addresses; only row groups that have some are unpacked."""
+    if spans is None:
+        rows = np.flatnonzero(_is_in(part.read(columns=["address"], use_threads=False), wanted))
+    else:
+        rows = np.concatenate([np.arange(first, behind) for first, behind in spans])
+    starts = np.cumsum([0, *(part.metadata.row_group(group).num_rows for group in range(part.num_row_groups))])
+    of = np.searchsorted(starts, rows, side="right") - 1
+    groups = np.unique(of)
+    moved = starts[groups] - np.cumsum([0, *np.diff(starts)[groups]])[:-1]  # by how much rows move up, since other groups are left out
+    found = part.read_row_groups(groups.tolist(), use_threads=False).take(pa.array(rows - moved[np.searchsorted(groups, of)]))
+    return found.filter(_is_in(found, wanted)).cast(logkept.SCHEMA)
+
+
+def _is_in(table: pa.Table, wanted: pa.Array) -> pa.ChunkedArray:
+    return pc.is_in(table["address"], value_set=wanted)
 
 
 def again(entry: Entry, store: Path) -> Iterator[pa.Array]:
