@@ -80,7 +80,9 @@ def _rows_of(store: Path, name: str, wanted: pa.Array, hashes: logrows.Hashes) -
         raise SourceBroken(f"{Path(name).name} is missing from the kept store", where=store.name, remedy=remedy) from error
     with opened:
         spans = logrows.spans(store, name, opened, hashes)
-        return None if spans is not None and not len(spans) else _unpacked(pq.ParquetFile(opened, read_dictionary=list(logkept.REPEATED)), spans, wanted)
+        return (
+            None if spans is not None and not len(spans) else _unpacked(pq.ParquetFile(opened, read_dictionary=list(logkept.REPEATED)), spans, wanted)
+        )
 
 
 def _unpacked(part: pq.ParquetFile, spans: logrows.Spans | None, wanted: pa.Array) -> pa.Table:

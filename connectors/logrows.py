@@ -1,6 +1,6 @@
 """Where the lines of an address lie in a part of a kept store: an index, so that only what is wanted is unpacked.
 
-    STORE/rows/day=2026-11-12/ENTRY-0.rows    of STORE/day=2026-11-12/ENTRY-0.parquet: a seal, then per address its hash, its first row, the row behind
+    STORE/rows/day=2026-11-12/ENTRY-0.rows    of STORE/day=2026-11-12/ENTRY-0.parquet: a seal, then an address each: hash, first row, row behind
 
 Whatever reads Parquet needs no index, and a part without one is searched by its addresses. The seal is a hash of the part's end, where
 Parquet says what is in it: an index of a part that was written anew, or brought back from a backup, counts for nothing.

@@ -4,8 +4,8 @@ A line begins with the client field. For all lines of a block at once it is told
 the line is surely a log line: a valid address, ` - - [`, a stamp of 26 bytes, `] "`, and a quotation mark at its end. Whatever
 is not certain (an unusual spelling, a broken line) is handed on, to be looked at one by one: what is settled here is never wrong.
 
-Visitors ask for many things at a time: of the lines of a block that begin alike only one is looked at. Eight bytes are compared at a time, as one number (SWAR): `_equal` and `_from` answer by the high bit of each byte, `_joined` makes
-a number of these bits.
+Visitors ask for many things at a time: of the lines of a block that begin alike only one is looked at. Eight bytes are compared at a
+time, as one number (SWAR): `_equal` and `_from` answer by the high bit of each byte, `_joined` makes a number of these bits.
 """
 
 import ipaddress
@@ -123,13 +123,15 @@ def _line_feeds(data: NDArray[np.uint8]) -> Places:
         while len(later := np.flatnonzero(before)):
             left[later] &= left[later] - _ONE
             before[later] -= 1
-    return at * 64 + np.bitwise_count(_lowest(left) - _ONE)
+    found: Places = at * 64 + np.bitwise_count(_lowest(left) - _ONE)
+    return found
 
 
 def _coloned_early(words: Words) -> Flags:
     """Whether there is a colon among the first five bytes."""
     other = words ^ _EACH[":"]
-    return ((other - _EACH["\1"]) & ~other & _EARLY) != 0
+    found: Flags = ((other - _EACH["\1"]) & ~other & _EARLY) != 0
+    return found
 
 
 def _equal(words: Words, sign: str) -> Words:
