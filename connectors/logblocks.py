@@ -143,6 +143,8 @@ class _From:
         with self.file.lock:
             self.file.stream.seek(self.place)
             read = self.file.stream.readinto(into)
+        if not read and self.place < self.file.size:
+            raise EOFError("cut while it was read, as by logrotate's copytruncate: what it held lies in a copy that was not there yet")
         self.place += read
         return read
 
