@@ -1,6 +1,7 @@
 """How kept log lines lie: a Parquet store, by day and sorted by address, from which every line can be written again as it was.
 
     STORE/day=2026-11-12/ENTRY-0.parquet     rows of one file, sorted by `address`, in small row groups with a bloom filter
+    STORE/rows/day=2026-11-12/ENTRY-0.rows   which rows are of which address (`logrows`); can be missing
     STORE/files/ENTRY.json                   a file that is wholly in the store; written last, so that it stands for all the rest
     STORE/anonymised/day=…/….parquet         what remains of lines older than they may be kept
 
