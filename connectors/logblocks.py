@@ -58,7 +58,7 @@ def spread(work: Callable[[Piece], T], of: Sequence[Piece]) -> Iterator[T]:
     if len(of) < 2 or sum(piece.size for piece in of) < ALONE:
         yield from map(work, of)
         return
-    with ThreadPoolExecutor(_cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         begun = {n: pool.submit(work, of[n]) for n in sorted(range(len(of)), key=lambda n: (-of[n].size, n))}
         try:
             for n in range(len(of)):
@@ -68,7 +68,8 @@ def spread(work: Callable[[Piece], T], of: Sequence[Piece]) -> Iterator[T]:
                 left.cancel()
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -142,6 +143,8 @@ class _From:
         with self.file.lock:
             self.file.stream.seek(self.place)
             read = self.file.stream.readinto(into)
+        if not read and self.place < self.file.size:
+            raise EOFError("cut while it was read, as by logrotate's copytruncate: what it held lies in a copy that was not there yet")
         self.place += read
         return read
 

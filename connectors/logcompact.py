@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors import logblocks, logentries, logkept, logline, loglookup
+from connectors import logblocks, logentries, logkept, logline, loglookup, logrows
 from connectors.logentries import Entries, Entry, Part
 from connectors.logfiles import LogFile
 from connectors.logmatch import Matcher
@@ -26,7 +27,7 @@ from dsar.errors import SourceBroken
 
 LINES = 60_000  # taken apart at once
 STRETCH = 1_000_000  # lines of a file whose rows are sorted together, so that a day is one part unless it is busy
-GROUP = 20_000  # rows of a row group: what a look-up of one address reads
+GROUP = 5_000  # rows of a row group: what is unpacked for the lines of one address; fewer take more room
 ABANDONED = 86_400  # seconds after which a part without an entry is rubbish
 
 _PATTERN = "^" + logline.COMBINED.pattern.decode() + "\n$"
@@ -68,6 +69,7 @@ def discard(entry: Entry, store: Path, entries: Entries) -> None:
     entries.forget(entry)
     for part in entry.parts:
         (store / part.name).unlink(missing_ok=True)
+        logrows.drop(store, part.name)
 
 
 def sweep(store: Path, entries: Entries) -> None:
@@ -75,8 +77,9 @@ def sweep(store: Path, entries: Entries) -> None:
     for old in entries.replaced.values():
         discard(old, store, entries)
     counted = {part.name for entry in entries.known.values() for part in entry.parts}
-    for path in store.glob("day=*/*"):
-        if path.relative_to(store).as_posix() not in counted and time.time() - path.stat().st_mtime > ABANDONED:
+    for path in chain(store.glob("day=*/*"), (store / "rows").glob("day=*/*")):
+        part = path.relative_to(store / "rows").with_suffix(".parquet") if path.suffix == ".rows" else path.relative_to(store)
+        if part.as_posix() not in counted and time.time() - path.stat().st_mtime > ABANDONED:
             path.unlink()
 
 
@@ -114,6 +117,7 @@ def _written(file: LogFile, store: Path) -> Entry:
         parts = tuple(Part(str(one.day), f"day={one.day}/{name}-{one.stretch}.parquet", one.rows) for one in written)
         for one, part in zip(written, parts, strict=True):
             files.publish(one.path, store / part.name)
+            logrows.write(store, part.name)
     finally:
         for one in written:
             one.path.unlink(missing_ok=True)

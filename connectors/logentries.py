@@ -19,7 +19,7 @@ from connectors.logblocks import Piece
 from connectors.logfiles import LogFile
 from dsar import files
 
-HEAD, ENDS = 4096, 2**16
+HEAD, ENDS = 4096, 2**13
 UNREADABLE_AT = 100
 
 

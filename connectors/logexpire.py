@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors import logcompact, logkept, logline
+from connectors import logcompact, logkept, logline, logrows
 from connectors.logentries import Entries, Part
 from dsar import files
 from dsar.source import Anonymiser, Expired
@@ -59,6 +59,7 @@ def _day(store: Path, day: date, parts: list[Part], to_do: list[Part], today: da
         table = pq.read_table(store / part.name, partitioning=None, read_dictionary=list(logkept.REPEATED))
         stays = pc.is_in(table["address"], value_set=pa.array(sorted(needed), pa.string()))
         counts += _put_remains(store, day, part, table.filter(pc.invert(stays)), today, rules)
+        logrows.drop(store, part.name)  # it knows the addresses; what is left is soon searched without
         _put_rest(store / part.name, table.filter(stays), today)
         kept += pc.sum(stays).as_py() or 0
     return Expired(day, counts["anonymised"], counts["reduced"], kept)

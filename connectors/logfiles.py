@@ -78,9 +78,9 @@ def _opened(stack: ExitStack, listed: Iterable[Path]) -> list[LogFile] | None:
 
 def _listed(folder: Path, pattern: str) -> dict[Path, tuple[int, int]] | None:
     """Return the files and what each is; None where one went while it was looked at."""
-    found = sorted(folder.glob(pattern))
+    found = set(folder.glob(pattern))
     listed = {}
-    for path in found:
+    for path in sorted(found):
         if (path.suffix in _PACKED and path.with_suffix("") in found) or path.name.startswith(BESIDE):
             continue  # being packed just now, or being rewritten
         try:

@@ -1,6 +1,7 @@
 """How kept log lines lie: a Parquet store, by day and sorted by address, from which every line can be written again as it was.
 
     STORE/day=2026-11-12/ENTRY-0.parquet     rows of one file, sorted by `address`, in small row groups with a bloom filter
+    STORE/rows/day=2026-11-12/ENTRY-0.rows   which rows are of which address (`logrows`); can be missing
     STORE/files/ENTRY.json                   a file that is wholly in the store; written last, so that it stands for all the rest
     STORE/anonymised/day=…/….parquet         what remains of lines older than they may be kept
 
@@ -9,7 +10,7 @@ written), `user`, `request`, `status`, `bytes`, `referrer`, `browser`, `number` 
 the others do not give it back to the byte. Any engine can read this; `text_of` and `texts_of` write lines again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -48,12 +49,14 @@ def text_of(row: Mapping[str, object]) -> bytes:
     ).encode()
 
 
-def line_of(row: Mapping[str, object]) -> Line:
-    """Return a row of the store as a line; it is read already, unless it had to be kept whole."""
-    text = text_of(row)
-    if row["line"] is not None:
-        return Line(text, client_of(text))
-    return Line(text, b"", {"client": row["spelled"] or row["address"], **{name: row[name] for name in _READ}})
+def lines_of(rows: pa.Table) -> Iterator[tuple[int, Line]]:
+    """Yield rows of the store as lines, each with its number; a line is read already, unless it had to be kept whole."""
+    column = {name: rows[name].to_pylist() for name in (*_READ, "number")}
+    clients = pc.coalesce(rows["spelled"], rows["address"]).to_pylist()
+    kept = pc.is_valid(rows["line"]).to_pylist()
+    for n, text in enumerate(texts_of(rows).to_pylist()):
+        row = None if kept[n] else {"client": clients[n], **{name: column[name][n] for name in _READ}}
+        yield column["number"][n], Line(text, client_of(text) if kept[n] else b"", row)
 
 
 def texts_of(rows: pa.Table) -> pa.Array:

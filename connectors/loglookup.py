@@ -5,20 +5,24 @@ What comes out are lines as they were written, so that everything after is the s
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors import logkept
+from connectors import logblocks, logkept, logrows
 from connectors.logentries import Entries, Entry, Part
 from connectors.logfiles import LogFile
 from connectors.logline import Line
 from dsar.errors import SourceBroken
 
 AT_ONCE = 60_000  # lines in memory when a file is written again
+FEW = 10  # addresses for which threads cost more than they save
 
 
 class Held(NamedTuple):
@@ -51,25 +55,52 @@ def held(store: Path, files: Sequence[LogFile]) -> tuple[list[Held], list[LogFil
 
 def lines(store: Path, entries: Sequence[Entry], addresses: Collection[str]) -> dict[str, list[tuple[int, Line]]]:
     """Return, by the entry's id, the lines of these addresses with their numbers, in order; raises `SourceBroken` where a part is gone."""
-    whose = {str(store / part.name): entry.id for entry in entries for part in entry.parts}
-    found: dict[str, list[tuple[int, Line]]] = {}
-    if not whose or not addresses:
-        return found
-    for path in whose:
-        if not Path(path).is_file():
-            remedy = "bring it back from a backup; or put the raw file back, delete the file's entry under files/, and compact again"
-            raise SourceBroken(f"{Path(path).name} is missing from the kept store", where=store.name, remedy=remedy)
-    import duckdb
+    parts = [(entry.id, part.name) for entry in entries for part in entry.parts] if addresses else []
+    wanted, hashes = pa.array(sorted(addresses), pa.string()), np.unique(logrows.hashes(addresses))
 
-    # A list written out: DuckDB compares it with a part's words, and leaves out row groups by their bounds and bloom filters.
-    wanted = ", ".join("'" + address.replace("'", "''") + "'" for address in sorted(addresses))
-    with duckdb.connect() as connection:
-        connection.execute("SET enable_progress_bar = false; SET TimeZone = 'UTC'")  # else moments come in the machine's zone
-        asked = f"SELECT * FROM read_parquet(?, filename = true, hive_partitioning = false) WHERE address IN ({wanted})"  # noqa: S608 - normal forms, quoted
-        for batch in connection.execute(asked, [list(whose)]).to_arrow_reader(AT_ONCE):
-            for row in batch.to_pylist():
-                found.setdefault(whose[row["filename"]], []).append((row["number"], logkept.line_of(row)))
-    return {entry: sorted(rows, key=lambda numbered: numbered[0]) for entry, rows in found.items()}
+    def look(part: tuple[str, str]) -> pa.Table | None:
+        return _rows_of(store, part[1], wanted, hashes)
+
+    with ThreadPoolExecutor(logblocks.cores()) as pool:
+        rows = list(pool.map(look, parts) if len(wanted) > FEW else map(look, parts))
+    found: dict[str, list[tuple[int, Line]]] = {}
+    if tables := [table for table in rows if table is not None]:
+        whose = chain.from_iterable([entry] * len(table) for (entry, _), table in zip(parts, rows, strict=True) if table is not None)
+        for entry, line in zip(whose, logkept.lines_of(pa.concat_tables(tables)), strict=True):
+            found.setdefault(entry, []).append(line)
+    return {entry: sorted(numbered, key=lambda line: line[0]) for entry, numbered in found.items()}
+
+
+def _rows_of(store: Path, name: str, wanted: pa.Array, hashes: logrows.Hashes) -> pa.Table | None:
+    """Return a part's rows of wanted addresses, None where its index has none of them."""
+    try:
+        opened = pa.OSFile(str(store / name))
+    except FileNotFoundError as error:
+        remedy = "bring it back from a backup; or put the raw file back, delete the file's entry under files/, and compact again"
+        raise SourceBroken(f"{Path(name).name} is missing from the kept store", where=store.name, remedy=remedy) from error
+    with opened:
+        spans = logrows.spans(store, name, opened, hashes)
+        return (
+            None if spans is not None and not len(spans) else _unpacked(pq.ParquetFile(opened, read_dictionary=list(logkept.REPEATED)), spans, wanted)
+        )
+
+
+def _unpacked(part: pq.ParquetFile, spans: logrows.Spans | None, wanted: pa.Array) -> pa.Table:
+    """Return the rows of these spans, or all, that are of wanted addresses; only row groups that have some are unpacked."""
+    if spans is None:
+        rows = np.flatnonzero(_is_in(part.read(columns=["address"], use_threads=False), wanted))
+    else:
+        rows = np.concatenate([np.arange(first, behind) for first, behind in spans])
+    starts = np.cumsum([0, *(part.metadata.row_group(group).num_rows for group in range(part.num_row_groups))])
+    of = np.searchsorted(starts, rows, side="right") - 1
+    groups = np.unique(of)
+    moved = starts[groups] - np.cumsum([0, *np.diff(starts)[groups]])[:-1]  # by how much rows move up, since other groups are left out
+    found = part.read_row_groups(groups.tolist(), use_threads=False).take(pa.array(rows - moved[np.searchsorted(groups, of)]))
+    return found.filter(_is_in(found, wanted)).cast(logkept.SCHEMA)
+
+
+def _is_in(table: pa.Table, wanted: pa.Array) -> pa.ChunkedArray:
+    return pc.is_in(table["address"], value_set=wanted)
 
 
 def again(entry: Entry, store: Path) -> Iterator[pa.Array]:

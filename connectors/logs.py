@@ -127,7 +127,7 @@ class Logs:
             kept, raw = loglookup.held(store, files) if store else ([], list(files))
             found = loglookup.lines(store, [entry for _, entry in kept], asked) if store else {}
         pieces = [piece for file in raw for piece in logblocks.pieces(file)]
-        matcher = logmatch.Matcher(asked)
+        matcher = logmatch.Matcher(asked if pieces else ())
 
         def found_in(piece: Piece) -> logmatch.Found:
             with self._faults(table, piece.file.path):

@@ -12,6 +12,8 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from filelock import FileLock
+
 from dsar import datamap as maps
 from dsar import files
 from dsar.answer import access, searches
@@ -139,8 +141,10 @@ class Workspace:
     def collect(self, request: Request, *, again: bool = False) -> Dossier:
         """Return the request's dossier: the snapshot on disk, or, without one or `again`, a fresh one."""
         self._sweep([request])
-        snapshot = None if again else self.snapshot(request)
-        return snapshot or self._collect([request])[request.id]
+        if not again and (snapshot := self.snapshot(request)):
+            return snapshot
+        with self._alone():
+            return (None if again else self.snapshot(request)) or self._collect([request])[request.id]
 
     def collect_all(self, requests: Iterable[Request], *, again: bool = False, progress: Progress = lambda _: None) -> dict[str, Dossier]:
         """Return dossiers by request id, collecting what is missing in one pass over the sources.
@@ -149,8 +153,16 @@ class Workspace:
         """
         wanted = list(requests)
         self._sweep(wanted)
-        kept = {} if again else self.kept(wanted)
-        return kept | self._collect([r for r in wanted if r.id not in kept], progress)
+        with self._alone():
+            kept = {} if again else self.kept(wanted)
+            return kept | self._collect([r for r in wanted if r.id not in kept], progress)
+
+    def _alone(self) -> FileLock:
+        """Return the lock under which requests are collected, one process and thread after the other.
+
+        Two at a time would each look for people who reach the same rows among snapshots that the other has not written yet.
+        """
+        return FileLock(files.private_dir(self.root / "cases") / ".collecting", is_singleton=True)
 
     def _sweep(self, requests: Iterable[Request]) -> None:
         """Take away what runs that were killed left unfinished: it holds people's data, and nobody would look for it."""

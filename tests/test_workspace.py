@@ -1,6 +1,8 @@
 """The workspace: what notebooks and commands call, over sources that are counted."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import openpyxl
@@ -159,8 +161,46 @@ def test_two_people_who_reach_one_row_are_held_however_far_apart_they_were_colle
     assert rows(ws.collect(late))["shop.orders"] == held("two requests", 1)
     assert [rows(ws.snapshot(r))["shop.orders"] for r in (ann, again)] == [held("two requests", 1)] * 2
     assert not any((ws.case(ann) / "outbox").iterdir())  # what was written for her is no answer any more
+    for request in (ann, late):
+        assert rows(ws.collect(request, again=True))["shop.orders"] == held("two requests", 1)  # also when only one of them is asked again
     with pytest.raises(AnswerIncomplete):
         ws.export(ann)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_two_who_collect_at_once_wait_for_each_other(ws, monkeypatch, again):
+    """Else each would look for people who reach the same rows among snapshots that the other has not written yet."""
+    orders = [{"id": 1, "email": "ann@x.org", "phone": "02079460001"}]
+    monkeypatch.setitem(DATA, "shop", {"orders": orders})
+    lines = ("A,2026-11-02,access,email=ann@x.org,2026-11-03,", "B,2026-11-02,access,phone=02079460001,2026-11-03,")
+    (ws.root / "requests.csv").write_text("\n".join((REQUESTS.splitlines()[0], *lines)))
+    with_phone = MAP.replace(
+        '{ email = "email" }\ncolumns = { id = {}, email = {}, notes', '{ email = "email", phone = "phone" }\ncolumns = { id = {}, email = {}, phone'
+    )
+    other, ask = threading.Event(), workspace.collect
+
+    def slow(*args):
+        other.wait(0.3)  # long enough for the other to come as far, if nothing stops them
+        return ask(*args)
+
+    monkeypatch.setattr(workspace, "collect", slow)
+
+    def collected(name):
+        desk = Workspace(ws.root, datamap(with_phone, ws.root), lambda: NOW)
+        return desk.collect(desk.request(name), again=True) if again else desk.collect_all([desk.request(name)])
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(collected, "ABA"))
+    desk = Workspace(ws.root, datamap(with_phone, ws.root), lambda: NOW)
+    assert [rows(desk.snapshot(desk.request(name)))["shop.orders"] for name in "AB"] == [held("two requests", 1)] * 2
+
+
+def test_a_second_who_collects_finds_what_the_first_one_collected(ws):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: Workspace(ws.root, ws.datamap, lambda: NOW).collect_all(ws.requests.values()), range(4)))
+    alone = Counted.reads_in_all
+    ws.collect_all(ws.requests.values(), again=True)
+    assert Counted.reads_in_all == 2 * alone > 0
 
 
 def test_a_review_goes_out_as_a_workbook_and_comes_back(ws, monkeypatch, tmp_path):

@@ -312,21 +312,52 @@ class _Collection:
             for position in links
             if self._hold(state, request, position) is None
         ]
-        for state in people if own else ():
+        asked = [(state, frame) for state in people if own and len(frame := self._everybody(state))]
+        if not asked:
+            return
+        try:
+            found = self._similar(own, asked)
+        except Exception as error:  # noqa: BLE001 - what was found stays found; that these were not looked through is said
+            for state, _ in asked:
+                state.failed = str(in_words(error, str(state.address)))
+            return
+        for (state, _), pairs in zip(asked, found, strict=True):
             try:
-                self._look_in(state, duplicates.known(own))
-            except Exception as error:  # noqa: BLE001 - what was found stays found; that this was not looked through is said
+                self._hold_similar(state, pairs)
+            except Exception as error:  # noqa: BLE001 - the same for one of them
                 state.failed = str(in_words(error, str(state.address)))
 
-    def _look_in(self, state: State, own: pd.DataFrame) -> None:
+    def _everybody(self, state: State) -> pd.DataFrame:
+        """Return the records of a table of people as they are compared; none where its source does not hand them over, or fails."""
+        try:
+            source = self._source(state.address.source)
+            return duplicates.everybody(source, state.address, state.table) if source.can.everyone else pd.DataFrame()
+        except Exception as error:  # noqa: BLE001 - what was found stays found; that this was not looked through is said
+            state.failed = str(in_words(error, str(state.address)))
+            return pd.DataFrame()
+
+    def _similar(
+        self, own: Sequence[tuple[str, dict[str, str | None]]], asked: Sequence[tuple[State, pd.DataFrame]]
+    ) -> list[list[tuple[str, str, str]]]:
+        """Return per table what is like a person's own: request, key, why. All tables are compared at once, since the model costs more than they."""
         from dsar.find.similar import similar
 
+        everybody = pd.concat([frame.assign(key=[f"{n} {key}" for key in frame["key"]]) for n, (_, frame) in enumerate(asked)], ignore_index=True)
+        linked = {
+            (request, f"{n} {state.key(position)}")
+            for n, (state, _) in enumerate(asked)
+            for request, links in state.links.items()
+            for position in links
+        }
+        pairs = similar(duplicates.known(own), everybody.astype("object").where(everybody.notna(), None), linked, region=self.region)
+        found: list[list[tuple[str, str, str]]] = [[] for _ in asked]
+        for request, key, why in pairs[["subject", "key", "why"]].itertuples(index=False, name=None):
+            n, _, rest = key.partition(" ")
+            found[int(n)].append((request, rest, why))
+        return found
+
+    def _hold_similar(self, state: State, pairs: Sequence[tuple[str, str, str]]) -> None:
         source = self._source(state.address.source)
-        if not source.can.everyone:
-            return
-        linked = {(request, state.key(position)) for request, links in state.links.items() for position in links}
-        found = similar(own, duplicates.everybody(source, state.address, state.table), linked, region=self.region)
-        pairs = list(found[["subject", "key", "why"]].itertuples(index=False, name=None))
         for part in duplicates.rows_of(source, state.address, dict.fromkeys(key for _, key, _ in pairs)) if pairs else ():
             self._add(state, part)
         positions = {state.key(position): position for position in state.index.values()}

@@ -58,6 +58,9 @@ class Found:
         return rows
 
 
+_CLAIMED = {"two requests", "withheld", "not theirs", "cannot tell"}  # the last three are what was ruled, perhaps on the first
+
+
 @dataclass(frozen=True)
 class Dossier:
     """All that was collected for one request.
@@ -99,12 +102,13 @@ class Dossier:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The rows found, named "source.table key"."""
+        """The rows found, named "source.table key", and those that would be, had nobody else's request reached them and no person ruled."""
+        columns = ("dsar_key", "dsar_standing", "dsar_hold")
         return frozenset(
             f"{address} {key}"
             for address, found in self.tables.items()
-            for key, standing in zip(found.table["dsar_key"].to_pylist(), found.table["dsar_standing"].to_pylist(), strict=True)
-            if standing == "found"
+            for key, standing, hold in zip(*(found.table[name].to_pylist() for name in columns), strict=True)
+            if standing == "found" or hold in _CLAIMED
         )
 
     def row(self, name: str) -> dict[str, Any] | None:

@@ -136,7 +136,8 @@ def _weighed(subjects: pa.Table, candidates: pa.Table) -> pd.DataFrame:
         engine = DuckDBAPI(connection)
         # Splink takes the table whose name comes first for the left side.
         tables = [engine.register(table, dataset_display_name=name) for name, table in (("a_subjects", subjects), ("b_candidates", candidates))]
-        predicted = Linker(tables, _settings(), log_level=None).inference.predict(warning_mode="never")
+        # The settings are always these: to check them each time costs half of it.
+        predicted = Linker(tables, _settings(), log_level=None, validate_settings=False).inference.predict(warning_mode="never")
         columns = ", ".join(f"gamma_{field} as {field}" for field in FIELDS)
         weighed: pd.DataFrame = (
             predicted.as_duckdbpyrelation().project(f"row_l as subject_row, row_r as candidate_row, {columns}, {_weight()} as weight").df()

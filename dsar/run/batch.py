@@ -6,9 +6,6 @@ A request that fails never stops the others, and a second run does only what is 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 
-from filelock import FileLock
-
-from dsar import files
 from dsar.find.dossier import Dossier
 from dsar.request.register import Request
 from dsar.run.jobs import MEMORY, Job, Result
@@ -34,8 +31,7 @@ def batch(
     processes of our own; see `run_all`. The callbacks tell which table is being read, how many notebooks will run, and each
     result as it comes.
     """
-    with FileLock(files.private_dir(workspace.root / "cases") / ".collecting"):  # a second batch finds what the first one collected
-        dossiers = workspace.collect_all(requests, progress=collecting)
+    dossiers = workspace.collect_all(requests, progress=collecting)
     failing = {r for r, dossier in dossiers.items() if any(f.outcome.state == "failed" for f in dossier.tables.values())}
     results, jobs = _sorted(workspace, requests, dossiers, timeout, memory)
     del dossiers  # thousands of snapshots; the notebooks read them from disk

@@ -3,15 +3,18 @@
 import gzip
 import hashlib
 import ipaddress
+import os
 import threading
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import logformat, logs
+from connectors import logblocks, logformat, logs
 from connectors.logs import Logs
 from dsar import datamap, values
 from dsar.errors import NotOffered, SourceBroken, SourceUnreachable
@@ -136,6 +139,37 @@ def test_a_file_that_is_not_whole_fails_the_table(tmp_path, damage):
     (tmp_path / "access.log.gz").write_bytes(damage((tmp_path / "access.log.gz").read_bytes()))
     with pytest.raises(SourceBroken, match=r"web\.visits: access\.log\.gz is damaged or not whole"):
         list(source(tmp_path).read(ask("192.0.2.7")))
+
+
+@pytest.mark.parametrize("left", [0, 200])
+def test_a_log_that_is_cut_while_it_is_read_fails_the_table(tmp_path, monkeypatch, left):
+    """As by logrotate's copytruncate: the copy came after the files were listed, so its lines would be nowhere."""
+    write(tmp_path, "access.log", *[line(f"192.0.2.{n}") for n in range(50)])
+    real = logblocks.pieces
+
+    def cut(file):
+        os.truncate(file.path, left)
+        return real(file)
+
+    monkeypatch.setattr(logblocks, "pieces", cut)
+    with pytest.raises(SourceBroken, match=r"web\.visits: access\.log is damaged or not whole \(EOFError\)"):
+        list(source(tmp_path).read(ask("192.0.2.7")))
+
+
+@pytest.mark.parametrize("name", ["access.log", "access.log.gz", "access.log.zst"])
+def test_lines_longer_than_a_block_and_nul_bytes_hide_nothing(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(logblocks, "BLOCK", 2**16)
+    long = line(request=f"GET /{'a' * (2 * logblocks.BLOCK + 11)} HTTP/1.1")
+    lines = [long, line(), line("192.0.2.8"), "\0\0\0", line(request="GET /\0 HTTP/1.1"), "\0" * logblocks.BLOCK, line("2001:DB8::7"), long, line()]
+    text = "".join(one + "\n" for one in lines).encode()
+    packed = {".gz": gzip.compress, ".zst": lambda data: pa.compress(data, "zstd", asbytes=True)}.get(Path(name).suffix, bytes)
+    (tmp_path / name).write_bytes(packed(text))
+    rows, _, malformed, read = answer(source(tmp_path).read(ask("192.0.2.7", "2001:db8::7")))
+    assert [(len(row["request"]), row["client"], row["copy"]) for row in rows] == [
+        (len(long) - len(line()) + 14, "192.0.2.7", 1), (14, "192.0.2.7", 1), (15, "192.0.2.7", 1), (14, "2001:DB8::7", 1),
+        (len(long) - len(line()) + 14, "192.0.2.7", 2), (14, "192.0.2.7", 2),
+    ]  # fmt: skip
+    assert ([(part.count, part.sample) for part in malformed], read) == ([(2, f"{name} line 4; {name} line 6")], 9)
 
 
 def test_no_file_and_no_folder_are_no_empty_answer(tmp_path):

@@ -13,12 +13,14 @@ from itertools import chain
 from pathlib import Path
 
 import ibis
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors import logblocks, logcompact, logentries, logkept, loglookup, logs
+from connectors import logblocks, logcompact, logentries, logkept, loglookup, logrows, logs
 from connectors.logs import Logs
 from dsar import datamap, values
 from dsar.errors import SourceBroken, SourceUnreachable
@@ -121,6 +123,7 @@ def test_every_line_can_be_written_again(tmp_path_factory, lines, ended, name):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logcompact, "LINES", 7)
         patch.setattr(logcompact, "STRETCH", 11)
+        patch.setattr(logcompact, "GROUP", 3)
         patch.setattr(logblocks, "BLOCK", 300)
         count = text.count(b"\n") + (bool(text) and not text.endswith(b"\n"))
         assert compacted(source(folder)) == [(name, "kept now", count)]
@@ -129,6 +132,56 @@ def test_every_line_can_be_written_again(tmp_path_factory, lines, ended, name):
     assert again == (text.removesuffix(b"\n").split(b"\n") if text else [])
     assert sum(part.rows for part in entry.parts) == entry.lines == count
     assert answer(source(folder)) == answer(source(folder, store=""))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.lists(LINE, max_size=15), st.booleans(), st.integers(0, 3)), min_size=1, max_size=5), st.sampled_from(["", "drop", "stale"])
+)
+def test_a_store_that_covers_some_files_answers_as_the_raw_files_do(tmp_path_factory, logs_, index):
+    folder = tmp_path_factory.mktemp("some")
+    for n, (lines, finished, more) in enumerate(logs_):
+        write(folder, f"access.log.{n}", [*lines, line(request=f"GET /{n} HTTP/1.1")], days_ago=2 if finished else 0)
+        if finished and more:  # it will have grown since
+            path = folder / "raw" / f"access.log.{n}"
+            logs_[n] = (path, path.read_bytes() + (line(BOB) + "\n").encode() * more, more)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logcompact, "GROUP", 3)
+        compacted(source(folder))
+    for path, content, more in logs_:
+        if more and isinstance(path, Path):
+            path.write_bytes(content)
+    rows = sorted((folder / "kept" / "rows").glob("day=*/*.rows"))
+    contents = [path.read_bytes() for path in rows]
+    for path, content in zip(rows, contents[1:] + contents[:1], strict=True):
+        path.unlink() if index == "drop" else path.write_bytes(content if index == "stale" else path.read_bytes())
+    kept, raw = source(folder), source(folder, store="")
+    for wanted in ((), (ANN,), (SIX, BOB), ("198.51.100.1",)):
+        assert answer(kept, *wanted) == answer(raw, *wanted)
+
+
+def test_the_index_of_a_part_that_was_written_anew_counts_for_nothing(tmp_path):
+    write(tmp_path, "access.log", [line(request=f"GET /{n} HTTP/1.1") for n in range(5)] + [line(BOB)])
+    kept, raw = source(tmp_path), source(tmp_path, store="")
+    compacted(kept)
+    [part], [index] = (list((tmp_path / "kept").glob(of)) for of in ("day=*/*.parquet", "rows/day=*/*.rows"))
+    assert logrows.spans(tmp_path / "kept", part.relative_to(tmp_path / "kept").as_posix(), pa.OSFile(str(part)), logrows.hashes([BOB])).tolist() == [
+        [5, 6]
+    ]
+    table = pq.read_table(part, partitioning=None)
+    before = index.read_bytes()
+    logcompact.write(pa.concat_tables([table.slice(0, 2), table.slice(5), table.slice(2, 3)]), part)  # as from a backup: Bob's row elsewhere
+    assert sorted(map(str, answer(kept, BOB)[0])) == sorted(map(str, answer(raw, BOB)[0]))
+    logrows.write(tmp_path / "kept", part.relative_to(tmp_path / "kept").as_posix())
+    assert index.read_bytes() != before
+
+
+def test_addresses_of_one_hash_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(logrows, "hashes", lambda addresses: np.full(len(list(addresses)), 7, np.uint32))
+    write(tmp_path, "access.log", ODD)
+    compacted(source(tmp_path))
+    for wanted in ((), (ANN,), (SIX,), (BOB, SIX)):
+        assert answer(source(tmp_path), *wanted) == answer(source(tmp_path, store=""), *wanted)
 
 
 def test_rotation_and_packing_change_no_line(tmp_path):
@@ -249,9 +302,12 @@ def test_killed_at_any_moment_and_started_again_it_ends_the_same(tmp_path):
     assert [lines for _, _, lines in compacted(kept)] == [3_000] * 4
     assert answer(kept) == expected
     counted = {part.name for entry in logentries.Entries(tmp_path / "kept").known.values() for part in entry.parts}
-    for path in (tmp_path / "kept").glob("day=*/*"):
-        os.utime(path, (0, 0)) if path.relative_to(tmp_path / "kept").as_posix() not in counted else None
+    for path in chain((tmp_path / "kept").glob("day=*/*"), (tmp_path / "kept" / "rows").glob("day=*/*")):
+        os.utime(path, (0, 0)) if path.stem not in {Path(name).stem for name in counted} else None
+    (tmp_path / "kept" / "rows" / "day=2026-11-01" / "gone.rows").touch()
+    os.utime(tmp_path / "kept" / "rows" / "day=2026-11-01" / "gone.rows", (0, 0))
     compacted(kept)
+    assert {path.stem for path in (tmp_path / "kept" / "rows").glob("day=*/*")} == {Path(name).stem for name in counted}
     assert {path.relative_to(tmp_path / "kept").as_posix() for path in (tmp_path / "kept").glob("day=*/*")} == counted
     assert sum(pq.read_metadata(tmp_path / "kept" / name).num_rows for name in counted) == 12_000
 

@@ -14,7 +14,7 @@ from dsar.find.collect import collect
 from dsar.find.hold import HOLDS
 from dsar.find.mentions import cells_of
 from dsar.find.review import Rulings, grouped, items, overview, ruling
-from dsar.source import Can
+from dsar.source import Can, Everyone
 from tests.worlds import NOW, datamap, found, held, request, rows, sources
 
 SHOP = datamap("""
@@ -204,7 +204,7 @@ def test_rulings_are_kept_whole(tmp_path):
     assert json.loads((tmp_path / "review.json").read_text(encoding="utf-8"))[0]["choice"] == "withheld"
 
 
-PEOPLE = datamap("""
+PEOPLE_TABLE = """
 [sources.s.tables.contacts]
 people = true
 match = { contact = "id", email = "email" }
@@ -215,7 +215,8 @@ last = { category = "user.name.last" }
 email = { category = "user.contact.email" }
 phone = { category = "user.contact.phone_number" }
 country = { category = "user.contact.address.country" }
-""")
+"""
+PEOPLE = datamap(PEOPLE_TABLE)
 
 
 def contact(number, first, last, email, phone):
@@ -241,6 +242,28 @@ def test_somebody_entered_twice_is_found_twice_and_the_second_is_held_with_its_r
     for item in items(dossier):
         released.add(ruling(item, "theirs", by="I. Farr", on=NOW, reason="the same number and a slip"))
     assert rows(collect([dossier.request], PEOPLE, opened, lambda: NOW, rulings={"A": released})["A"])["s.contacts"] == found(1, 2)
+
+
+def test_several_registers_are_compared_at_once_and_each_has_its_own_keys():
+    """An empty one is no failure, and one that breaks stops none of the others."""
+    sections = ("contacts", "readers", "leads", "lost")
+    tables = PEOPLE_TABLE.split("\n", 1)[1]
+    people = datamap("".join(tables.replace("s.tables.contacts", f"{name}.tables.contacts").replace("contact =", f"{name} =") for name in sections))
+    twice = [contact(2, "Annabel", "Leeward", "anabel.leeward@x.org", "020 7946 0001")]
+    data = {
+        "contacts.contacts": [
+            contact(1, "Annabel", "Leeward", "annabel.leeward@x.org", "020 7946 0001"),
+            contact(3, "Bob", "Roe", "bob@x.org", None),
+        ],
+        "readers.contacts": twice,
+        "leads.contacts": [],
+        "lost.contacts": twice,
+    }
+    opened = sources(people, data, can=Can(everyone=True))
+    opened["lost"].spoil = lambda ask, parts: [] if isinstance(ask, Everyone) else parts
+    dossier = collect([request("A", "email=annabel.leeward@x.org")], people, opened, lambda: NOW)["A"]
+    assert rows(dossier) == {"contacts.contacts": found(1), "readers.contacts": held("similar record", 2)}
+    assert [str(a) for a, f in dossier.tables.items() if not f.outcome.complete] == ["lost.contacts"]
 
 
 def test_a_register_that_cannot_be_looked_through_is_said_and_not_passed_over():

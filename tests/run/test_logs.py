@@ -110,6 +110,7 @@ def test_on_day_365_lines_are_nobodys_unless_a_request_needs_them(tmp_path):
         (OLD, "203.0.113.0", "GET / HTTP/1.1", "Firefox 128", 6)
     ]
     assert logs.compact(ws).expired == []  # what is done is done
+    assert [path.parent.name for path in (tmp_path / "kept" / "rows").rglob("*.rows")] == ["day=2025-11-25"]  # an index knows addresses
     path = next((tmp_path / "kept").glob("day=2025-11-24/*.parquet"))
     assert set(pq.read_table(path, partitioning=None)["address"].to_pylist()) == {ANN}
 
