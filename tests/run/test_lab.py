@@ -1,0 +1,43 @@
+"""What `dsar lab` makes of JupyterLab: no checkpoints, no history; seen on a running server in `make test-canary`."""
+
+import asyncio
+
+import pytest
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from tornado.web import HTTPError
+
+from dsar.run.lab import NoCheckpoints, _profile
+
+
+def test_a_saved_notebook_leaves_no_copy(tmp_path):
+    manager = AsyncLargeFileManager(root_dir=str(tmp_path), checkpoints_class=NoCheckpoints)
+    notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+    async def saved():
+        await manager.save({"type": "notebook", "content": notebook}, "a.ipynb")
+        made = await manager.create_checkpoint("a.ipynb")
+        with pytest.raises(HTTPError, match="no copies"):
+            await manager.restore_checkpoint(made["id"], "a.ipynb")
+        assert await manager.list_checkpoints("a.ipynb") == []
+        await manager.rename("a.ipynb", "b.ipynb")
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["b.ipynb"]
+        await manager.delete("b.ipynb")
+
+    asyncio.run(saved())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("own", ["", "c = get_config()\nc.InteractiveShell.xmode = 'Plain'\n"])
+def test_the_profile_keeps_no_history_and_an_analysts_settings(tmp_path, monkeypatch, own):
+    home = tmp_path / "own" / "profile_default"
+    home.mkdir(parents=True)
+    if own:
+        (home / "ipython_config.py").write_text(own)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "own"))
+    (tmp_path / "new").mkdir()
+    _profile(tmp_path / "new")
+    from traitlets.config.loader import PyFileConfigLoader
+
+    config = PyFileConfigLoader("ipython_config.py", str(tmp_path / "new" / "profile_default")).load_config()
+    assert config.HistoryManager.enabled is False
+    assert ("InteractiveShell" in config) == bool(own)
