@@ -6,11 +6,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from dsar import files
+from dsar import files, keys
 from dsar.erase.jobs import Job
 from dsar.errors import ErasureRefused
 from dsar.find.collect import Clock
-from dsar.keep import keys
 from dsar.keep.ledger import Entry, Ledger
 from dsar.source import Can, Change, Eraser, Result
 
