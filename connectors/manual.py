@@ -201,9 +201,7 @@ class Manual:
         except OSError as error:
             raise SourceUnreachable(f"cannot be opened ({type(error).__name__})", where=at, remedy="put it there again") from error
         except Exception as error:
-            raise SourceBroken(
-                f"is damaged or not what its ending says ({type(error).__name__})", where=at, remedy="save it again"
-            ) from error
+            raise SourceBroken(f"is damaged or not what its ending says ({type(error).__name__})", where=at, remedy="save it again") from error
 
     def _require_place_for(self, mail: mails.Mail) -> None:
         """Raise where a mail has attachments and no table of the source takes them: they would be left out unsaid."""
