@@ -30,6 +30,7 @@ from connectors.files import as_json, csv_rows, json_rows, xlsx_rows
 from dsar import datamap, kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Ask, Asked, Can, Done, Everyone, Keys, Match, Others, Part, Rows, Schema, Search, Settings, Text, Waiting, Want
+from dsar.unpacked import require_modest
 
 NOTHING, FILES, IMPOSSIBLE = "Nothing found", "Files in inbox", "Not possible"
 _RECORDS, _MAILS = (".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".ndjson"), (".eml", ".mbox", ".msg")
@@ -248,6 +249,7 @@ def _records(path: Path) -> Iterator[dict[str, object]]:
 
 def _sheet(path: Path, source: str) -> Iterator[Mapping[str, object]]:
     """Yield the lines of a returned worklist, wherever its header stands by now; another workbook has none."""
+    require_modest(path, source)
     try:
         with path.open("rb") as raw:
             book = openpyxl.load_workbook(raw, read_only=True, data_only=True)

@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table as Lines
 
 import dsar
-from dsar import cli_erase, cli_keep, cli_logs, cli_map, cli_register, cli_review, faults, forgotten
+from dsar import cli_erase, cli_keep, cli_logs, cli_map, cli_register, cli_review, faults, files, forgotten
 from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
 from dsar.find.survey import advice, survey
 from dsar.law.gaps import gaps
 from dsar.request.register import HEADER, Request
+from dsar.terminal import Terminal
 from dsar.workspace import MAP, REQUESTS, Workspace
 
 if TYPE_CHECKING:
     from dsar.run.jobs import Result
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
-out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+out, err = Terminal(), Terminal(stderr=True)
 app.add_typer(cli_register.register_app, name="register")
 app.add_typer(cli_register.identity_app, name="identity")
 app.add_typer(cli_register.fastlane_app, name="fastlane")
@@ -97,10 +97,10 @@ def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")])
     taken = [name for name in (MAP, REQUESTS) if (folder / name).exists()]
     if taken:
         raise BadMap(f"{' and '.join(taken)} is there already, so nothing was written", where=str(folder), remedy="name another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MAP).write_text(resources("dsar").joinpath("templates", MAP).read_text(encoding="utf-8"), encoding="utf-8")
-    (folder / REQUESTS).write_text(",".join(HEADER) + "\n", encoding="utf-8")
-    (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
+    files.private_dir(folder)
+    files.write_atomic(folder / MAP, resources("dsar").joinpath("templates", MAP).read_text(encoding="utf-8"))
+    files.write_atomic(folder / REQUESTS, ",".join(HEADER) + "\n")
+    files.write_atomic(folder / ".gitignore", _IGNORED)
     out.print(f"{folder / MAP}: describe your systems (`dsar map URL|FILE` helps), then `dsar --workspace {folder} check`")
 
 

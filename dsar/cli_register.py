@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Column
 from rich.table import Table as Lines
 
@@ -16,9 +15,10 @@ from dsar.errors import BadEvent, BadRequests, DsarError
 from dsar.request.entry import COLUMNS, entry
 from dsar.request.events import KINDS
 from dsar.request.identity import METHODS
+from dsar.terminal import Terminal
 from dsar.workspace import Workspace
 
-out = Console(highlight=False, soft_wrap=True)
+out = Terminal()
 register_app = typer.Typer(no_args_is_help=True, help="Requests and their history: add, import, take in mails, show.")
 identity_app = typer.Typer(no_args_is_help=True, help="Who asks: ask for proof, record what was seen.")
 By = Annotated[str, typer.Option("--by", help="Who records this.")]

@@ -67,7 +67,7 @@ def test_errors_are_one_line_with_the_remedy(dsar, desk, tmp_path):
 
 def test_a_fault_of_ours_names_only_its_class(dsar, desk, monkeypatch):
     def broken(*_, **__):
-        raise RuntimeError("ann@example.org")
+        raise RuntimeError("@".join(("ann", "example.org")))  # not in one word, since a traceback quotes this line
 
     monkeypatch.setattr(cli, "survey", broken)
     status, _, error = dsar("--workspace", desk, "check")

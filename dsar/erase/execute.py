@@ -21,7 +21,7 @@ class _Stop(Exception):
 @contextmanager
 def alone(root: Path, source: str) -> Iterator[None]:
     """Let no two programs of this workspace change the same source at once; raises `ErasureRefused`."""
-    with (files.private_dir(root / "secrets") / f"{source}.lock").open("w") as file:
+    with files.private_file(files.private_dir(root / "secrets") / f"{source}.lock", "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

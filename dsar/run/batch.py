@@ -34,7 +34,7 @@ def batch(
     processes of our own; see `run_all`. The callbacks tell which table is being read, how many notebooks will run, and each
     result as it comes.
     """
-    with FileLock(files.private_dir(workspace.root / "cases") / ".collecting"):  # a second batch finds what the first one collected
+    with FileLock(files.private_dir(workspace.root / "cases") / ".collecting", mode=0o600):  # a second batch finds what the first one collected
         dossiers = workspace.collect_all(requests, progress=collecting)
     failing = {r for r, dossier in dossiers.items() if any(f.outcome.state == "failed" for f in dossier.tables.values())}
     results, jobs = _sorted(workspace, requests, dossiers, timeout, memory)
