@@ -1,4 +1,4 @@
-"""JupyterLab on a workspace, so that it leaves nothing of a person beside the notebooks' outputs: no checkpoints, no history of what was typed."""
+"""JupyterLab on a workspace: it leaves nothing of a person beside the outputs, and nobody else can listen to its kernels."""
 
 import os
 import shutil
@@ -8,14 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import uuid4
 
 from jupyter_server.services.contents.checkpoints import AsyncCheckpoints
+from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from tornado.web import HTTPError
+from traitlets import default
 
 from dsar import files
 from dsar.run.jobs import NOTEBOOKS
 from dsar.workspace import Workspace
 
+_SOCKETS = "DSAR_SOCKETS"
+_LONGEST = 80  # characters of a folder in which a socket's path still fits (107 in all)
 _NO_HISTORY = "c.HistoryManager.enabled = False\n"
 
 
@@ -41,6 +46,19 @@ class NoCheckpoints(AsyncCheckpoints):  # type: ignore[misc]
         """Do nothing."""
 
 
+class PrivateKernel(ServerKernelManager):  # type: ignore[misc]
+    """Talks to its kernel over sockets in a folder of the owner's: over TCP, everybody on the machine could read what cells print."""
+
+    @default("transport")
+    def _over_sockets(self) -> str:
+        return "ipc"
+
+    @default("ip")
+    def _in_its_own_place(self) -> str:
+        # Named for each: left to itself, jupyter_client gives all kernels the same sockets.
+        return f"{os.environ[_SOCKETS]}/{uuid4().hex[:8]}"
+
+
 def open_lab(workspace: Workspace) -> int:
     """Open JupyterLab with a copy of the notebooks in the workspace, and return its exit status once it is closed."""
     target = files.private_dir(workspace.root / "notebooks")
@@ -49,9 +67,11 @@ def open_lab(workspace: Workspace) -> int:
             files.write_atomic(target / notebook.name, notebook.read_bytes())
     with TemporaryDirectory(prefix="dsar-") as folder:
         _profile(Path(folder))
-        env = {**os.environ, "DSAR_WORKSPACE": str(workspace.root), "IPYTHONDIR": folder}
-        checkpoints = "--FileContentsManager.checkpoints_class=dsar.run.lab.NoCheckpoints"
-        command = [sys.executable, "-m", "jupyter", "lab", "--notebook-dir", str(target), checkpoints]
+        env = {**os.environ, "DSAR_WORKSPACE": str(workspace.root), "IPYTHONDIR": folder, _SOCKETS: folder}
+        own = ["--FileContentsManager.checkpoints_class=dsar.run.lab.NoCheckpoints"]
+        if os.name == "posix" and len(folder) < _LONGEST:
+            own.append("--AsyncMappingKernelManager.kernel_manager_class=dsar.run.lab.PrivateKernel")
+        command = [sys.executable, "-m", "jupyter", "lab", "--notebook-dir", str(target), *own]
         return subprocess.call(command, env=env, umask=0o077)  # noqa: S603 - our own command
 
 

@@ -1,12 +1,14 @@
 """What `dsar lab` makes of JupyterLab: no checkpoints, no history; seen on a running server in `make test-canary`."""
 
 import asyncio
+import tempfile
+from pathlib import Path
 
 import pytest
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from tornado.web import HTTPError
 
-from dsar.run.lab import NoCheckpoints, _profile
+from dsar.run.lab import NoCheckpoints, PrivateKernel, _profile
 
 
 def test_a_saved_notebook_leaves_no_copy(tmp_path):
@@ -41,3 +43,34 @@ def test_the_profile_keeps_no_history_and_an_analysts_settings(tmp_path, monkeyp
     config = PyFileConfigLoader("ipython_config.py", str(tmp_path / "new" / "profile_default")).load_config()
     assert config.HistoryManager.enabled is False
     assert ("InteractiveShell" in config) == bool(own)
+
+
+def test_kernels_talk_over_sockets_of_their_own_and_never_meet(tmp_path, monkeypatch):
+    with tempfile.TemporaryDirectory(prefix="dsar-") as folder:
+        monkeypatch.setenv("DSAR_SOCKETS", folder)
+        monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+
+        async def answers():
+            kernels = [PrivateKernel(kernel_name="python3") for _ in range(2)]
+            for kernel in kernels:
+                await kernel.start_kernel(cwd=str(tmp_path))
+            try:
+                return [await said(kernel, f"print({n})") for n, kernel in enumerate(kernels)], [k.transport for k in kernels]
+            finally:
+                for kernel in kernels:
+                    await kernel.shutdown_kernel(now=True)
+
+        assert asyncio.run(answers()) == (["0\n", "1\n"], ["ipc", "ipc"])
+        assert list(Path.cwd().glob("kernel-ipc*")) == []
+
+
+async def said(kernel, code):
+    client = kernel.client()
+    client.start_channels()
+    heard = []
+    try:
+        await client.wait_for_ready(timeout=60)
+        await client.execute_interactive(code, timeout=60, output_hook=lambda m: heard.append(m["content"].get("text", "")))
+    finally:
+        client.stop_channels()
+    return "".join(heard)
