@@ -22,6 +22,7 @@ import openpyxl
 
 from dsar.datamap import File
 from dsar.errors import SourceBroken
+from dsar.unpacked import require_modest
 
 _FIELD_LIMIT = 2**24  # characters: a long note is not an error, a whole file in one field is
 _AT_ONCE = 1_000
@@ -86,6 +87,7 @@ def xlsx_rows(path: Path, sheet: str | None) -> Generator[Sequence[object], None
     A formula counts by its stored result. Raises `OSError` where the file cannot be opened,
     `SourceBroken` where a row or a formula's result is not there.
     """
+    require_modest(path, path.name)
     with path.open("rb") as raw, path.open("rb") as again:
         rows = _sheet(raw, path.name, sheet, results=True)
         if _has_formulas(path):
@@ -110,6 +112,7 @@ def xlsx_rows(path: Path, sheet: str | None) -> Generator[Sequence[object], None
 
 def sheet_names(path: Path) -> list[str]:
     """Return the names of a workbook's sheets, hidden ones too."""
+    require_modest(path, path.name)
     with path.open("rb") as raw, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return [s.title for s in openpyxl.load_workbook(raw, read_only=True, keep_links=False).worksheets]

@@ -30,6 +30,7 @@ from connectors.files import as_json, csv_rows, json_rows, xlsx_rows
 from dsar import datamap, kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Ask, Asked, Can, Done, Everyone, Keys, Match, Others, Part, Rows, Schema, Search, Settings, Text, Waiting, Want
+from dsar.unpacked import require_modest
 
 NOTHING, FILES, IMPOSSIBLE = "Nothing found", "Files in inbox", "Not possible"
 _RECORDS, _MAILS = (".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".ndjson"), (".eml", ".mbox", ".msg")
@@ -141,10 +142,10 @@ class Manual:
         inbox = self._inbox()
         if not inbox.is_dir():
             return found
-        for path in sorted(
-            (p for p in inbox.iterdir() if p.suffix.lower() == ".xlsx" and not p.name.startswith("~$")), key=lambda p: p.stat().st_mtime
-        ):
-            for row in _sheet(path, self.settings.name):
+        books = sorted(p for p in inbox.iterdir() if p.suffix.lower() == ".xlsx" and not p.name.startswith("~$"))
+        for path in sorted(books, key=lambda p: p.stat().st_mtime):
+            # By its place and not by its name, which somebody outside has given it.
+            for row in _sheet(path, f"{self.settings.name}: inbox, workbook {books.index(path) + 1} by name"):
                 if (result := str(row.get("Result") or "").strip()) in {NOTHING, FILES, IMPOSSIBLE}:
                     found[str(row["Search ID"]).strip()] = _Answer(result, str(row.get("Remark") or ""))
         return found
@@ -158,9 +159,9 @@ class Manual:
         form, at = self._form(exact.mapped(self.settings, table)), f"{self.settings.name}.{table}"
         found: dict[str, dict[str, object]] = {}
         copies: Counter[str] = Counter()
-        for path in self._files(search, at):
+        for number, path in enumerate(self._files(search, at), 1):
             if path.suffix.lower() in ENDINGS[form]:
-                for row in self._rows(path, form, at):
+                for row in self._rows(path, form, f"{at}: {search}, file {number} by name ({path.suffix})"):
                     # The same mail of two people is two rows: each is masked for its own reader.
                     item = f"{row['item']}-{search.removeprefix('S-')}"
                     copies[item] += 1
@@ -197,13 +198,11 @@ class Manual:
                 for row in _records(path):
                     yield {"item": _digest(row), "file": place, "data": as_json(row)}
         except DsarError as error:
-            raise SourceBroken(error.what, where=f"{at}: {place}", remedy=error.remedy) from error
+            raise SourceBroken(error.what, where=at, remedy=error.remedy) from error
         except OSError as error:
-            raise SourceUnreachable(f"cannot be opened ({type(error).__name__})", where=f"{at}: {place}", remedy="put it there again") from error
+            raise SourceUnreachable(f"cannot be opened ({type(error).__name__})", where=at, remedy="put it there again") from error
         except Exception as error:
-            raise SourceBroken(
-                f"is damaged or not what its ending says ({type(error).__name__})", where=f"{at}: {place}", remedy="save it again"
-            ) from error
+            raise SourceBroken(f"is damaged or not what its ending says ({type(error).__name__})", where=at, remedy="save it again") from error
 
     def _require_place_for(self, mail: mails.Mail) -> None:
         """Raise where a mail has attachments and no table of the source takes them: they would be left out unsaid."""
@@ -250,12 +249,13 @@ def _records(path: Path) -> Iterator[dict[str, object]]:
 
 def _sheet(path: Path, source: str) -> Iterator[Mapping[str, object]]:
     """Yield the lines of a returned worklist, wherever its header stands by now; another workbook has none."""
+    require_modest(path, source)
     try:
         with path.open("rb") as raw:
             book = openpyxl.load_workbook(raw, read_only=True, data_only=True)
             rows = [[cell.value for cell in row] for row in book["Searches"].iter_rows()] if "Searches" in book.sheetnames else []
     except Exception as error:
-        raise SourceBroken(f"cannot be read ({type(error).__name__})", where=f"{source}: {path.name}", remedy="save the worklist again") from error
+        raise SourceBroken(f"cannot be read ({type(error).__name__})", where=source, remedy="save the worklist again") from error
     header: Sequence[object] = []
     for row in rows:
         if "Search ID" in row:

@@ -3,8 +3,8 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
+import traceback
 from collections import Counter
 from contextlib import nullcontext
 from importlib.resources import files as resources
@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table as Lines
 
 import dsar
-from dsar import cli_erase, cli_keep, cli_logs, cli_map, cli_register, cli_review, faults, forgotten
+from dsar import cli_erase, cli_keep, cli_logs, cli_map, cli_register, cli_review, faults, files, forgotten
 from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
 from dsar.find.survey import advice, survey
 from dsar.law.gaps import gaps
 from dsar.request.register import HEADER, Request
+from dsar.terminal import Terminal
 from dsar.workspace import MAP, REQUESTS, Workspace
 
 if TYPE_CHECKING:
     from dsar.run.jobs import Result
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
-out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+out, err = Terminal(), Terminal(stderr=True)
 app.add_typer(cli_register.register_app, name="register")
 app.add_typer(cli_register.identity_app, name="identity")
 app.add_typer(cli_register.fastlane_app, name="fastlane")
@@ -97,10 +97,10 @@ def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")])
     taken = [name for name in (MAP, REQUESTS) if (folder / name).exists()]
     if taken:
         raise BadMap(f"{' and '.join(taken)} is there already, so nothing was written", where=str(folder), remedy="name another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MAP).write_text(resources("dsar").joinpath("templates", MAP).read_text(encoding="utf-8"), encoding="utf-8")
-    (folder / REQUESTS).write_text(",".join(HEADER) + "\n", encoding="utf-8")
-    (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
+    files.private_dir(folder)
+    files.write_atomic(folder / MAP, resources("dsar").joinpath("templates", MAP).read_text(encoding="utf-8"))
+    files.write_atomic(folder / REQUESTS, ",".join(HEADER) + "\n")
+    files.write_atomic(folder / ".gitignore", _IGNORED)
     out.print(f"{folder / MAP}: describe your systems (`dsar map URL|FILE` helps), then `dsar --workspace {folder} check`")
 
 
@@ -202,12 +202,12 @@ def _told(workspace: Workspace, results: "list[Result]") -> int:
 def deliver(
     context: typer.Context,
     request: Annotated[str, typer.Argument()],
-    to: Annotated[str | None, typer.Option(help="A verified address of the request. [default: its only one]")] = None,
+    to: Annotated[bool, typer.Option("--to", help="Ask for the address, where the request has several verified ones.")] = False,
     way: Annotated[Way, typer.Option(help="workbook: with a password; zip: AES-256; by hand: a link or post.")] = "workbook",
 ) -> None:
     """Prepare a finished answer for sending: locked files, a draft mail, what a second reader checks. Nothing is sent."""
     workspace = _open(context)
-    made = workspace.deliver(workspace.request(request), to=to, way=way)
+    made = workspace.deliver(workspace.request(request), to=typer.prompt("Address") if to else None, way=way)
     out.print("For a second pair of eyes, first: " + str(made.review))
     for path in (*made.drafts, *made.files):
         out.print(f"  {path}")
@@ -237,16 +237,9 @@ def records(
 @app.command()
 def lab(context: typer.Context) -> None:
     """Open JupyterLab on the workspace, with a copy of the notebooks in it."""
-    from dsar.run.jobs import NOTEBOOKS
+    from dsar.run.lab import open_lab
 
-    workspace = _open(context)
-    target = workspace.root / "notebooks"
-    target.mkdir(exist_ok=True)
-    for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
-        if not (target / notebook.name).exists():
-            shutil.copy(notebook, target / notebook.name)
-    env = {**os.environ, "DSAR_WORKSPACE": str(workspace.root)}
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyter", "lab", "--notebook-dir", str(target)], env=env))  # noqa: S603 - our own command
+    raise typer.Exit(open_lab(_open(context)))
 
 
 def _chosen(workspace: Workspace, ids: list[str] | None) -> list[Request]:
@@ -260,12 +253,19 @@ def _in_words(error: Exception) -> str:
     return str(faults.of_machine(error) or f"{type(error).__name__}: a fault in this toolkit — run again with --debug and report it")
 
 
+def frames(error: BaseException) -> list[str]:
+    """Return where an error came from, and what it came of, as Python tells it but for the words of foreign errors: they may quote a value."""
+    before = error.__cause__ or error.__context__
+    words = str(error) if isinstance(error, DsarError) else "its words are left out: they may quote a person's data"
+    return [*(frames(before) if before else []), *traceback.format_tb(error.__traceback__), f"{type(error).__name__}: {words}\n"]
+
+
 def main() -> None:
     """Run the command."""
     try:
         app()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw is told as well, and by its class alone
         if os.environ.get("DSAR_DEBUG"):
-            raise
+            err.print("".join(frames(error)), markup=False)
         err.print(f"dsar: {_in_words(error)}", style="red", markup=False)
         sys.exit(2)

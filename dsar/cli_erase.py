@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 import dsar
 from dsar.errors import NotOffered
 from dsar.run import erasure
+from dsar.terminal import Terminal
 
-out = Console(highlight=False, soft_wrap=True)
+out = Terminal()
 suppress_app = typer.Typer(no_args_is_help=True, help="The list of those who are not written to, by keyed hashes.")
 
 

@@ -4,18 +4,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 import dsar
 from dsar.desk import figures, sheet
 from dsar.errors import LedgerBroken, NotOffered
 from dsar.keep import record
 from dsar.keep.ledger import Entry
+from dsar.terminal import Terminal
 
 if TYPE_CHECKING:
     from dsar.run.purge import Outcome
 
-out = Console(highlight=False, soft_wrap=True)
+out = Terminal()
 ledger_app = typer.Typer(no_args_is_help=True, help="What was done here, in a chain that shows what was changed in it since.")
 
 

@@ -3,13 +3,13 @@
 from collections import Counter
 
 import typer
-from rich.console import Console
 
 import dsar
 from dsar.run import logs
+from dsar.terminal import Terminal
 
 logs_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Keep web-server logs in a store that answers at once.")
-out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+out, err = Terminal(), Terminal(stderr=True)
 
 
 @logs_app.command()

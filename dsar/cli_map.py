@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 import dsar
 from dsar import datamap as maps
 from dsar.errors import BadMap, WorkspaceMissing
+from dsar.terminal import Terminal
 
-out = Console(highlight=False, soft_wrap=True)
+out = Terminal()
 _FILES = {".csv", ".tsv", ".xlsx", ".parquet", ".jsonl", ".ndjson"}
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Column
 from rich.table import Table as Lines
 
@@ -16,13 +15,30 @@ from dsar.errors import BadEvent, BadRequests, DsarError
 from dsar.request.entry import COLUMNS, entry
 from dsar.request.events import KINDS
 from dsar.request.identity import METHODS
+from dsar.terminal import Terminal
 from dsar.workspace import Workspace
 
-out = Console(highlight=False, soft_wrap=True)
+out = Terminal()
 register_app = typer.Typer(no_args_is_help=True, help="Requests and their history: add, import, take in mails, show.")
 identity_app = typer.Typer(no_args_is_help=True, help="Who asks: ask for proof, record what was seen.")
 By = Annotated[str, typer.Option("--by", help="Who records this.")]
 On = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day it happened. [default: today]")]
+
+
+Identifiers = Annotated[
+    Path | None, typer.Option(help="A file with a kind=value per line, and reply_to=… of whoever acts for the person. [default: asked for]")
+]
+
+
+def _identifiers(file: Path | None) -> list[str]:
+    """Return identifiers from a file, or as they are typed: an argument would stand in the shell's history and in the list of processes."""
+    if file is None:
+        asked: str = typer.prompt("Identifiers, as kind=value; kind=value")
+        return [part.strip() for part in asked.split(";") if part.strip()]
+    try:
+        return [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError):
+        raise BadRequests("cannot be read as UTF-8 text", where="--identifiers", remedy="write a kind=value per line") from None
 
 
 def _open(context: typer.Context) -> Workspace:
@@ -37,20 +53,22 @@ def _day(on: datetime | None) -> date | None:
 def add(
     context: typer.Context,
     by: By,
-    identifier: Annotated[list[str], typer.Option(help="kind=value, such as email=ann@example.org; may be repeated.")],
     right: Annotated[list[str], typer.Option(help="A right the letter invokes; may be repeated.")],
     received: Annotated[str, typer.Option(help="The local day it reached us, like 2026-11-23.")],
     request: Annotated[str, typer.Option("--id", help="Your own number. [default: the next one]")] = "",
     channel: Annotated[str, typer.Option(help="How it came.")] = "other",
     requester: Annotated[str, typer.Option(help="person, agent, parent or child.")] = "person",
-    reply_to: Annotated[str, typer.Option(help="An agent's or parent's own address.")] = "",
     language: Annotated[str, typer.Option(help="Of the letters. [default: the controller's]")] = "",
+    identifiers: Identifiers = None,
 ) -> None:
-    """Register one request."""
+    """Register one request; what the person is known by is asked for, or read from a file, and so in no shell's history."""
     workspace = _open(context)
-    cells = dict(
-        zip(COLUMNS, (request, received, ";".join(right), ";".join(identifier), "", "", channel, requester, reply_to, language), strict=True)
-    )
+    known = _identifiers(identifiers)
+    reply_to = next((i.partition("=")[2] for i in known if i.startswith("reply_to=")), "")
+    if requester in {"agent", "parent"} and identifiers is None:
+        reply_to = typer.prompt("Their own address", default="")
+    named = ";".join(i for i in known if not i.startswith("reply_to="))
+    cells = dict(zip(COLUMNS, (request, received, ";".join(right), named, "", "", channel, requester, reply_to, language), strict=True))
     try:
         made = entry(cells, workspace.datamap, workspace.today)
     except (ValueError, DsarError) as error:
@@ -186,11 +204,11 @@ def confirm_identity(
 
 
 @identity_app.command()
-def claim(context: typer.Context, request: str, identifier: list[str], by: By) -> None:
-    """Add identifiers that came later; each is a new check."""
+def claim(context: typer.Context, request: str, by: By, identifiers: Identifiers = None) -> None:
+    """Add identifiers that came later, asked for or from a file; each is a new check."""
     workspace = _open(context)
     try:
-        identity.claim(workspace.register, workspace.register.case(request), ";".join(identifier), workspace.datamap, by=by)
+        identity.claim(workspace.register, workspace.register.case(request), ";".join(_identifiers(identifiers)), workspace.datamap, by=by)
     except ValueError as error:
         raise BadRequests(str(error), remedy="nothing was added") from None
     out.print(f"{request}: added, as claimed", markup=False)
@@ -237,9 +255,15 @@ def letters(
         return
     lines = Lines("File", "Goes to", "What", "Legal text")
     for row in workspace.draft(workspace.request(request), *(name or []), right=right).itertuples(index=False):
-        lines.add_row(*map(str, row))
+        lines.add_row(str(row[0]), _masked(str(row[1])), *map(str, row[2:]))
     out.print(lines)
     out.print(f"They lie in {workspace.case(workspace.request(request)) / 'letters'}; nothing was sent.", markup=False)
+
+
+def _masked(addresses: str) -> str:
+    """Return addresses so that they can be told apart by whoever knows them: a terminal keeps what it shows."""
+    parts = (part.partition("@") for part in addresses.split(", ") if part)
+    return ", ".join(f"{local[:1]}…@{host[:1]}…" for local, _, host in parts)
 
 
 def delivered(context: typer.Context, request: str, sent: Annotated[Path, typer.Argument(help="The mail that was sent, as .eml.")], by: By) -> None:

@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table as Lines
 
 import dsar
 from dsar.errors import BadRuling
 from dsar.find.trial import trial
 from dsar.listing import Listing
+from dsar.terminal import Terminal
 
-out = Console(highlight=False, soft_wrap=True)
+out = Terminal()
 
 
 def review(

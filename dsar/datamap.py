@@ -324,6 +324,7 @@ class Table(_Model):
     recipient_from: str | None = None  # the column that names the recipient of a row, by its key in [recipients]
     given_on: str | None = None  # the column that says when the data were given, and so under which policy
     client: str | None = None  # the column that names the client a processor holds the row for
+    of_request: str | None = None  # of our own records: the column that names the request a row belongs to; no request finds itself
     people: bool = False  # a register of people: looked through for records that are like a person's own
     attribute: Attribution | None = None  # required where rows are matched by IP address
     part: Subset | None = None

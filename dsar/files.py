@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 try:
@@ -120,6 +121,12 @@ def _removed(path: Path) -> bool:
         with suppress(FileNotFoundError):
             path.unlink()
     return not path.exists()
+
+
+def private_file(path: Path, mode: str) -> IO[str]:
+    """Return a file open for text (`w` or `a`); one that is made is its owner's alone, whatever the umask."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if mode == "a" else os.O_TRUNC)
+    return os.fdopen(os.open(path, flags, 0o600), mode, encoding="utf-8")
 
 
 def sha256(path: Path) -> str:

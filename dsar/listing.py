@@ -1,5 +1,6 @@
 """Frames as an analyst reads them: text to the left, nothing cut, and a sentence where there is nothing."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,9 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from pandas.io.formats.style_render import CSSDict
+
+_FORMULA = re.compile(r"[$\\]")
+pd.set_option("display.html.use_mathjax", False)
 
 _LEFT: "list[CSSDict]" = [{"selector": "th, td", "props": "text-align: left; vertical-align: top"}]
 
@@ -23,7 +27,9 @@ class Listing(pd.DataFrame):
             return f"<p>{self.attrs['empty']}</p>"
         # Everything from a source is text here, never markup.
         styler = self.style.hide(axis="index").format(escape="html").set_table_styles(_LEFT)
-        return str(styler.set_uuid("listing").to_html())
+        shown = str(styler.set_uuid("listing").to_html())
+        # Jupyter reads $…$ and \\(…\\) as formulas, in pages too; a formula does not reach over a tag.
+        return _FORMULA.sub(r"<span>\g<0></span>", shown)
 
 
 def listing(columns: Sequence[str], lines: Iterable[Sequence[object]], *, empty: str) -> Listing:

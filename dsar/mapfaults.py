@@ -41,7 +41,7 @@ def _table(datamap: "DataMap", address: "Address", table: "Table") -> Iterator[s
     used |= {f"gone_when.{part}: '{c}'": c for part, c in (("column", gone.column), ("since", gone.since)) if c} if gone else {}
     used |= {f"restricted.column: '{table.restricted.column}'": table.restricted.column} if table.restricted else {}
     used |= {f"open_while.column: '{table.open_while.column}'": table.open_while.column} if table.open_while else {}
-    for name in ("basis_column", "origin_column", "recipient_from", "given_on", "client"):
+    for name in ("basis_column", "origin_column", "recipient_from", "given_on", "client", "of_request"):
         used |= {f"{name}: '{column}'": column} if (column := getattr(table, name)) else {}
     used |= {
         f"reveals.{k}.{part}: '{c}'": c

@@ -162,7 +162,7 @@ class Workspace:
 
         Two at a time would each look for people who reach the same rows among snapshots that the other has not written yet.
         """
-        return FileLock(files.private_dir(self.root / "cases") / ".collecting", is_singleton=True)
+        return FileLock(files.private_dir(self.root / "cases") / ".collecting", mode=0o600, is_singleton=True)
 
     def _sweep(self, requests: Iterable[Request]) -> None:
         """Take away what runs that were killed left unfinished: it holds people's data, and nobody would look for it."""

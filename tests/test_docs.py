@@ -41,7 +41,8 @@ def test_the_desk_works_as_its_document_says(tmp_path):
     commands = [line.strip() for line in text.splitlines() if line.startswith("    dsar ")]
     assert len(commands) > 10
     (tmp_path / "mails").mkdir()
-    prepared = ["dsar init desk", "printf 'id,email,name\\n1,ann@example.org,Ann\\n' > desk/contacts.csv", "export DSAR_WORKSPACE=desk"]
+    asks = "echo email=ann@example.org > ask.txt"
+    prepared = ["dsar init desk", asks, "printf 'id,email,name\\n1,ann@example.org,Ann\\n' > desk/contacts.csv", "export DSAR_WORKSPACE=desk"]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, "PATH": path, "DSAR_NOW": "2026-11-23T10:00:00+00:00"}
     script = "\n".join(["set -eu", *prepared, *commands])

@@ -12,6 +12,7 @@ from pathlib import Path
 import openpyxl
 
 from dsar.errors import BadRequests
+from dsar.unpacked import require_modest
 
 Line = tuple[int, dict[str, str]]  # the row of the file, header included, and heading → text
 _EMPTY = {"–", "not recorded"}  # what our own sheets show where there is nothing
@@ -61,6 +62,7 @@ def _csv(path: Path) -> Iterator[tuple[str, int, list[str]]]:
 
 
 def _xlsx(path: Path) -> Iterator[tuple[str, int, list[str]]]:
+    require_modest(path, path.name)
     with path.open("rb") as file:  # openpyxl leaves a broken file open
         book = openpyxl.load_workbook(file, data_only=True)
     for sheet in book.worksheets:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dsar import values
+from dsar import files, values
 from dsar.answer import workbook
 from dsar.answer.layout import Facts, Grid, Heading, Page, Paragraph, Worklist
 from dsar.answer.publish import Written, publish
@@ -159,7 +159,7 @@ def note(root: Path, findings: Iterable[Finding], at: datetime) -> dict[str, int
     path, earlier = root / TREND, noted(root)
     before: dict[str, int] = earlier[-1]["rows"] if earlier else {}
     counts = {f"{f.address}: {f.what}": f.rows for f in findings if not f.failed}
-    with path.open("a", encoding="utf-8") as file:
+    with files.private_file(path, "a") as file:
         file.write(json.dumps({"at": at.isoformat(), "rows": counts}, ensure_ascii=False) + "\n")
     return before
 

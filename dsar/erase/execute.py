@@ -6,11 +6,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from dsar import files
+from dsar import files, keys
 from dsar.erase.jobs import Job
 from dsar.errors import ErasureRefused
 from dsar.find.collect import Clock
-from dsar.keep import keys
 from dsar.keep.ledger import Entry, Ledger
 from dsar.source import Can, Change, Eraser, Result
 
@@ -22,7 +21,7 @@ class _Stop(Exception):
 @contextmanager
 def alone(root: Path, source: str) -> Iterator[None]:
     """Let no two programs of this workspace change the same source at once; raises `ErasureRefused`."""
-    with (files.private_dir(root / "secrets") / f"{source}.lock").open("w") as file:
+    with files.private_file(files.private_dir(root / "secrets") / f"{source}.lock", "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -11,10 +11,10 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from dsar import files
+from dsar import files, keys
 from dsar.erase.plan import CHANGES, Step
 from dsar.erase.record import step_entry, step_of
-from dsar.keep import crypt, keys
+from dsar.keep import crypt
 from dsar.request.identity import Identifier
 from dsar.request.register import Request
 

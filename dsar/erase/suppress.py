@@ -1,6 +1,6 @@
 """The list of those who are not written to: per purpose, by keyed hash, so that an import cannot bring anybody back.
 
-An entry is HMAC-SHA256 of purpose and address in normal form, under a key kept apart (`dsar.keep.keys`): whoever has the list alone
+An entry is HMAC-SHA256 of purpose and address in normal form, under a key kept apart (`dsar.keys`): whoever has the list alone
 learns no address from it, not even by trying them. It serves no other end (ICO: a suppression list instead of deleting).
 """
 
@@ -8,10 +8,9 @@ import csv
 from datetime import datetime
 from pathlib import Path
 
-from dsar import files, kinds
+from dsar import files, keys, kinds
 from dsar.datamap import DataMap
 from dsar.errors import BadMap, BadRequests
-from dsar.keep import keys
 from dsar.request.register import Request
 
 NAME = "suppressed.csv"

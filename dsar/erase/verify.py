@@ -203,6 +203,8 @@ def _kept(step: Step, row: Mapping[str, Any] | None, steps: Sequence[Step], said
 def _unplanned(now: Dossier, planned: set[tuple[Address, Key]], earlier: Mapping[str, State]) -> Iterator[Verdict]:
     """Yield what the search by identity finds beside the plan: new rows, restored ones, and what waits for a ruling."""
     for address, found in now.tables.items():
+        if now.datamap.table(address).of_request:
+            continue  # a request that was made since is no row that was missed
         for row in found.listed:
             key = str(row["dsar_key"])
             if (address, key_of(key)) in planned:

@@ -159,6 +159,8 @@ class _Collection:
         positions = self._add(state, part)
         for asked in part.asks:
             request, kind, value = pending[int(asked.ask_id)]
+            if state.table.of_request and state.rows[positions[asked.row]][state.table.of_request] == request:
+                continue
             state.link(request, positions[asked.row], Link(kind, value, asked.matched_on))
             yield request, positions[asked.row]
 

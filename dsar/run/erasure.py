@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from dsar import files, values
+from dsar import files, keys, values
 from dsar.answer.publish import Written
 from dsar.datamap import Address
 from dsar.desk import returned
@@ -29,7 +29,6 @@ from dsar.errors import AnswerIncomplete, DossierMissing, DsarError, ErasureRefu
 from dsar.find.collect import collect
 from dsar.find.dossier import Dossier
 from dsar.find.review import Rulings
-from dsar.keep import keys
 from dsar.law.retention import Crowd
 from dsar.listing import Listing, listing
 from dsar.request.register import Request

@@ -30,7 +30,7 @@ def run_notebook(job: Job) -> Result:
     """Execute one notebook, unless that was done meanwhile: doing it twice changes nothing."""
     began = monotonic()
     files.private_dir(job.executed.parent)
-    with FileLock(job.case / f".running-{job.executed.stem}"):  # another batch may be at it
+    with FileLock(job.case / f".running-{job.executed.stem}", mode=0o600):  # another batch may be at it
         if job.done:
             return Result(job.request, job.right, "done", seconds=monotonic() - began)
         partial = job.executed.with_name(f".{job.executed.stem}.running.ipynb")

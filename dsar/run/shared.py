@@ -17,10 +17,12 @@ from dsar.answer.stranger import Needle, Needles, search, searchable
 from dsar.errors import DsarError
 from dsar.find import counted
 from dsar.keep import sweep
+from dsar.keep.purge import remove
+from dsar.recognise import MARK
 from dsar.request.case import Case
 from dsar.run import erasure
 from dsar.source import Asker, Match, Search, Want
-from dsar.workspace import Workspace
+from dsar.workspace import INTAKE, Workspace
 
 _CHECKPOINTS = ".ipynb_checkpoints"
 
@@ -104,7 +106,7 @@ def _without_lines(path: Path, ids: Collection[str]) -> None:
 
 
 def _worklists(workspace: Workspace, ids: Collection[str], kept: Collection[Case]) -> None:
-    """Write the lists of searches and of deletions anew without what is gone; older versions of them go."""
+    """Write the lists of searches and of deletions anew without what is gone; older versions of them go, and old proposals of intake."""
     root = workspace.root
     out = searches.Open(root / "worklists")
     if any(s.id in ids for s in out.load()):
@@ -112,7 +114,9 @@ def _worklists(workspace: Workspace, ids: Collection[str], kept: Collection[Case
     if any((root / "worklists").glob("erasure_owner-*.xlsx")):
         still = {case.request.id for case in kept if not case.closed}
         erasure.checklists(workspace, [r for r in erasure.planned_requests(workspace) if r.id in still])
-    shutil.rmtree(root / "superseded", ignore_errors=True)
+    oldest = workspace.clock().timestamp() - workspace.datamap.purge.working_copies * 86_400
+    for old in (root / "superseded", *(p for p in (root / INTAKE).glob("*") if p.stat().st_mtime < oldest)):
+        remove(old)
 
 
 def notebooks(root: Path, requests: Collection[str], known: Needles) -> None:
@@ -137,4 +141,6 @@ def left(workspace: Workspace, known: Iterable[Needle], *, beside: Collection[Pa
     """Return the files of the workspace, but those `beside`, that still hold one of the values: asked again after a purge."""
     wanted = Needles(known, workspace.datamap.controller.region)
     found = sweep.files_with(workspace.root, lambda text: bool(wanted.in_text(text)), leave_out=lambda path: path in beside)
-    return [str(path.relative_to(workspace.root)) for path in found]
+    # What came through the inbox was named by somebody outside: there the folder has to do.
+    parts = (p[:2] if p[0] == "inbox" else p for p in (path.relative_to(workspace.root).parts for path in found))
+    return list(dict.fromkeys("/".join(MARK if wanted.in_text(part) else part for part in some) for some in parts))

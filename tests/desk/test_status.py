@@ -192,7 +192,8 @@ def run(tmp_path):
 
 
 def test_a_case_from_the_command_line(run, tmp_path):
-    given = ("--by", "M", "--received", "2026-11-20", "--identifier", "email=ann@example.org", "--right", "access")
+    (tmp_path / "ask.txt").write_text("email=ann@example.org\n")
+    given = ("--by", "M", "--received", "2026-11-20", "--identifiers", tmp_path / "ask.txt", "--right", "access")
     assert run("register", "add", *given) == "R-2026-0001 registered\n"
     assert run("register", "add", *given) == "R-2026-0002 registered: the same person, it seems, as R-2026-0001\n"
     assert "R-2026-0001: identity to settle" in run("begin", "R-2026-0001", "--by", "M")
@@ -215,8 +216,9 @@ def test_a_case_from_the_command_line(run, tmp_path):
         ({"--channel": "fax"}, "dsar: channel must be one of e-mail, web form, "),
     ],
 )
-def test_what_cannot_be_is_one_clear_line(run, changed, said):
-    given = {"--by": "M", "--received": "2026-11-20", "--identifier": "email=ann@example.org", "--right": "access"} | changed
+def test_what_cannot_be_is_one_clear_line(run, changed, said, tmp_path):
+    (tmp_path / "ask.txt").write_text("email=ann@example.org\n")
+    given = {"--by": "M", "--received": "2026-11-20", "--identifiers": tmp_path / "ask.txt", "--right": "access"} | changed
     told = run("register", "add", *[word for pair in given.items() for word in pair], status=2)
     assert told.startswith(said)
     assert told.count("\n") == 1

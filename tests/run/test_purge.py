@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from dsar.cli import app
 from dsar.errors import BadMap, DossierMissing
 from dsar.keep import asof, record
+from dsar.request import tables
 from dsar.run import erasure, purge, shared, summaries
 from dsar.workspace import Workspace, maps
 from tests.run import erasing
@@ -433,3 +434,14 @@ def test_notebooks_of_others_are_left_as_they_are(copied):
     assert (ws.root / "notebooks" / "bobs.ipynb").read_bytes() == before
     mine = json.loads((ws.root / "notebooks" / "one_request.ipynb").read_text())
     assert (mine["cells"][0]["outputs"], mine["metadata"]) == ([], {})
+
+
+def test_every_connection_to_the_register_overwrites_what_it_deletes():
+    said = []
+
+    class Connection:
+        def execute(self, statement):
+            said.append(statement)
+
+    tables._set_up(Connection(), None)  # SQLite as Debian builds it does so anyway, others do not
+    assert "PRAGMA secure_delete = ON" in said

@@ -1,0 +1,76 @@
+"""What `dsar lab` makes of JupyterLab: no checkpoints, no history; seen on a running server in `make test-canary`."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import pytest
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from tornado.web import HTTPError
+
+from dsar.run.lab import NoCheckpoints, PrivateKernel, _profile
+
+
+def test_a_saved_notebook_leaves_no_copy(tmp_path):
+    manager = AsyncLargeFileManager(root_dir=str(tmp_path), checkpoints_class=NoCheckpoints)
+    notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+    async def saved():
+        await manager.save({"type": "notebook", "content": notebook}, "a.ipynb")
+        made = await manager.create_checkpoint("a.ipynb")
+        with pytest.raises(HTTPError, match="no copies"):
+            await manager.restore_checkpoint(made["id"], "a.ipynb")
+        assert await manager.list_checkpoints("a.ipynb") == []
+        await manager.rename("a.ipynb", "b.ipynb")
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["b.ipynb"]
+        await manager.delete("b.ipynb")
+
+    asyncio.run(saved())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("own", ["", "c = get_config()\nc.InteractiveShell.xmode = 'Plain'\n"])
+def test_the_profile_keeps_no_history_and_an_analysts_settings(tmp_path, monkeypatch, own):
+    home = tmp_path / "own" / "profile_default"
+    home.mkdir(parents=True)
+    if own:
+        (home / "ipython_config.py").write_text(own)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "own"))
+    (tmp_path / "new").mkdir()
+    _profile(tmp_path / "new")
+    from traitlets.config.loader import PyFileConfigLoader
+
+    config = PyFileConfigLoader("ipython_config.py", str(tmp_path / "new" / "profile_default")).load_config()
+    assert config.HistoryManager.enabled is False
+    assert ("InteractiveShell" in config) == bool(own)
+
+
+def test_kernels_talk_over_sockets_of_their_own_and_never_meet(tmp_path, monkeypatch):
+    with tempfile.TemporaryDirectory(prefix="dsar-") as folder:
+        monkeypatch.setenv("DSAR_SOCKETS", folder)
+        monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+
+        async def answers():
+            kernels = [PrivateKernel(kernel_name="python3") for _ in range(2)]
+            for kernel in kernels:
+                await kernel.start_kernel(cwd=str(tmp_path))
+            try:
+                return [await said(kernel, f"print({n})") for n, kernel in enumerate(kernels)], [k.transport for k in kernels]
+            finally:
+                for kernel in kernels:
+                    await kernel.shutdown_kernel(now=True)
+
+        assert asyncio.run(answers()) == (["0\n", "1\n"], ["ipc", "ipc"])
+        assert list(Path.cwd().glob("kernel-ipc*")) == []
+
+
+async def said(kernel, code):
+    client = kernel.client()
+    client.start_channels()
+    heard = []
+    try:
+        await client.wait_for_ready(timeout=60)
+        await client.execute_interactive(code, timeout=60, output_hook=lambda m: heard.append(m["content"].get("text", "")))
+    finally:
+        client.stop_channels()
+    return "".join(heard)
