@@ -20,6 +20,7 @@ from dsar.erase import jobs, stubs
 from dsar.erase import verify as verifying
 from dsar.errors import AnswerIncomplete, DossierMissing, ErasureRefused, WorkspaceMissing
 from dsar.run import erasure
+from dsar.run.erasure import execution, records
 from tests.run import erasing
 
 NOT_NEEDED = "No longer needed for the purpose it was collected for."
@@ -193,14 +194,14 @@ def test_a_row_that_changes_between_the_last_look_and_the_lock_undoes_all(tmp_pa
     ws = erasing.build(tmp_path)
     request = ruled(ws, ws.request("A-1"))
     erasure.dry_run(ws, [request])
-    real = erasure._require_turn
+    real = execution._require_turn
 
     def late(*args):
         erasing.sql(tmp_path, "shop.db", "UPDATE notes SET body = 'in the last second' WHERE id = 1")
         real(*args)
 
-    monkeypatch.setattr(erasure, "_waits_for", lambda *_: [])
-    monkeypatch.setattr(erasure, "_require_turn", late)
+    monkeypatch.setattr(execution, "waits_for", lambda *_: [])
+    monkeypatch.setattr(execution, "_require_turn", late)
     before = erasing.everything(tmp_path)
     [outcome] = erasure.execute(ws, [request], "shop", by="A")
     assert sorted({r.state for r in outcome.results.values()}) == ["changed since", "refused"]
@@ -354,7 +355,7 @@ def told(module, ws, request):
     plan = erasure.load_plan(ws, request)
     dossier = ws.collect(request, again=True)
     seen = module.look(ws.datamap, ws.sources(), plan, module.needles_of(dossier))
-    return module.verify(dossier, plan, seen, erasure._states(ws, request))
+    return module.verify(dossier, plan, seen, records.states(ws, request))
 
 
 @pytest.mark.parametrize("lie", LIES)

@@ -1,0 +1,42 @@
+"""The plan as a list, and the owners' checklists out and back."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from dsar import files
+from dsar.answer.publish import Written
+from dsar.desk import returned
+from dsar.erase import owners
+from dsar.listing import Listing, listing
+from dsar.request.register import Request
+from dsar.run.erasure.records import load_plan, planned_requests
+from dsar.workspace import Workspace
+
+_REPORTED = "reported.json"
+
+
+def plan_listing(ws: Workspace, request: Request) -> Listing:
+    """The plan that was looked at: columns System, What, Key, Action, Why, Article, Until."""
+    lines = [
+        (ws.datamap.sources[s.address.source].label, ws.datamap.table(s.address).label, s.key, s.action, s.why, s.article, str(s.until or ""))
+        for s in load_plan(ws, request)
+    ]
+    return listing(("System", "What", "Key", "Action", "Why", "Article", "Until"), lines, empty="Nothing was found, so there is nothing to erase.")
+
+
+def checklists(ws: Workspace, requests: Sequence[Request]) -> Written:
+    """Write one checklist per owner over these requests, from what the dry run planned."""
+    return owners.write(ws.root, ws.datamap, {r.id: (r, load_plan(ws, r)) for r in requests})
+
+
+def take_back(ws: Workspace, path: Path) -> returned.Returned:
+    """Take over a checklist that came back, all or nothing; raises `BadRequests`. What it reports is noted, not believed."""
+    known = {s.id: r.id for r in planned_requests(ws) for s in load_plan(ws, r)}
+    found = returned.read(path, known, ws.today)
+    for request, reports in found.reports.items():
+        file = files.private_dir(ws.case(ws.request(request)) / "erasure") / _REPORTED
+        before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        files.write_atomic(file, json.dumps({**before, **{r.step: asdict(r) for r in reports}}, indent=1))
+    return found
