@@ -272,7 +272,7 @@ class Keeper(Protocol):
 class Change:
     """What is to become of one row, and how it looked when that was decided.
 
-    `seen` is `values.row_hash` of the whole row. `new` is column → value, the rest of the row stays as it is (`rest` is its hash);
+    `seen` is the row's `Table.own_hash`. `new` is column → value, the rest of the row stays as it is (`rest` is its hash);
     without `new` the row goes. An eraser reads the row again, locked where it can, and compares before it changes anything.
     """
 

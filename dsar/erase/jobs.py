@@ -79,7 +79,7 @@ def planned(dossier: Dossier, steps: Sequence[Step], source: str, at: datetime, 
             new, labels[mine[0].id] = anonymised(_own(row), (crowds or {}).get(address.table, Crowd()))
         elif any(step.action == "erase" for step in mine):
             new = None
-        rest = values.row_hash({c: v for c, v in row.items() if c not in new}) if new is not None else ""
+        rest = dossier.datamap.table(address).own_hash({c: v for c, v in row.items() if c not in new}) if new is not None else ""
         changes.append(Change(tuple(s.id for s in mine), address.table, tuple(json.loads(key)), mine[0].seen, new, rest))
     return Job(dossier.request.id, source, tuple(changes), "planned", at, {}, labels)
 

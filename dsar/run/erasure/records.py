@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dsar.erase import jobs, record
 from dsar.erase.plan import WAITS, Step
 from dsar.erase.verify import State, Verification
+from dsar.find.dossier import Dossier
 from dsar.request.register import Request
 from dsar.workspace import Workspace
 
@@ -14,15 +15,17 @@ def load_plan(ws: Workspace, request: Request) -> tuple[Step, ...]:
     return record.load_plan(ws.case(request), request.id)
 
 
-def save_plan(ws: Workspace, request: Request, steps: Sequence[Step]) -> None:
-    """Write a plan down, with the steps of an earlier one that are done, and those that wait."""
+def save_plan(ws: Workspace, request: Request, steps: Sequence[Step], now: Dossier) -> None:
+    """Write a plan down, with the steps of an earlier one that are done, and those that wait and that nobody ruled against since."""
     case = ws.case(request)
     made = {s for job in jobs.all_of(case) for c in job.changes if job.state == "begun" or c not in job.left for s in c.steps}
     fresh = {s.id for s in steps}
     before = load_plan(ws, request) if made else ()
     # What was done stays on record, so that it must not come back; so does what waits, since what led to it may be gone by now.
-    kept = (s for s in before if s.id not in fresh and (s.id in made or (s.action in WAITS and not s.new)))
-    record.save_plan(case, (*kept, *steps))
+    ruled = {f"{a} {row['dsar_key']}" for a, found in now.tables.items() for row in found.listed if row["dsar_standing"] not in {"found", "held"}}
+    waits = (s for s in before if s.action in WAITS and not s.new and f"{s.address} {s.key}" not in ruled)
+    kept = {s.id: s for s in (*(s for s in before if s.id in made), *waits) if s.id not in fresh}
+    record.save_plan(case, request, (*kept.values(), *steps))
 
 
 def load_verified(ws: Workspace, request: Request) -> Verification | None:

@@ -29,7 +29,7 @@ def dry_run(ws: Workspace, requests: Sequence[Request], source: str | None = Non
     opened = ws.sources()
     sharing = crowds(opened, dossiers.values(), steps)
     for request in requests:
-        save_plan(ws, request, steps[request.id])
+        save_plan(ws, request, steps[request.id], dossiers[request.id])
     found = []
     for name in chosen(ws, source):
         system = writing(opened[name])

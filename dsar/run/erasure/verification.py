@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from dsar.answer.publish import Written
 from dsar.erase import certificate, jobs, record, stubs
 from dsar.erase import verify as verifying
-from dsar.erase.plan import Step
+from dsar.erase.freeze import frozen
+from dsar.erase.plan import GOES, Step, plan
 from dsar.erase.verify import State, Verification
 from dsar.errors import DossierMissing
 from dsar.find.collect import collect
+from dsar.find.recall import Remembered
 from dsar.find.review import Rulings
 from dsar.listing import Listing, listing
 from dsar.request.register import Request
@@ -17,12 +20,21 @@ from dsar.run.erasure.records import load_plan, load_verified, planned_requests,
 from dsar.workspace import Workspace
 
 
+class Asked(NamedTuple):
+    """What is looked at again for one request."""
+
+    request: Request
+    steps: Sequence[Step]
+    before: Mapping[str, State]  # what was seen of each step the last time
+    known: Sequence[Remembered]  # rows that are still to be dealt with, and that perhaps nothing else leads to any more
+
+
 def verify(ws: Workspace, requests: Sequence[Request]) -> dict[str, Verification]:
     """Ask again what became of every step, all requests in one pass; raises `DossierMissing` where nothing was planned.
 
     Of an erasure that was seen complete an encrypted stub stays, by which `verify_all` finds out later whether anybody came back.
     """
-    found = _verified(ws, {r.id: (r, load_plan(ws, r), states(ws, r)) for r in requests})
+    found = _verified(ws, [Asked(r, load_plan(ws, r), states(ws, r), record.remembered(ws.case(r), r)) for r in requests])
     for request in requests:
         record.save_verified(ws.case(request), found[request.id])
         if found[request.id].passed:
@@ -35,24 +47,27 @@ def verify_all(ws: Workspace) -> dict[str, Verification]:
     kept = planned_requests(ws)
     found = verify(ws, kept) if kept else {}
     alone = [stub for stub in stubs.read(ws.root, ws.today) if stub.request.id not in found]
-    gone: State = "gone"
-    return found | _verified(ws, {s.request.id: (s.request, s.steps, {step.id: gone for step in s.steps}) for s in alone})
+    return found | _verified(ws, [Asked(s.request, s.steps, s.states, record.left(s.steps, s.states)) for s in alone])
 
 
-def _verified(ws: Workspace, asked: Mapping[str, tuple[Request, Sequence[Step], Mapping[str, State]]]) -> dict[str, Verification]:
+def _verified(ws: Workspace, asked: Sequence[Asked]) -> dict[str, Verification]:
     if not asked:
         return {}
     # Collected, and not kept: what is looked at to see that nothing is there is no new dossier of a person.
     dossiers = collect(
-        [r for r, *_ in asked.values()],
+        [a.request for a in asked],
         ws.datamap,
         ws.sources(),
         ws.clock,
-        rulings={i: Rulings.read(ws.root / "cases" / i / "review.json") for i in asked},
+        rulings={a.request.id: Rulings.read(ws.root / "cases" / a.request.id / "review.json") for a in asked},
+        remembered={a.request.id: a.known for a in asked},
     )
     needles = dict.fromkeys(n for d in dossiers.values() for n in verifying.needles_of(d))
-    seen = verifying.look(ws.datamap, ws.sources(), [s for _, steps, _ in asked.values() for s in steps], tuple(needles))
-    return {i: verifying.verify(dossiers[i], steps, seen, before) for i, (_, steps, before) in asked.items()}
+    seen = verifying.look(ws.datamap, ws.sources(), [s for a in asked for s in a.steps], tuple(needles))
+    cases = ws.register.cases()
+    stops = {i: frozen(cases[i], cases.values()) if i in cases else "" for i in dossiers}
+    due = {s.id for i, dossier in dossiers.items() for s in plan(dossier, ws.today, stops[i]) if s.action in GOES}
+    return {a.request.id: verifying.verify(dossiers[a.request.id], a.steps, seen, a.before, due) for a in asked}
 
 
 def look_again(ws: Workspace, request: Request) -> Listing:
