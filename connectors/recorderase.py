@@ -30,6 +30,10 @@ class Calls(Protocol):
         """Change columns of a record; raises `NotOffered` where the service cannot."""
         ...
 
+    def anonymise(self, table: str, key: tuple[object, ...], new: Mapping[str, object]) -> None:
+        """Change columns so that nothing of its person stays in a record, by the way the service has for that, if it has one."""
+        ...
+
 
 class RecordEraser:
     """The records of one service, to be changed through `calls`; `source` reads them."""
@@ -68,7 +72,8 @@ class RecordSession:
             if change.new is None:
                 self.calls.delete(change.table, change.key)
             else:
-                self.calls.write(change.table, change.key, change.new)
+                write = self.calls.anonymise if change.whole else self.calls.write
+                write(change.table, change.key, change.new)
         except (SourceBroken, NotOffered) as error:
             return Result("refused", error.what)
         after = self._row(change)

@@ -118,7 +118,9 @@ def _emptied(dossier: Dossier, address: Address, row: Mapping[str, Any], step: S
         return
     table = dossier.datamap.table(address)
     article, why = _ground(dossier, table, row)
-    filled = {c: new for c, new in table.erased_columns.items() if row.get(c) is not None and not values.same(row.get(c), new)}
+    # Where the row is to be anonymised one day, its columns are what the law wants kept until then: an invoice has a name.
+    now = table.erased_columns if table.erasure == "row" else {}
+    filled = {c: new for c, new in now.items() if row.get(c) is not None and not values.same(row.get(c), new)}
     for action in ("blank", "unlink", "replace"):
         new = {c: value for c, value in filled.items() if _how(table, c) == action}
         if new:

@@ -178,7 +178,7 @@ def _verdict(now: Dossier, step: Step, seen: Seen, earlier: Mapping[str, State],
         row = seen.rows[step.address].get(key_of(step.key))
         there = row is not None
     back: State = "came back" if earlier.get(step.id) in {"gone", "came back"} else "still there"
-    if step.action == "erase" or (step.action == "anonymise" and not step.new):
+    if step.action == "erase" or now.datamap.table(step.address).is_log:
         if there or by_identity:
             return said(back)
         outcome = now.tables[step.address].outcome
@@ -191,8 +191,9 @@ def _verdict(now: Dossier, step: Step, seen: Seen, earlier: Mapping[str, State],
         unsure = f", and then: {HOLDS['known by key'].internal}" if found and found["dsar_hold"] == "known by key" else ""
         lost = "" if by_identity else ", and only its key still leads to it: erase it by hand then"
         return said("pending event", f"{step.until}{lost or unsure}") if there else said("gone", "but it was not due yet")
-    if step.new and row is not None:
-        left = [c for c, new in step.new.items() if not values.same(row.get(c) or None, new or None)]
+    new = step.new or (now.datamap.table(step.address).erased_columns if step.action == "anonymise" else {})
+    if new and row is not None:
+        left = [c for c, value in new.items() if not values.same(row.get(c) or None, value or None)]
         return said(back, ", ".join(left)) if left else said("gone" if step.action != "restrict" else "kept as planned")
     if step.action in STAYS:
         return _kept(now, step, row, steps, said)

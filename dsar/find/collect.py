@@ -430,7 +430,10 @@ class _Collection:
             return self._nothing(state)
         positions = sorted(links, key=state.order_key)
         holds = [self._row_hold(state, request, p, shared) for p in positions]
-        first = [min(links[p], key=lambda link: self.known[request][link.kind, link.value].hold is not None) for p in positions]
+        # What leads to a row says what it belongs to; that an earlier plan knows its key says nothing of that.
+        first = [
+            min(links[p], key=lambda link: (self.known[request][link.kind, link.value].hold is not None, link.kind == RECALLED)) for p in positions
+        ]
         provenance: dict[str, list[str | None]] = {
             "dsar_key": [state.key(p) for p in positions],
             "dsar_matched_on": [link.matched_on for link in first],
