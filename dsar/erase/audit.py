@@ -27,6 +27,7 @@ from dsar.source import Everyone, Source
 
 KEYS = 1_000  # of each promise that are listed; the count is of all
 TREND = "retention.jsonl"
+OpenRows = Mapping[Key, Mapping[str, None]]  # row → the open requests it was found for
 _Broken = Callable[[Mapping[str, Any]], bool]
 
 
@@ -49,6 +50,7 @@ class Finding:
     rows: int
     keys: tuple[str, ...] = ()
     skipped: int = 0
+    cases: tuple[str, ...] = ()  # the open requests that rows were left out for
     failed: str = ""  # why it could not be looked at
 
 
@@ -124,16 +126,17 @@ def _baseless(datamap: DataMap, table: Table) -> _Broken:
 
 
 def audit(
-    root: Path, datamap: DataMap, sources: Mapping[str, Source | DsarError], open_rows: Mapping[Address, set[Key]], today: date
+    root: Path, datamap: DataMap, sources: Mapping[str, Source | DsarError], open_rows: Mapping[Address, OpenRows], today: date
 ) -> list[Finding]:
     """Return what was found of every promise; a table that cannot be read is said to be, and ends nothing."""
-    return [_found(promise, datamap, sources, open_rows.get(promise.address, set())) for promise in promises(root, datamap, today)]
+    return [_found(promise, datamap, sources, open_rows.get(promise.address, {})) for promise in promises(root, datamap, today)]
 
 
-def _found(promise: Promise, datamap: DataMap, sources: Mapping[str, Source | DsarError], open_rows: set[Key]) -> Finding:
+def _found(promise: Promise, datamap: DataMap, sources: Mapping[str, Source | DsarError], open_rows: OpenRows) -> Finding:
     key = datamap.table(promise.address).key
     columns = tuple(dict.fromkeys((*key, *promise.columns)))
     rows = skipped = 0
+    cases: dict[str, None] = {}
     keys: list[str] = []
     try:
         source = sources[promise.address.source]
@@ -143,15 +146,16 @@ def _found(promise: Promise, datamap: DataMap, sources: Mapping[str, Source | Ds
             for row in values.rows(frame):
                 if not promise.broken(row):
                     continue
-                if tuple(values.plain(row[c]) for c in key) in open_rows:
+                if asking := open_rows.get(tuple(values.plain(row[c]) for c in key)):
                     skipped += 1
+                    cases |= asking
                     continue
                 rows += 1
                 if len(keys) < KEYS:
                     keys.append(json.dumps([row[c] for c in key], default=values.as_text))
     except DsarError as error:
         return Finding(promise.address, promise.what, 0, failed=str(error))
-    return Finding(promise.address, promise.what, rows, tuple(keys), skipped)
+    return Finding(promise.address, promise.what, rows, tuple(keys), skipped, tuple(sorted(cases)))
 
 
 def note(root: Path, findings: Iterable[Finding], at: datetime) -> dict[str, int]:

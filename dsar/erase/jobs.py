@@ -60,7 +60,7 @@ def load(case: Path, source: str) -> Job | None:
 def all_of(case: Path) -> Iterator[Job]:
     """Yield the jobs of a case."""
     for path in sorted((case / _FOLDER).glob("*.json")):
-        if path.stem not in {"plan", "verified", "reported"}:
+        if path.stem not in {"plan", "verified", "reported", "suppression"}:
             yield _job(json.loads(path.read_text(encoding="utf-8")))
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 from dsar import kinds, values
@@ -134,16 +135,22 @@ def needles_of(dossier: Dossier) -> tuple[str, ...]:
 
 
 def verify(
-    now: Dossier, steps: Sequence[Step], seen: Seen, before: Mapping[str, State] | None = None, due: Collection[str] = frozenset()
+    now: Dossier,
+    steps: Sequence[Step],
+    seen: Seen,
+    before: Mapping[str, State] | None = None,
+    due: Collection[str] = frozenset(),
+    chosen: Mapping[str, str] = MappingProxyType({}),
 ) -> Verification:
     """Return what became of each step.
 
     `now` is what a search by identity finds, `before` what was seen the last time, `due` the steps that may be done by now, whatever
-    they waited for.
+    they waited for, and `chosen` says of steps that keep an address from coming back what the person chose.
     """
     earlier = before or {}
     stays = {(s.address, s.key) for s in steps if s.action not in GOES and s.key != "[]"}
     verdicts = [_reopened(_verdict(now, step, seen, earlier, steps), due) for step in steps if step.key != "[]"]
+    verdicts += [_suppressed(step, chosen[step.id]) for step in steps if step.id in chosen]
     planned = {(s.address, key_of(s.key)) for s in steps}
     verdicts += _unplanned(now, planned, earlier)
     verdicts += [
@@ -198,6 +205,13 @@ def _verdict(now: Dossier, step: Step, seen: Seen, earlier: Mapping[str, State],
     if step.action in STAYS:
         return _kept(now, step, row, steps, said)
     return said("gone")
+
+
+def _suppressed(step: Step, chosen: str) -> Verdict:
+    """Say whether an address is kept from coming back, or the person declined that."""
+    if chosen:
+        return Verdict(step.id, step.address, step.key, step.action, "kept as planned", chosen)
+    return Verdict(step.id, step.address, step.key, step.action, "pending event", "it is put on the list, or it is recorded that the person declined")
 
 
 def _reopened(verdict: Verdict, due: Collection[str]) -> Verdict:

@@ -8,7 +8,7 @@ The sources are asked in one pass for all; changes are made request by request, 
 """
 
 from dsar.run.erasure.execution import execute, statements
-from dsar.run.erasure.lists import checklists, plan_listing, take_back
+from dsar.run.erasure.lists import checklists, decline_suppression, plan_listing, take_back
 from dsar.run.erasure.promises import audit_lists, retention, trend
 from dsar.run.erasure.records import load_plan, load_verified, planned_requests
 from dsar.run.erasure.systems import Outcome
@@ -21,6 +21,7 @@ __all__ = [
     "certificates",
     "certify",
     "checklists",
+    "decline_suppression",
     "dry_run",
     "ensure_plan",
     "execute",

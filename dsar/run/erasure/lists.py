@@ -8,7 +8,8 @@ from pathlib import Path
 from dsar import files
 from dsar.answer.publish import Written
 from dsar.desk import returned
-from dsar.erase import owners
+from dsar.erase import owners, suppress
+from dsar.keep.ledger import Entry
 from dsar.listing import Listing, listing
 from dsar.request.register import Request
 from dsar.run.erasure.records import load_plan, planned_requests
@@ -29,6 +30,13 @@ def plan_listing(ws: Workspace, request: Request) -> Listing:
 def checklists(ws: Workspace, requests: Sequence[Request]) -> Written:
     """Write one checklist per owner over these requests, from what the dry run planned."""
     return owners.write(ws.root, ws.datamap, {r.id: (r, load_plan(ws, r)) for r in requests})
+
+
+def decline_suppression(ws: Workspace, request: Request, purpose: str, *, by: str) -> None:
+    """Record that a person declined the list of those who are not written to; raises `BadMap` where the purpose is no advertising."""
+    suppress.require_advertising(ws.datamap, purpose)
+    suppress.decline(ws.case(request), purpose, by, ws.clock())
+    ws.ledger.add([Entry("suppression declined", request.id, by, {"purpose": purpose})])
 
 
 def take_back(ws: Workspace, path: Path) -> returned.Returned:

@@ -11,17 +11,18 @@ from dsar.workspace import Workspace
 
 
 def retention(ws: Workspace) -> Listing:
-    """What the controller promised and did not keep: columns System, What, Promise, Rows, Before, Left out, Keys, Fault.
+    """What the controller promised and did not keep: columns System, What, Promise, Rows, Before, Left out, For, Keys, Fault.
 
-    Left out are rows of open requests. The counts are noted, so that the next audit shows what has become of them.
+    Left out are rows of open requests, which `For` names. The counts are noted, so that the next audit shows what has become of them.
     """
     findings = _audited(ws)
     before = audit.note(ws.root, findings, ws.clock())
-    columns = ("System", "What", "Promise", "Rows", "Before", "Left out", "Keys", "Fault")
+    columns = ("System", "What", "Promise", "Rows", "Before", "Left out", "For", "Keys", "Fault")
     lines = [
         (
             *(ws.datamap.sources[f.address.source].label, ws.datamap.table(f.address).label, f.what, f.rows),
-            *(before.get(f"{f.address}: {f.what}", "–"), f.skipped, " ".join(f.keys[:5]) + (" …" if f.rows > 5 else ""), f.failed),
+            *(before.get(f"{f.address}: {f.what}", "–"), f.skipped, ", ".join(f.cases)),
+            *(" ".join(f.keys[:5]) + (" …" if f.rows > 5 else ""), f.failed),
         )
         for f in findings
     ]
@@ -40,9 +41,10 @@ def audit_lists(ws: Workspace) -> Written:
 
 
 def _audited(ws: Workspace) -> list[audit.Finding]:
-    open_rows: dict[Address, set[verifying.Key]] = defaultdict(set)
+    open_rows: dict[Address, dict[verifying.Key, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
     for case in ws.register.cases().values():
         snapshot = ws.snapshot(case.request) if not case.closed else None
         for address, found in snapshot.tables.items() if snapshot else ():
-            open_rows[address] |= {verifying.key_of(str(row["dsar_key"])) for row in found.listed}
+            for row in found.listed:
+                open_rows[address][verifying.key_of(str(row["dsar_key"]))][case.request.id] = None
     return audit.audit(ws.root, ws.datamap, ws.sources(), open_rows, ws.today)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dsar.answer.publish import Written
-from dsar.erase import certificate, jobs, record, stubs
+from dsar.erase import certificate, jobs, record, stubs, suppress
 from dsar.erase import verify as verifying
 from dsar.erase.freeze import frozen
 from dsar.erase.plan import GOES, Step, plan
@@ -67,7 +67,13 @@ def _verified(ws: Workspace, asked: Sequence[Asked]) -> dict[str, Verification]:
     cases = ws.register.cases()
     stops = {i: frozen(cases[i], cases.values()) if i in cases else "" for i in dossiers}
     due = {s.id for i, dossier in dossiers.items() for s in plan(dossier, ws.today, stops[i]) if s.action in GOES}
-    return {a.request.id: verifying.verify(dossiers[a.request.id], a.steps, seen, a.before, due) for a in asked}
+    listed = {s.id: _on_the_list(ws, a.request, s) for a in asked for s in a.steps if s.action == "suppress"}
+    return {a.request.id: verifying.verify(dossiers[a.request.id], a.steps, seen, a.before, due, listed) for a in asked}
+
+
+def _on_the_list(ws: Workspace, request: Request, step: Step) -> str:
+    """Return whether a person's address is on the list of those who are not written to, or they declined it; '' where neither is on record."""
+    return suppress.chosen(ws.root, ws.root / "cases" / request.id, request, ws.datamap.table(step.address).activity)
 
 
 def look_again(ws: Workspace, request: Request) -> Listing:
