@@ -19,7 +19,7 @@ from dsar.answer.layout import Facts, Grid, Heading, Page, Paragraph, Worklist
 from dsar.answer.publish import Written, publish
 from dsar.datamap import Address, DataMap, Table
 from dsar.erase import suppress
-from dsar.erase.checklist import STATUSES
+from dsar.erase.checklist import STATUSES, plain_key
 from dsar.erase.verify import Key, frames
 from dsar.errors import DsarError
 from dsar.law.retention import LOG_DAYS, keep_until, network
@@ -66,7 +66,9 @@ def promises(root: Path, datamap: DataMap, today: date) -> Iterator[Promise]:
             yield Promise(address, f"rows whose {table.label_of(gone.column)} says that they should be gone", columns, _should_be_gone(table, today))
         rule = activity.retention
         if rule and rule.from_ in table.columns:
-            yield Promise(address, f"rows past their last day ({rule.period} from {rule.from_})", (rule.from_,), _past(datamap, table, today))
+            yield Promise(
+                address, f"rows past their last day ({rule.period} from {table.label_of(rule.from_)})", (rule.from_,), _past(datamap, table, today)
+            )
         mail = [c for k in ("email",) for c in table.match_columns(k, address.source)]
         if activity.marketing and mail and suppress.read(root):
             yield Promise(address, "people on the list of those who are not written to", tuple(mail), _suppressed(root, table.activity, mail))
@@ -189,7 +191,9 @@ def _build(datamap: DataMap, owner: str, mine: list[Finding], stem: str, into: P
     if not mine:
         return []
     lines = tuple(
-        (datamap.sources[f.address.source].label, datamap.table(f.address).label, key, f.what, "To do", "", None, "") for f in mine for key in f.keys
+        (datamap.sources[f.address.source].label, datamap.table(f.address).label, plain_key(key), f.what, "To do", "", None, "")
+        for f in mine
+        for key in f.keys
     )
     header = ("System", "Record", "Key", "Promise not kept", "Status", "Done by", "Done on", "Remark")
     counts = Grid(("Record", "Promise not kept", "Rows"), tuple((datamap.table(f.address).label, f.what, f.rows) for f in mine))

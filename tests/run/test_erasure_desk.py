@@ -75,6 +75,25 @@ def test_one_workbook_per_owner_over_all_requests_with_whom_to_tell_and_backups(
     assert not any("ann@x.org" in str(cell) for f in files for sheet in openpyxl.load_workbook(f) for row in sheet.iter_rows() for cell in row)
 
 
+def test_what_was_erased_and_seen_gone_is_nobodys_to_do_any_more(tmp_path):
+    ws, request = erased(tmp_path)
+
+    def listed():
+        found = [row for f in erasure.checklists(ws, [request]).files for row in cells(f, "Steps")]
+        place = {name: n for n, name in enumerate(HEADER)}
+        return {(r[place["Record"]], r[place["Action"]], r[place["Status"]], r[place["Verified"]]) for r in found if str(r[0]).startswith("A-1-")}
+
+    assert ("Service mail", "erase", None, "erased by program on 2026-11-23, not yet looked at") in listed()
+    erasure.verify(ws, [request])
+    assert ("Service mail", "erase", None, "gone, looked at on 2026-11-23") in listed()
+    assert {(record, action) for record, action, status, _ in listed() if status} == {("Newsletter subscription", "suppress")}
+    assert not any(record == "Note" for record, *_ in listed())  # the shop's owner has nothing to do, and gets no list
+    erasing.sql(tmp_path, "shop.db", "INSERT INTO notes VALUES (1, 1, 'rang about lamps')")
+    erasure.verify(ws, [request])
+    assert ("Note", "erase", "To do", None) in listed()  # it came back
+    assert ("Order line", "erase", None, "gone, looked at on 2026-11-23") in listed()
+
+
 def test_a_checklist_comes_back_split_by_step_and_is_noted(tmp_path):
     ws, request = planned(tmp_path)
     path = erasure.checklists(ws, [request]).files[0]
@@ -276,7 +295,7 @@ def test_the_audit_counts_what_was_promised_and_not_kept_and_leaves_open_request
     assert {line["For"] for line in found.values() if not line["Left out"]} == {""}
     assert told == {
         ("Account", "rows whose Restricted says that they should be gone"): (1, 1, "[1]"),
-        ("Invoice", "rows past their last day (6 years from issued_on)"): (1, 0, '["I-1"]'),
+        ("Invoice", "rows past their last day (6 years from Issued on)"): (1, 0, '["I-1"]'),
         ("Newsletter subscription", "people on the list of those who are not written to"): (1, 1, "[4]"),
         ("Visit", "lines with an address, 365 days old or older"): (1, 0, told["Visit", "lines with an address, 365 days old or older"][2]),
     }  # fmt: skip

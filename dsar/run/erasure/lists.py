@@ -8,11 +8,11 @@ from pathlib import Path
 from dsar import files
 from dsar.answer.publish import Written
 from dsar.desk import returned
-from dsar.erase import owners, suppress
+from dsar.erase import jobs, owners, suppress
 from dsar.keep.ledger import Entry
 from dsar.listing import Listing, listing
 from dsar.request.register import Request
-from dsar.run.erasure.records import load_plan, planned_requests
+from dsar.run.erasure.records import load_plan, load_verified, planned_requests
 from dsar.workspace import Workspace
 
 _REPORTED = "reported.json"
@@ -29,7 +29,28 @@ def plan_listing(ws: Workspace, request: Request) -> Listing:
 
 def checklists(ws: Workspace, requests: Sequence[Request]) -> Written:
     """Write one checklist per owner over these requests, from what the dry run planned."""
-    return owners.write(ws.root, ws.datamap, {r.id: (r, load_plan(ws, r)) for r in requests})
+    known = {step: text for r in requests for step, text in _known(ws, r).items()}
+    return owners.write(ws.root, ws.datamap, {r.id: (r, load_plan(ws, r)) for r in requests}, known)
+
+
+def _known(ws: Workspace, request: Request) -> dict[str, str]:
+    """Return what is known of steps by now: made by a program, or seen to be gone."""
+    zone = ws.datamap.controller.zone
+    made = {
+        s: f"erased by program on {job.at.astimezone(zone):%Y-%m-%d}, not yet looked at"
+        for job in jobs.all_of(ws.case(request))
+        for c in job.changes
+        if c not in job.left
+        for s in c.steps
+    }
+    found = load_verified(ws, request)
+    if found is None:
+        return made
+    by_step = {v.step: v for v in found.verdicts if v.step}
+    chosen = {s: v.detail for s, v in by_step.items() if v.action == "suppress" and v.state == "kept as planned"}
+    gone = {s: f"gone, looked at on {found.at.astimezone(zone):%Y-%m-%d}" for s, v in by_step.items() if v.state == "gone" and not v.fault}
+    back = {s for s, v in by_step.items() if v.fault}
+    return {s: text for s, text in (made | gone | chosen).items() if s not in back}
 
 
 def decline_suppression(ws: Workspace, request: Request, purpose: str, *, by: str) -> None:
