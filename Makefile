@@ -4,7 +4,7 @@ BIN := .venv/bin
 TRYTON := 'trytond<8.3' 'trytond_party<8.3' 'trytond_sale<8.3' 'trytond_web_shop<8.3' 'trytond_web_user<8.3' 'trytond_marketing_email<8.3'
 MAILMAN := mailman==3.3.10 'sqlalchemy<2.1' 'falcon<4'
 
-.PHONY: help audit demo lab test test-engines test-erasure-world test-faults real lint fuzz bench bench-batch bench-collect bench-workbook pictures lock bench-matching bench-logs bench-identifiers
+.PHONY: help audit demo lab test test-engines test-erasure-world test-erasure-kills test-faults real lint fuzz bench bench-batch bench-collect bench-workbook pictures lock bench-matching bench-logs bench-identifiers
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,6 +27,9 @@ test-erasure-world: .venv/test ## Erase a thousand people on PostgreSQL, MariaDB
 
 test-faults: .venv/test ## Kill 200 times while it collects, answers, exports and erases, and compare the end (QUICK=1: 20 times)
 	$(BIN)/python -m tests.faults.kills
+
+test-erasure-kills: .venv/test ## kill -9 at a hundred random moments each: in databases, in log files, while nginx writes (KILLS=n)
+	DSAR_KILLS=$(or $(KILLS),100) $(BIN)/pytest -q -s tests/run/test_erasure.py tests/connectors/test_logerase.py tests/connectors/test_logerase_nginx.py -k "killed"
 
 real: .venv/test .venv-tryton/bin/trytond .venv-mailman/bin/mailman ## Install the systems of the slow tests (Spark, Tryton, Mailman), and run these
 	$(BIN)/pip install --quiet 'pyspark>=4,<4.1'

@@ -432,6 +432,7 @@ MUTATIONS = [
     ("if needle in own and (place, key) not in kept", "if needle not in own and (place, key) not in kept"),
     ("_guarded(seen, address, lambda a=address: _by_text(", "_guarded(seen, address, lambda a=address: None and _by_text("),
     ("seen.failed[address] = str(error)", "seen.rows[address] = {}; seen.lines[address] = frozenset()"),
+    ("seen.failed[address] = type(error).__name__", "seen.rows[address] = {}; seen.lines[address] = frozenset()"),
     ("        raise source\n", "        return\n"),
     ("    if done is None:\n", "    if False:\n"),
     ("if step.address in seen.failed:", "if False:"),
@@ -450,6 +451,13 @@ class Broken:
 
     def read(self, ask):
         return iter(list(self.source.read(ask))[:-1])
+
+
+class Falls(Broken):
+    """A source that falls over."""
+
+    def read(self, ask):
+        raise RuntimeError
 
 
 def suspicious(module, states_of):
@@ -485,7 +493,7 @@ def broken_off(module, liars):
     ws, request, *_ = next(iter(liars.values()))
     plan, dossier = erasure.load_plan(ws, request), ws.collect(request)
     verdict = []
-    for news in (Broken(ws.sources()["news"]), ErasureRefused("down")):
+    for news in (Broken(ws.sources()["news"]), Falls(ws.sources()["news"]), ErasureRefused("down")):
         try:
             found = module.verify(dossier, plan, module.look(ws.datamap, {**ws.sources(), "news": news}, plan, ()))
         except Exception:  # noqa: BLE001

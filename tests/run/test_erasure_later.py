@@ -1,12 +1,17 @@
 """After an erasure: what waited is due, what led to it is gone, a key is somebody else's by now, a day has passed."""
 
+import inspect
 import shutil
+import sys
+import types
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from dsar.erase import verify as verifying
 from dsar.run import erasure
+from dsar.run.erasure import verification
 from tests.run import erasing
 from tests.run.test_erasure import erased, ruled, states
 
@@ -54,6 +59,28 @@ def test_the_stub_alone_tells_what_is_due_and_a_key_that_is_somebody_elses_is_he
     assert due(erasure.verify_all(erasing.opened(tmp_path))["A-1"]) == set()
     erasing.sql(tmp_path, "shop.db", SENT)
     assert due(erasure.verify_all(erasing.opened(tmp_path))["A-1"]) == {("shop.lines", "[100]"), ("shop.orders", "[10]")}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("waits and verdict.step in due", "waits and False"),
+        ('in {"pending event", "kept as planned"} and not', "in set() and not"),
+        ("verdicts = [_reopened(_verdict(", "verdicts = [(lambda v, _: v)(_verdict("),
+        ('or self.detail.startswith("but ")', ""),
+    ],
+)
+def test_verify_code_that_overlooks_what_is_due_would_be_noticed(tmp_path, monkeypatch, before, after):
+    ws, _ = erased(tmp_path)
+    erasing.sql(tmp_path, "shop.db", SENT)
+    assert not erasure.verify_all(ws)["A-1"].passed
+    source = inspect.getsource(verifying)
+    assert before in source
+    mutant = types.ModuleType("dsar.erase.mutant")
+    monkeypatch.setitem(sys.modules, mutant.__name__, mutant)
+    exec(compile(source.replace(before, after), "mutant", "exec"), mutant.__dict__)
+    monkeypatch.setattr(verification, "verifying", mutant)
+    assert erasure.verify_all(ws)["A-1"].passed
 
 
 @pytest.mark.parametrize("computed", [True, False])
