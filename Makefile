@@ -4,7 +4,7 @@ BIN := .venv/bin
 TRYTON := 'trytond<8.3' 'trytond_party<8.3' 'trytond_sale<8.3' 'trytond_web_shop<8.3' 'trytond_web_user<8.3' 'trytond_marketing_email<8.3'
 MAILMAN := mailman==3.3.10 'sqlalchemy<2.1' 'falcon<4'
 
-.PHONY: help audit demo lab test test-engines test-erasure-world test-erasure-kills test-faults real lint fuzz bench bench-batch bench-collect bench-workbook pictures lock bench-matching bench-logs bench-identifiers
+.PHONY: help demo lab test test-engines test-erasure-world test-faults test-erasure-kills real lint fuzz bench bench-batch bench-collect bench-workbook pictures lock audit bench-matching bench-logs bench-identifiers
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
