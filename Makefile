@@ -4,7 +4,7 @@ BIN := .venv/bin
 TRYTON := 'trytond<8.3' 'trytond_party<8.3' 'trytond_sale<8.3' 'trytond_web_shop<8.3' 'trytond_web_user<8.3' 'trytond_marketing_email<8.3'
 MAILMAN := mailman==3.3.10 'sqlalchemy<2.1' 'falcon<4'
 
-.PHONY: help demo lab test test-engines test-erasure-world test-faults test-canary real lint fuzz bench bench-batch bench-collect bench-workbook pictures lock audit bench-matching bench-logs bench-identifiers
+.PHONY: help demo lab test test-engines test-erasure-world test-faults test-canary test-erasure-kills real lint fuzz bench bench-batch bench-collect bench-workbook pictures lock audit bench-matching bench-logs bench-identifiers
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -30,6 +30,9 @@ test-faults: .venv/test ## Kill 200 times while it collects, answers, exports an
 
 test-canary: .venv/test ## The whole flow with marked values, searched for in all that was written where none belong (QUICK=1: within 50 seconds)
 	$(BIN)/python -m bench.canary
+
+test-erasure-kills: .venv/test ## kill -9 at a hundred random moments each: in databases, in log files, while nginx writes (KILLS=n)
+	DSAR_KILLS=$(or $(KILLS),100) $(BIN)/pytest -q -s tests/run/test_erasure.py tests/connectors/test_logerase.py tests/connectors/test_logerase_nginx.py -k "killed"
 
 real: .venv/test .venv-tryton/bin/trytond .venv-mailman/bin/mailman ## Install the systems of the slow tests (Spark, Tryton, Mailman), and run these
 	$(BIN)/pip install --quiet 'pyspark>=4,<4.1'

@@ -30,6 +30,10 @@ class Calls(Protocol):
         """Change columns of a record; raises `NotOffered` where the service cannot."""
         ...
 
+    def anonymise(self, table: str, key: tuple[object, ...], new: Mapping[str, object]) -> None:
+        """Change columns so that nothing of its person stays in a record, by the way the service has for that, if it has one."""
+        ...
+
 
 class RecordEraser:
     """The records of one service, to be changed through `calls`; `source` reads them."""
@@ -58,8 +62,9 @@ class RecordSession:
         row = self._row(change)
         if row is None:
             return Result("already") if change.new is None else Result("changed since", "the record is gone")
-        if values.row_hash(row) != change.seen:
-            done = change.new is not None and is_done(row, change)
+        table = exact.mapped(self.settings, change.table)
+        if table.own_hash(row) != change.seen:
+            done = change.new is not None and is_done(table, row, change)
             return Result("already") if done else Result("changed since", "the record is not what it was when its erasure was planned")
         if not self.commit:
             return Result("done")
@@ -67,11 +72,12 @@ class RecordSession:
             if change.new is None:
                 self.calls.delete(change.table, change.key)
             else:
-                self.calls.write(change.table, change.key, change.new)
+                write = self.calls.anonymise if change.whole else self.calls.write
+                write(change.table, change.key, change.new)
         except (SourceBroken, NotOffered) as error:
             return Result("refused", error.what)
         after = self._row(change)
-        made = after is None if change.new is None else after is not None and is_done(after, change)
+        made = after is None if change.new is None else after is not None and is_done(table, after, change)
         return Result("done") if made else Result("refused", "the service says that it is done, and the record is as it was")
 
     def _row(self, change: Change) -> dict[str, object] | None:

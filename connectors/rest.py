@@ -184,6 +184,8 @@ class _Removals:
         del key
         raise NotOffered(f"the columns {', '.join(new)} have to be emptied by hand", where=f"{self.settings.name}.{table}")
 
+    anonymise = write
+
 
 def _probe(client: Service, path: str) -> None:
     try:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from connectors import database, exact, reflect
 from connectors.sql import IN_LIST, Answer, Sql, reflected
-from dsar import values
+from dsar import datamap, values
 from dsar.errors import DsarError, ErasureRefused
 from dsar.source import Change, Result, Settings
 
@@ -160,9 +160,9 @@ class _Table:
         if not found:
             return Result("already") if change.new is None else Result("changed since", "the row is gone")
         row = found[0][1]
-        if values.row_hash(row) == change.seen:
+        if self.mapped.own_hash(row) == change.seen:
             return None
-        if change.new is not None and is_done(row, change):
+        if change.new is not None and is_done(self.mapped, row, change):
             return Result("already")
         return Result("changed since", "the row is not what it was when its erasure was planned")
 
@@ -220,11 +220,11 @@ class _Table:
         return ", ".join(found)
 
 
-def is_done(row: dict[str, object], change: Change) -> bool:
+def is_done(table: datamap.Table, row: dict[str, object], change: Change) -> bool:
     """Whether a row is as a change was to make it: its columns have the new values, and the others are as they were."""
     new = change.new or {}
     rest = {c: v for c, v in row.items() if c not in new}
-    return values.row_hash(rest) == change.rest and all(values.same(row.get(c) or None, v or None) for c, v in new.items())
+    return table.own_hash(rest) == change.rest and all(values.same(row.get(c) or None, v or None) for c, v in new.items())
 
 
 def _whole(settings: Settings, name: str) -> tuple[Settings, str]:

@@ -9,8 +9,9 @@ attachments name in `resource`; `party.party` has the party's addresses beside i
 """
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -42,6 +43,8 @@ class Tryton:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._login: _Session | None = None
+        self._leave: Callable[[], object] = lambda: None
 
     def eraser(self) -> Eraser:
         """Return what deletes and writes records through Tryton's own methods, which check what hangs on them."""
@@ -53,6 +56,11 @@ class Tryton:
         """Have Tryton do something with records of a model; raises `SourceBroken` where it refuses."""
         with self._session(table) as session:
             session.tell(f"model.{table}.{method}", *params)
+
+    def erase_party(self, party: int) -> None:
+        """Have Tryton erase a party, which it archives first; raises `SourceBroken` where Tryton refuses, and then leaves it as it was."""
+        with self._session(PARTY) as session:
+            session.erase_party(party)
 
     def schema(self) -> Mapping[str, Schema]:
         """Return the models that hold or may hold personal data: those mapped, and those that refer to a party."""
@@ -120,14 +128,26 @@ class Tryton:
 
     @contextmanager
     def _session(self, what: str) -> Iterator["_Session"]:
-        with service(self.settings, what if what in self.settings.declared.tables else "", basic=False) as client:
+        """Yield a login, kept for the next question, since each costs as much as several; after a failure the next is a new one."""
+        session = self._login or self._logged_in()
+        session.client.at = f"{self.settings.name}.{what}" if what in self.settings.declared.tables else f"sources.{self.settings.name}"
+        session.client.calls = session.read = 0  # both are counted by question
+        try:
+            yield session
+        except Exception:
+            self._leave()
+            self._login = None
+            raise
+
+    def _logged_in(self) -> "_Session":
+        with ExitStack() as stack:
+            client = stack.enter_context(service(self.settings, "", basic=False))
             user, _, password = self.settings.expand(self.settings.declared.rest.auth.basic).partition(":")
             session = _Session(client, user)
             session.log_in(password)
-            try:
-                yield session
-            finally:
-                session.log_out()
+            stack.callback(session.log_out)
+            self._login, self._leave = session, weakref.finalize(self, stack.pop_all().close)
+        return session
 
 
 class _Writes:
@@ -141,6 +161,14 @@ class _Writes:
 
     def write(self, table: str, key: tuple[object, ...], new: Mapping[str, object]) -> None:
         self.tryton.tell(table, "write", [_id(key)], dict(new), {})
+
+    def anonymise(self, table: str, key: tuple[object, ...], new: Mapping[str, object]) -> None:
+        """Empty a record; a party by Tryton's own wizard, which refuses while anything of it is open, and empties its history too."""
+        filled = {c: value for c, value in new.items() if value is not None} if table == PARTY else new
+        if filled:
+            self.write(table, key, filled)
+        if table == PARTY:
+            self.tryton.erase_party(_id(key))
 
 
 def _id(key: tuple[object, ...]) -> int:
@@ -242,6 +270,19 @@ class _Session:
             if len(page) < _PAGE:
                 return
             last = page[-1]["id"]
+
+    def erase_party(self, party: int) -> None:
+        """Archive a party and run the wizard "Erase"; where that refuses, the party is as active as before."""
+        [before] = self._call(f"model.{PARTY}.read", [party], ["active"], _EVERYTHING)
+        wizard, *_ = self._call("wizard.party.erase.create", {})
+        self._call(f"model.{PARTY}.write", [party], {"active": False}, {})
+        try:
+            self._call("wizard.party.erase.execute", wizard, {"ask": {"party": party}}, "erase", {})
+        except SourceBroken:
+            self._call(f"model.{PARTY}.write", [party], {"active": bool(before["active"])}, {})
+            raise
+        finally:
+            self._call("wizard.party.erase.delete", wizard, {})
 
     def tell(self, method: str, *params: Any) -> None:
         """Call a method that changes something; Tryton refuses what other records need, or a rule of its own forbids."""

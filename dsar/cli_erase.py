@@ -2,12 +2,14 @@
 
 import csv
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import dsar
+from dsar.erase.verify import Verification
 from dsar.errors import NotOffered
 from dsar.run import erasure
 from dsar.terminal import Terminal
@@ -40,11 +42,30 @@ def erase(
         for step, result in (outcome.results or {}).items():
             if result.why:
                 out.print(f"  {step}: {result.state}: {result.why}", markup=False)
+    for request_ in requests if not execute else ():
+        _show(f"{request_.id}: what is planned", erasure.plan_listing(workspace, request_).to_dict("records"))
     if not outcomes:
         out.print("nothing to do: every step waits, stays, or is done by hand" if not execute else "nothing was tried before: --dry-run first")
     elif not execute:
         out.print("Everything was undone. What you saw is what --execute will be held to.")
     raise typer.Exit(0 if all(o.done for o in outcomes) else 1)
+
+
+def _show(title: str, plan: Sequence[Mapping[Any, Any]]) -> None:
+    """Print a plan by groups: what becomes of how many records of a kind, until when, and why."""
+    out.print(title, markup=False)
+    if not plan:
+        out.print("  nothing of theirs was found")
+    groups = Counter((s["Action"], s["What"], s["System"], s["Until"], s["Why"], s["Article"]) for s in plan)
+    for (action, what, system, until, why, article), rows in groups.items():
+        out.print(f"  {action}: {rows} {what} ({system}){f', until {until}' if until else ''}: {why} Article {article}", markup=False)
+
+
+def _show_pending(workspace: dsar.Workspace, found: Verification) -> None:
+    """Print what is still to come, by groups."""
+    groups = Counter((v.address, v.detail) for v in found.verdicts if v.state == "pending event" and not v.fault)
+    for (address, until), rows in groups.items():
+        out.print(f"  pending: {rows} {workspace.datamap.table(address).label}: {until}", markup=False)
 
 
 def verify(
@@ -63,6 +84,7 @@ def verify(
         for v in verification.verdicts:
             if v.fault:
                 out.print(f"  {v.address} {v.key}: {v.state}{f': {v.detail}' if v.detail else ''} {v.step}", markup=False)
+        _show_pending(workspace, verification)
         for table in verification.unsearched:
             out.print(f"  {table}: its text could not be searched", markup=False)
         for file in erasure.certificates(workspace, name):
@@ -76,7 +98,7 @@ def retention(context: typer.Context) -> None:
     found = erasure.retention(workspace).to_dict("records")
     for line in found:
         trend = f" (before: {line['Before']})" if line["Before"] != "–" else ""
-        left = f", {line['Left out']} left out for open requests" if line["Left out"] else ""
+        left = f", {line['Left out']} left out for the open requests {line['For']}" if line["Left out"] else ""
         out.print(f"{line['System']}, {line['What']}: {line['Rows']} {line['Promise']}{trend}{left}", markup=False)
         for more in (line["Keys"], line["Fault"]):
             if more:
@@ -122,6 +144,19 @@ def add(
     workspace = dsar.open(context.find_root().obj)
     added = suppress.add(workspace.root, workspace.datamap, workspace.request(request), purpose, workspace.clock())
     out.print(f"{added} addresses added for {purpose}")
+
+
+@suppress_app.command()
+def decline(
+    context: typer.Context,
+    request: Annotated[str, typer.Argument(help="The request of the person who does not want to be on the list.")],
+    purpose: Annotated[str, typer.Option(help="An activity of the map that is advertising.")],
+    by: Annotated[str, typer.Option(help="Who records it.")],
+) -> None:
+    """Record that a person declined the list: erased for good, and nothing keeps an import from bringing them back."""
+    workspace = dsar.open(context.find_root().obj)
+    erasure.decline_suppression(workspace, workspace.request(request), purpose, by=by)
+    out.print(f"noted: {request} does not want to be on the list for {purpose}")
 
 
 @suppress_app.command()

@@ -241,6 +241,7 @@ class Column(_Model):
     total: bool | str = False  # its sum is shown in the summary; a name is the column that holds the currency
     not_card: str = ""  # why its long numbers are no card numbers, although they look like it
     erase: Literal["blank", "unlink"] | Replace | None = None  # what becomes of it where the row itself stays
+    computed: bool = False  # a stamp or a balance that the system writes by itself: a change of it alone is no change of the row
     about: Literal["person"] | None = None  # in a table that belongs to an organisation: about the person the row names, not the organisation
     basis: Basis | None = None
     origin: Origin | None = None
@@ -379,6 +380,10 @@ class Table(_Model):
         """What becomes of columns where the row itself stays: column → new value, None for nothing."""
         rules = ((name, column.erase) for name, column in self.columns.items() if column.erase is not None)
         return {name: rule.to if isinstance(rule, Replace) else None for name, rule in rules}
+
+    def own_hash(self, row: Mapping[str, object]) -> str:
+        """Return the hash (`values.row_hash`) of a row's columns, but for those that the system writes by itself."""
+        return values.row_hash({c: v for c, v in row.items() if not ((column := self.columns.get(c)) and column.computed)})
 
     def name_in(self, row: Mapping[str, object]) -> str:
         """Return the person's name in a row, from all its columns that hold one; '' where none does."""

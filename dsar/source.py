@@ -272,8 +272,9 @@ class Keeper(Protocol):
 class Change:
     """What is to become of one row, and how it looked when that was decided.
 
-    `seen` is `values.row_hash` of the whole row. `new` is column → value, the rest of the row stays as it is (`rest` is its hash);
-    without `new` the row goes. An eraser reads the row again, locked where it can, and compares before it changes anything.
+    `seen` is the row's `Table.own_hash`. `new` is column → value, the rest of the row stays as it is (`rest` is its hash);
+    without `new` the row goes; `whole` says that nothing of the person is to stay in it. An eraser reads the row again, locked where it
+    can, and compares before it changes anything.
     """
 
     steps: tuple[str, ...]  # of the plan; a change is known by the first
@@ -282,6 +283,8 @@ class Change:
     seen: str
     new: Mapping[str, object] | None = None
     rest: str = ""
+    whole: bool = False
+    after: tuple[str, ...] = ()  # steps of changes that have to be made before this one
 
 
 Applied = Literal["done", "already", "changed since", "refused"]

@@ -27,6 +27,7 @@ from dsar.erase import checklist as checklists
 from dsar.erase import first_steps, measures
 from dsar.erase.freeze import frozen
 from dsar.erase.plan import plan
+from dsar.erase.record import remembered as known_rows
 from dsar.errors import AnswerIncomplete, BadMap, BadRequests, DossierMissing, DsarError, UnknownRequest, WorkspaceMissing
 from dsar.find import between, compare
 from dsar.find import dossier as dossiers
@@ -204,7 +205,9 @@ class Workspace:
         return {r.id: fresh[r.id] for r in requests}
 
     def _asked(self, requests: list[Request], sources: dict[str, Source | DsarError], progress: Progress) -> dict[str, Dossier]:
-        return collect(requests, self.datamap, sources, self.clock, progress, {r.id: self._rulings(r) for r in requests})
+        rulings = {r.id: self._rulings(r) for r in requests}
+        remembered = {r.id: known for r in requests if (known := known_rows(self.root / "cases" / r.id, r))}
+        return collect(requests, self.datamap, sources, self.clock, progress, rulings, remembered)
 
     def _fresh(self, request: Request) -> Dossier:
         """Return a snapshot that an answer may be made from: asked again where it is old and nothing was made from it yet."""

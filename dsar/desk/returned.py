@@ -4,7 +4,7 @@ What an owner reports is noted, and proves nothing: `dsar verify` looks for itse
 re-ordered; a row that somebody added comes back as a remark.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,8 @@ from dsar.desk import lines
 from dsar.erase.checklist import STATUSES
 from dsar.errors import BadRequests
 
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_OFFICE = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _NEEDS_REMARK = ("Not found", "Not possible", "Question")
 
 
@@ -91,10 +93,26 @@ def _cell(heading: str, cells: Mapping[str, str], number: int) -> str:
 def _no_pictures(path: Path) -> None:
     try:
         with ZipFile(path) as archive:
-            pictures = [name for name in archive.namelist() if name.startswith("xl/media/")]
+            pictures = [name for name in archive.namelist() if name.startswith(("xl/media/", "Pictures/"))]
+            sheets = list(_with_drawings(archive)) if pictures and "xl/workbook.xml" in archive.namelist() else []
     except (OSError, BadZipFile):
         return  # a csv file, or what `lines.read` says more about
     if pictures:
         raise BadRequests(
-            f"{len(pictures)} pictures are pasted in", where=path.name, remedy="send them as files of their own, and name them as evidence"
+            f"{len(pictures)} pictures are pasted in ({', '.join(sheets) or 'in cells'})",
+            where=path.name,
+            remedy="send them as files of their own, and name them as evidence",
         )
+
+
+def _with_drawings(archive: ZipFile) -> Iterator[str]:
+    """Yield the titles of the sheets that hold a picture, in quotes."""
+    from openpyxl.packaging.relationship import get_dependents
+    from openpyxl.xml.functions import fromstring
+
+    targets = {rel.Id: rel.Target for rel in get_dependents(archive, "xl/_rels/workbook.xml.rels")}
+    for sheet in fromstring(archive.read("xl/workbook.xml")).iter(f"{_MAIN}sheet"):
+        folder, _, name = targets.get(sheet.get(f"{_OFFICE}id", ""), "").rpartition("/")
+        rels = f"{folder}/_rels/{name}.rels"
+        if rels in archive.namelist() and any(rel.Type.endswith(("/drawing", "/legacyDrawing", "/picture")) for rel in get_dependents(archive, rels)):
+            yield f"'{sheet.get('name')}'"

@@ -19,7 +19,7 @@ from dsar.answer.layout import Facts, Grid, Heading, Page, Paragraph, Worklist
 from dsar.answer.publish import Written, publish
 from dsar.datamap import Address, DataMap, Table
 from dsar.erase import suppress
-from dsar.erase.checklist import STATUSES
+from dsar.erase.checklist import STATUSES, plain_key
 from dsar.erase.verify import Key, frames
 from dsar.errors import DsarError
 from dsar.law.retention import LOG_DAYS, keep_until, network
@@ -27,6 +27,7 @@ from dsar.source import Everyone, Source
 
 KEYS = 1_000  # of each promise that are listed; the count is of all
 TREND = "retention.jsonl"
+OpenRows = Mapping[Key, Mapping[str, None]]  # row → the open requests it was found for
 _Broken = Callable[[Mapping[str, Any]], bool]
 
 
@@ -49,6 +50,7 @@ class Finding:
     rows: int
     keys: tuple[str, ...] = ()
     skipped: int = 0
+    cases: tuple[str, ...] = ()  # the open requests that rows were left out for
     failed: str = ""  # why it could not be looked at
 
 
@@ -64,7 +66,9 @@ def promises(root: Path, datamap: DataMap, today: date) -> Iterator[Promise]:
             yield Promise(address, f"rows whose {table.label_of(gone.column)} says that they should be gone", columns, _should_be_gone(table, today))
         rule = activity.retention
         if rule and rule.from_ in table.columns:
-            yield Promise(address, f"rows past their last day ({rule.period} from {rule.from_})", (rule.from_,), _past(datamap, table, today))
+            yield Promise(
+                address, f"rows past their last day ({rule.period} from {table.label_of(rule.from_)})", (rule.from_,), _past(datamap, table, today)
+            )
         mail = [c for k in ("email",) for c in table.match_columns(k, address.source)]
         if activity.marketing and mail and suppress.read(root):
             yield Promise(address, "people on the list of those who are not written to", tuple(mail), _suppressed(root, table.activity, mail))
@@ -124,16 +128,17 @@ def _baseless(datamap: DataMap, table: Table) -> _Broken:
 
 
 def audit(
-    root: Path, datamap: DataMap, sources: Mapping[str, Source | DsarError], open_rows: Mapping[Address, set[Key]], today: date
+    root: Path, datamap: DataMap, sources: Mapping[str, Source | DsarError], open_rows: Mapping[Address, OpenRows], today: date
 ) -> list[Finding]:
     """Return what was found of every promise; a table that cannot be read is said to be, and ends nothing."""
-    return [_found(promise, datamap, sources, open_rows.get(promise.address, set())) for promise in promises(root, datamap, today)]
+    return [_found(promise, datamap, sources, open_rows.get(promise.address, {})) for promise in promises(root, datamap, today)]
 
 
-def _found(promise: Promise, datamap: DataMap, sources: Mapping[str, Source | DsarError], open_rows: set[Key]) -> Finding:
+def _found(promise: Promise, datamap: DataMap, sources: Mapping[str, Source | DsarError], open_rows: OpenRows) -> Finding:
     key = datamap.table(promise.address).key
     columns = tuple(dict.fromkeys((*key, *promise.columns)))
     rows = skipped = 0
+    cases: dict[str, None] = {}
     keys: list[str] = []
     try:
         source = sources[promise.address.source]
@@ -143,15 +148,16 @@ def _found(promise: Promise, datamap: DataMap, sources: Mapping[str, Source | Ds
             for row in values.rows(frame):
                 if not promise.broken(row):
                     continue
-                if tuple(values.plain(row[c]) for c in key) in open_rows:
+                if asking := open_rows.get(tuple(values.plain(row[c]) for c in key)):
                     skipped += 1
+                    cases |= asking
                     continue
                 rows += 1
                 if len(keys) < KEYS:
                     keys.append(json.dumps([row[c] for c in key], default=values.as_text))
     except DsarError as error:
         return Finding(promise.address, promise.what, 0, failed=str(error))
-    return Finding(promise.address, promise.what, rows, tuple(keys), skipped)
+    return Finding(promise.address, promise.what, rows, tuple(keys), skipped, tuple(sorted(cases)))
 
 
 def note(root: Path, findings: Iterable[Finding], at: datetime) -> dict[str, int]:
@@ -185,7 +191,9 @@ def _build(datamap: DataMap, owner: str, mine: list[Finding], stem: str, into: P
     if not mine:
         return []
     lines = tuple(
-        (datamap.sources[f.address.source].label, datamap.table(f.address).label, key, f.what, "To do", "", None, "") for f in mine for key in f.keys
+        (datamap.sources[f.address.source].label, datamap.table(f.address).label, plain_key(key), f.what, "To do", "", None, "")
+        for f in mine
+        for key in f.keys
     )
     header = ("System", "Record", "Key", "Promise not kept", "Status", "Done by", "Done on", "Remark")
     counts = Grid(("Record", "Promise not kept", "Rows"), tuple((datamap.table(f.address).label, f.what, f.rows) for f in mine))

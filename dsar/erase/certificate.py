@@ -13,6 +13,7 @@ from dsar.answer import workbook
 from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Worklist
 from dsar.answer.publish import Written, publish
 from dsar.datamap import DataMap
+from dsar.erase.checklist import plain_key
 from dsar.erase.plan import Step
 from dsar.erase.verify import Verification
 from dsar.request.register import Request
@@ -33,7 +34,7 @@ def _build(
     faults = [v for v in found.verdicts if v.fault]
     states = Counter[str](v.state for v in found.verdicts)
     verdict = (
-        f"All that was to be erased is gone, as looked for on {at:%Y-%m-%d %H:%M} ({controller.timezone})."
+        f"All that was to be erased is gone, as looked for on {at:%Y-%m-%d %H:%M} ({controller.timezone}).{_rest(states)}"
         if found.passed
         else f"Not complete: {len(faults)} records need somebody to act (sheet What was seen)."
     )
@@ -57,6 +58,13 @@ def _build(
     return workbook.write(into / f"{stem}.xlsx", pages, controller=controller.name, zone=controller.zone, attachments_prefix=stem)
 
 
+def _rest(states: Counter[str]) -> str:
+    """Say what is still there, and may be."""
+    waits, kept = states["pending event"], states["kept as planned"]
+    parts = [f"{waits} wait for an event" if waits else "", f"{kept} are kept" if kept else ""]
+    return f" Not erased, as planned: {' and '.join(filter(None, parts))} (sheet What was seen)." if waits or kept else ""
+
+
 def _lines(datamap: DataMap, steps: Sequence[Step], found: Verification, labels: dict[str, str]) -> list[tuple[str, ...]]:
     by_id = {s.id: s for s in steps}
     lines: list[tuple[str, ...]] = []
@@ -66,5 +74,5 @@ def _lines(datamap: DataMap, steps: Sequence[Step], found: Verification, labels:
         remark = ", ".join(text for text in (v.detail, labels.get(v.step, "")) if text)
         article, until = (step.article, str(step.until or "")) if step else ("", "")
         system = datamap.sources[v.address.source].label
-        lines.append((v.step, system, table.label, v.key, v.action or "not planned", columns, article, until, v.state, remark))
+        lines.append((v.step, system, table.label, plain_key(v.key), v.action or "not planned", columns, article, until, v.state, remark))
     return lines

@@ -122,21 +122,26 @@ def _steps(dossier: Dossier, source: str, steps: Sequence[Step]) -> Worklist:
     return Worklist("Steps", HEADER, rows, choices={"Status": STATUSES}, editable=FILLED_IN)
 
 
-def line(datamap: DataMap, request: Request, step: Step) -> tuple[str | int | date | None, ...]:
-    """Return the cells of a step under `HEADER`: what is done, never the record's own data."""
+def line(datamap: DataMap, request: Request, step: Step, verified: str = "") -> tuple[str | int | date | None, ...]:
+    """Return the cells of a step under `HEADER`: what is done, never the record's own data; what was `verified` is nobody's to do any more."""
     system, table = datamap.sources[step.address.source], datamap.table(step.address)
-    key = ", ".join(map(str, json.loads(step.key)))
+    key = plain_key(step.key)
     names = " and ".join(table.key)
     find = table.find.replace("{key}", key) if table.find else f"{step.address.table}: {names} = {key}"
     columns = ", ".join(table.label_of(c) for c in step.columns) or "all"
     due = internal_due(request, datamap.controller)
-    todo = step.action in TO_DO or bool(step.new)
+    todo = (step.action in TO_DO or bool(step.new)) and not verified
     if step.action == "suppress":
         find, columns = "the list of those who are not written to", "e-mail address"
     return (
-        step.id, request.id, system.label, system.owner, table.label, key, find, step.action, columns if todo else "", _SHARED, step.why,
-        step.article, step.until, ", ".join(step.after), due if todo else None, "To do" if todo else "", "", None, "", "", "",
+        step.id, request.id, system.label, system.owner, table.label, key, find, step.action, columns if todo or verified else "", _SHARED, step.why,
+        step.article, step.until, ", ".join(step.after), due if todo else None, "To do" if todo else "", "", None, "", "", verified,
     )  # fmt: skip
+
+
+def plain_key(key: str) -> str:
+    """Return a row's key as people read it."""
+    return ", ".join(map(str, json.loads(key)))
 
 
 def where_we_looked(dossier: Dossier, source: str) -> Page:

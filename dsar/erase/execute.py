@@ -13,6 +13,8 @@ from dsar.find.collect import Clock
 from dsar.keep.ledger import Entry, Ledger
 from dsar.source import Can, Change, Eraser, Result
 
+_FAILED = {"changed since", "refused"}
+
 
 class _Stop(Exception):
     pass
@@ -53,10 +55,12 @@ def tried(eraser: Eraser, changes: Sequence[Change], *, commit: bool, whole: boo
         return results
     with suppress(_Stop), eraser.begin(changes, commit=commit) as made:
         for change in changes:
-            results[change.steps[0]] = made.apply(change)
-        if whole and any(r.state in {"changed since", "refused"} for r in results.values()):
+            # Where one fails alone, what has to go after it stays: the rest could not be found again.
+            stuck = not whole and any(a in results and results[a].state in _FAILED for a in change.after)
+            results[change.steps[0]] = Result("refused", "what has to go before it could not be changed") if stuck else made.apply(change)
+        if whole and any(r.state in _FAILED for r in results.values()):
             raise _Stop
-    if whole and any(r.state in {"changed since", "refused"} for r in results.values()):
+    if whole and any(r.state in _FAILED for r in results.values()):
         undone = Result("refused", "undone with the others")
         results = {step: undone if r.state == "done" else r for step, r in results.items()}
     return results

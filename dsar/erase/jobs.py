@@ -60,7 +60,7 @@ def load(case: Path, source: str) -> Job | None:
 def all_of(case: Path) -> Iterator[Job]:
     """Yield the jobs of a case."""
     for path in sorted((case / _FOLDER).glob("*.json")):
-        if path.stem not in {"plan", "verified", "reported"}:
+        if path.stem not in {"plan", "verified", "reported", "suppression"}:
             yield _job(json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -75,12 +75,26 @@ def planned(dossier: Dossier, steps: Sequence[Step], source: str, at: datetime, 
         row = dossier.row(f"{address} {key}")
         assert row is not None
         new: dict[str, object] | None = {c: v for step in mine for c, v in step.new.items()}
+        whole = any(step.action == "anonymise" for step in mine)
         if dossier.datamap.table(address).is_log:
             new, labels[mine[0].id] = anonymised(_own(row), (crowds or {}).get(address.table, Crowd()))
         elif any(step.action == "erase" for step in mine):
             new = None
-        rest = values.row_hash({c: v for c, v in row.items() if c not in new}) if new is not None else ""
-        changes.append(Change(tuple(s.id for s in mine), address.table, tuple(json.loads(key)), mine[0].seen, new, rest))
+        elif not new:
+            continue  # to be anonymised, and nothing in it names anybody
+        rest = dossier.datamap.table(address).own_hash({c: v for c, v in row.items() if c not in new}) if new is not None else ""
+        changes.append(
+            Change(
+                tuple(s.id for s in mine),
+                address.table,
+                tuple(json.loads(key)),
+                mine[0].seen,
+                new,
+                rest,
+                whole,
+                tuple(dict.fromkeys(a for s in mine for a in s.after)),
+            )
+        )
     return Job(dossier.request.id, source, tuple(changes), "planned", at, {}, labels)
 
 
@@ -95,7 +109,10 @@ def _json(value: object) -> object:
 
 
 def _job(entry: dict[str, Any]) -> Job:
-    changes = tuple(Change(tuple(c["steps"]), c["table"], tuple(c["key"]), c["seen"], _new(c["new"]), c["rest"]) for c in entry["changes"])
+    changes = tuple(
+        Change(tuple(c["steps"]), c["table"], tuple(c["key"]), c["seen"], _new(c["new"]), c["rest"], c["whole"], tuple(c["after"]))
+        for c in entry["changes"]
+    )
     results = {step: Result(*result) for step, result in entry["results"].items()}
     return Job(entry["request"], entry["source"], changes, entry["state"], datetime.fromisoformat(entry["at"]), results, entry["labels"])
 

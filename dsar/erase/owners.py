@@ -14,6 +14,7 @@ from dsar.erase.plan import Step
 from dsar.request.register import Request
 
 Plans = Mapping[str, tuple[Request, Sequence[Step]]]
+Seen = Mapping[str, str]  # step → what is known of it by now: erased by a program, seen gone
 _HOW = (
     "Work through the sheet Steps from top to bottom: the request that is due first comes first, and what hangs on a record before the record. "
     "Fill in the marked columns: Status, Done by, Done on. Not found and Not possible need a remark. "
@@ -21,20 +22,20 @@ _HOW = (
 )
 
 
-def write(root: Path, datamap: DataMap, plans: Plans) -> Written:
+def write(root: Path, datamap: DataMap, plans: Plans, seen: Seen) -> Written:
     """Write one workbook per owner into the workspace's `worklists/`; owners of systems with nothing to do get none."""
     made: list[Path] = []
     owners = dict.fromkeys(source.owner for source in datamap.sources.values())
     for number, owner in enumerate(owners, 1):
-        made += publish(root, "worklists", f"erasure_owner-{number}", partial(_build, datamap, owner, plans))
+        made += publish(root, "worklists", f"erasure_owner-{number}", partial(_build, datamap, owner, plans, seen))
     return Written(tuple(made))
 
 
-def _build(datamap: DataMap, owner: str, plans: Plans, stem: str, into: Path) -> list[Path]:
+def _build(datamap: DataMap, owner: str, plans: Plans, seen: Seen, stem: str, into: Path) -> list[Path]:
     sources = [name for name, source in datamap.sources.items() if source.owner == owner]
     due = {i: internal_due(request, datamap.controller) for i, (request, _) in plans.items()}
     rows = tuple(
-        line(datamap, request, step)
+        line(datamap, request, step, seen.get(step.id, ""))
         for _, (request, steps) in sorted(plans.items(), key=lambda item: (due[item[0]], item[0]))
         for step in steps
         if step.address.source in sources

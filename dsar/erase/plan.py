@@ -18,6 +18,7 @@ from dsar.datamap import Address, Replace, Retention, Table
 from dsar.erase.blockers import blockers
 from dsar.find.dossier import Dossier
 from dsar.find.order import reading_order, upstream
+from dsar.find.recall import looks
 from dsar.law import rights
 from dsar.law.erasure import GROUNDS, Ground
 from dsar.law.retention import keep_until
@@ -45,7 +46,8 @@ class Step:
     until: date | str | None = None  # a day, or an event in words
     after: tuple[str, ...] = ()  # steps to be done before this one
     new: Mapping[str, object] = field(default_factory=dict)  # column → what stands in it afterwards
-    seen: str = ""  # `values.row_hash` of the row as it was when this was planned
+    looked: Mapping[str, str] = field(default_factory=dict)  # column → a digest of what stood in it, to know the row again by
+    seen: str = ""  # `Table.own_hash` of the row as it was when this was planned
 
 
 def plan(dossier: Dossier, today: date, frozen: str = "") -> tuple[Step, ...]:
@@ -116,7 +118,9 @@ def _emptied(dossier: Dossier, address: Address, row: Mapping[str, Any], step: S
         return
     table = dossier.datamap.table(address)
     article, why = _ground(dossier, table, row)
-    filled = {c: new for c, new in table.erased_columns.items() if row.get(c) is not None and not values.same(row.get(c), new)}
+    # Where the row is to be anonymised one day, its columns are what the law wants kept until then: an invoice has a name.
+    now = table.erased_columns if table.erasure == "row" else {}
+    filled = {c: new for c, new in now.items() if row.get(c) is not None and not values.same(row.get(c), new)}
     for action in ("blank", "unlink", "replace"):
         new = {c: value for c, value in filled.items() if _how(table, c) == action}
         if new:
@@ -147,14 +151,15 @@ def _step(dossier: Dossier, address: Address, row: Mapping[str, Any], today: dat
     table = dossier.datamap.table(address)
     retention = dossier.datamap.activity(table).retention
     ground = _ground(dossier, table, row)
-    seen = values.row_hash(row)
+    seen = table.own_hash(row)
     if table.owner == "organisation":
         theirs = {c: table.erased_columns.get(c) for c, column in table.columns.items() if column.about == "person" and row.get(c) is not None}
         how = {_how(table, c) for c in theirs}
         action = next(a for a in ("replace", "blank", "unlink") if a in how or a == "unlink") if theirs else "blank"
         why = "The record belongs to a company's account; only what is about the person goes."
         return Step(_id(dossier, address, row, "about"), address, row["dsar_key"], action, tuple(theirs), why, ground.article, new=theirs, seen=seen)
-    step = Step(_id(dossier, address, row, "row"), address, row["dsar_key"], "erase", (), ground.sentence, ground.article, seen=seen)
+    looked = {} if table.is_log else looks(table, row)
+    step = Step(_id(dossier, address, row, "row"), address, row["dsar_key"], "erase", (), ground.sentence, ground.article, looked=looked, seen=seen)
     if table.is_log:
         step = replace(step, action="anonymise")
     elif table.erasure == "anonymise":

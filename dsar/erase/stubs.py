@@ -1,7 +1,8 @@
-"""What stays of an erasure once its case is purged: who was asked for and which rows have to stay away, encrypted, for a named time.
+"""What stays of an erasure once its case is purged: who was asked for, which rows have to stay away, and which wait for their day.
 
-A stub holds identifiers and keys, no row's content. It serves `dsar verify --all` alone: without it nobody could notice that a restored
-backup brought somebody back. After `stub_days` of the controller it is deleted.
+A stub is encrypted, and holds identifiers, keys and digests of columns, no row's content. It serves `dsar verify --all` alone: without
+it nobody could notice that a restored backup brought somebody back. After `stub_days` of the controller, or the last day that a row
+is kept until, it is deleted.
 """
 
 import json
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dsar import files, keys
-from dsar.erase.plan import CHANGES, Step
+from dsar.erase.plan import CHANGES, WAITS, Step
 from dsar.erase.record import step_entry, step_of
+from dsar.erase.verify import State
 from dsar.keep import crypt
 from dsar.request.identity import Identifier
 from dsar.request.register import Request
@@ -23,22 +25,28 @@ _FOLDER, _PURPOSE = "stubs", "stubs"
 
 @dataclass(frozen=True)
 class Stub:
-    """One erased person's request, the steps that were done, and until when this is kept."""
+    """One erased person's request, the steps that were done or wait, and until when this is kept."""
 
     request: Request
     steps: tuple[Step, ...]
     until: date
 
+    @property
+    def states(self) -> dict[str, State]:
+        """What was seen of each step that was done when this was written."""
+        return {s.id: "gone" for s in self.steps if s.action in CHANGES}
+
 
 def write(root: Path, request: Request, steps: Sequence[Step], today: date, days: int) -> Path:
-    """Write the stub of a request whose erasure was seen complete."""
-    made = [s for s in steps if s.action in CHANGES]
+    """Write the stub of a request whose erasure was seen complete; it is kept for `days`, and as long as a row of it is kept for a named day."""
+    told = [s for s in steps if s.action in (*CHANGES, *WAITS)]
+    days_named = [s.until for s in told if isinstance(s.until, date)]
     entry: dict[str, Any] = {
         "request": request.id,
         "received": request.received.isoformat(),
         "identifiers": [(i.kind, i.value, i.standing) for i in request.identifiers],
-        "steps": [{**step_entry(s), "new": dict.fromkeys(s.new), "seen": ""} for s in made],
-        "until": (today + timedelta(days=days)).isoformat(),
+        "steps": [{**step_entry(s), "seen": ""} for s in told],
+        "until": max([today + timedelta(days=days), *days_named]).isoformat(),
     }
     path = files.private_dir(root / _FOLDER) / f"{request.id}.stub"
     files.write_atomic(path, crypt.lock(keys.key(root, _PURPOSE), json.dumps(entry).encode()))

@@ -5,6 +5,7 @@ learns no address from it, not even by trying them. It serves no other end (ICO:
 """
 
 import csv
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -13,13 +14,13 @@ from dsar.datamap import DataMap
 from dsar.errors import BadMap, BadRequests
 from dsar.request.register import Request
 
-NAME = "suppressed.csv"
+NAME, _DECLINED = "suppressed.csv", "suppression.json"
 _HEADER = ("purpose", "entry", "since", "case")
 
 
 def add(root: Path, datamap: DataMap, request: Request, purpose: str, at: datetime) -> int:
     """Put the proved e-mail addresses of a request on the list, and return how many are new; raises `BadMap`, `IdentityNotVerified`."""
-    _require_advertising(datamap, purpose)
+    require_advertising(datamap, purpose)
     request.require_identity()
     secret = keys.key(root, "suppression", make=not (root / NAME).exists())
     entries = read(root)
@@ -31,6 +32,29 @@ def add(root: Path, datamap: DataMap, request: Request, purpose: str, at: dateti
     lines = [_HEADER, *entries, *fresh.values()]
     files.write_atomic(root / NAME, "".join(",".join(line) + "\n" for line in lines))
     return len(fresh)
+
+
+def decline(case: Path, purpose: str, by: str, at: datetime) -> None:
+    """Record that a person does not want to be on the list for a purpose: nobody then keeps an import from bringing them back."""
+    known = declined(case)
+    known[purpose] = {"by": by, "on": at.date().isoformat()}
+    files.write_atomic(files.private_dir(case / "erasure") / _DECLINED, json.dumps(known, indent=1))
+
+
+def declined(case: Path) -> dict[str, dict[str, str]]:
+    """Return for which purposes a person declined to be listed, and who recorded that when."""
+    path = case / "erasure" / _DECLINED
+    found: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def chosen(root: Path, case: Path, request: Request, purpose: str) -> str:
+    """Return what a person chose for a purpose, in words; '' where it is open."""
+    if refusal := declined(case).get(purpose):
+        return f"the person declined the list on {refusal['on']}"
+    mine = [i.value for i in request.identifiers if i.kind == "email" and i.standing == "verified"]
+    listed = Listed(root, purpose)
+    return "the address is on the list" if mine and all(address in listed for address in mine) else ""
 
 
 def read(root: Path) -> list[tuple[str, ...]]:
@@ -57,7 +81,7 @@ class Listed:
 
 def check(root: Path, datamap: DataMap, file: Path, purpose: str, column: str) -> list[int]:
     """Return the lines of an import, as a spreadsheet counts them, that must not be imported; raises `BadMap`, `BadRequests`."""
-    _require_advertising(datamap, purpose)
+    require_advertising(datamap, purpose)
     listed = Listed(root, purpose)
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
@@ -78,7 +102,8 @@ def _entry(secret: bytes, purpose: str, address: str) -> str:
     return keys.keyed(secret, purpose, address)
 
 
-def _require_advertising(datamap: DataMap, purpose: str) -> None:
+def require_advertising(datamap: DataMap, purpose: str) -> None:
+    """Raise `BadMap` unless an activity of the map is advertising."""
     known = [name for name, activity in datamap.activities.items() if activity.marketing]
     if purpose not in known:
         raise BadMap(

@@ -5,9 +5,10 @@ day; and their addresses are looked for as text in every column of the tables th
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 from dsar import kinds, values
@@ -15,6 +16,7 @@ from dsar.datamap import Address, DataMap
 from dsar.erase.plan import GOES, STAYS, Step
 from dsar.errors import DsarError
 from dsar.find.dossier import Dossier
+from dsar.find.hold import HOLDS
 from dsar.source import Ask, Done, Everyone, Keys, Rows, Source, Text
 
 State = Literal["gone", "kept as planned", "pending event", "still there", "came back", "not checked"]
@@ -132,11 +134,23 @@ def needles_of(dossier: Dossier) -> tuple[str, ...]:
     return tuple(i.value for i in dossier.request.identifiers if i.kind in _NEEDLES and i.standing == "verified" and not kinds.is_of_many(i.value))
 
 
-def verify(now: Dossier, steps: Sequence[Step], seen: Seen, before: Mapping[str, State] | None = None) -> Verification:
-    """Return what became of each step; `now` is what a search by identity finds, `before` what was seen the last time."""
+def verify(
+    now: Dossier,
+    steps: Sequence[Step],
+    seen: Seen,
+    before: Mapping[str, State] | None = None,
+    due: Collection[str] = frozenset(),
+    chosen: Mapping[str, str] = MappingProxyType({}),
+) -> Verification:
+    """Return what became of each step.
+
+    `now` is what a search by identity finds, `before` what was seen the last time, `due` the steps that may be done by now, whatever
+    they waited for, and `chosen` says of steps that keep an address from coming back what the person chose.
+    """
     earlier = before or {}
     stays = {(s.address, s.key) for s in steps if s.action not in GOES and s.key != "[]"}
-    verdicts = [_verdict(now, step, seen, earlier, steps) for step in steps if step.key != "[]"]
+    verdicts = [_reopened(_verdict(now, step, seen, earlier, steps), due) for step in steps if step.key != "[]"]
+    verdicts += [_suppressed(step, chosen[step.id]) for step in steps if step.id in chosen]
     planned = {(s.address, key_of(s.key)) for s in steps}
     verdicts += _unplanned(now, planned, earlier)
     verdicts += [
@@ -171,7 +185,7 @@ def _verdict(now: Dossier, step: Step, seen: Seen, earlier: Mapping[str, State],
         row = seen.rows[step.address].get(key_of(step.key))
         there = row is not None
     back: State = "came back" if earlier.get(step.id) in {"gone", "came back"} else "still there"
-    if step.action == "erase" or (step.action == "anonymise" and not step.new):
+    if step.action == "erase" or now.datamap.table(step.address).is_log:
         if there or by_identity:
             return said(back)
         outcome = now.tables[step.address].outcome
@@ -180,22 +194,42 @@ def _verdict(now: Dossier, step: Step, seen: Seen, earlier: Mapping[str, State],
     if step.action == "decide":
         return said("pending event", "a person has to decide")
     if step.action == "not due":
+        found = next((row for row in now.tables[step.address].listed if step.key == row["dsar_key"]), None)
+        unsure = f", and then: {HOLDS['known by key'].internal}" if found and found["dsar_hold"] == "known by key" else ""
         lost = "" if by_identity else ", and only its key still leads to it: erase it by hand then"
-        return said("pending event", f"{step.until}{lost}") if there else said("gone", "but it was not due yet")
-    if step.new and row is not None:
-        left = [c for c, new in step.new.items() if not values.same(row.get(c) or None, new or None)]
+        return said("pending event", f"{step.until}{lost or unsure}") if there else said("gone", "but it was not due yet")
+    new = step.new or (now.datamap.table(step.address).erased_columns if step.action == "anonymise" else {})
+    if new and row is not None:
+        left = [c for c, value in new.items() if not values.same(row.get(c) or None, value or None)]
         return said(back, ", ".join(left)) if left else said("gone" if step.action != "restrict" else "kept as planned")
     if step.action in STAYS:
-        return _kept(step, row, steps, said)
+        return _kept(now, step, row, steps, said)
     return said("gone")
 
 
-def _kept(step: Step, row: Mapping[str, Any] | None, steps: Sequence[Step], said: Callable[..., Verdict]) -> Verdict:
+def _suppressed(step: Step, chosen: str) -> Verdict:
+    """Say whether an address is kept from coming back, or the person declined that."""
+    if chosen:
+        return Verdict(step.id, step.address, step.key, step.action, "kept as planned", chosen)
+    return Verdict(step.id, step.address, step.key, step.action, "pending event", "it is put on the list, or it is recorded that the person declined")
+
+
+def _reopened(verdict: Verdict, due: Collection[str]) -> Verdict:
+    """Say of a row that waits or is kept that it may go by now: its event has happened, or its day has passed."""
+    waits = verdict.state in {"pending event", "kept as planned"} and not verdict.detail.startswith("but ")
+    return (
+        replace(verdict, detail=f"but it is due by now{f' ({verdict.detail})' if verdict.detail else ''}")
+        if waits and verdict.step in due
+        else verdict
+    )
+
+
+def _kept(now: Dossier, step: Step, row: Mapping[str, Any] | None, steps: Sequence[Step], said: Callable[..., Verdict]) -> Verdict:
     """Say whether a row that has to stay is there, and as it was apart from the columns that were to go."""
     if row is None:
         return said("gone", f"but it was to be kept until {step.until}")
     emptied = {c for s in steps if (s.address, s.key) == (step.address, step.key) for c in s.new}
-    if not emptied and step.seen and values.row_hash(row) != step.seen:
+    if not emptied and step.seen and now.datamap.table(step.address).own_hash(row) != step.seen:
         return said("kept as planned", "it was changed since")
     return said("kept as planned")
 

@@ -26,6 +26,8 @@ from dsar.find.judge import given, hold_of, line_hold
 from dsar.find.mentions import cells_of
 from dsar.find.order import reading_order, referrers
 from dsar.find.outcome import outcomes
+from dsar.find.recall import KIND as RECALLED
+from dsar.find.recall import Remembered, plain_key, reads_as_before
 from dsar.find.review import REDACTED, RELEASE, Rulings, held_by
 from dsar.find.sighting import Sighting, instant, judge, moments
 from dsar.find.trail import Link, Names, Pending, State, Trace
@@ -44,16 +46,17 @@ def collect(
     clock: Clock,
     progress: Progress = lambda _: None,
     rulings: Mapping[str, Rulings] = MappingProxyType({}),
+    remembered: Mapping[str, Sequence[Remembered]] = MappingProxyType({}),
 ) -> dict[str, Dossier]:
-    """Return one dossier per request id; `rulings` are what people ruled on what was held, by request.
+    """Return one dossier per request id; `rulings` are what people ruled on what was held, and `remembered` rows of earlier plans, by request.
 
     `sources` holds, per source of the map, the source or the error that kept it from being opened.
     A source that fails makes its tables failed; the others are collected all the same.
     """
     collection = _Collection(requests, datamap, sources, clock, rulings)
-    while (address := collection.next_table()) is not None:
-        progress(str(address))
-        collection.read(address)
+    collection.read_all(progress)
+    if collection.recall(remembered):
+        collection.read_all(progress)
     return collection.dossiers()
 
 
@@ -95,6 +98,12 @@ class _Collection:
         return source
 
     # -- which table next, and what it is asked --------------------------------------------------
+
+    def read_all(self, progress: Progress) -> None:
+        """Ask table after table, until nothing is left to be asked."""
+        while (address := self.next_table()) is not None:
+            progress(str(address))
+            self.read(address)
 
     def next_table(self) -> Address | None:
         """Return the first table, in reading order, that has something left to be asked."""
@@ -177,6 +186,40 @@ class _Collection:
         if new:
             state.frames.append(values.to_arrow(part.frame).take(pa.array(new, pa.int64())))
         return positions
+
+    def recall(self, remembered: Mapping[str, Sequence[Remembered]]) -> bool:
+        """Read rows of earlier plans that nothing led to this time, by their keys, and return whether one was found."""
+        linked = {(r, s.address, s.known_key(p)) for s in self.states.values() for r, links in s.links.items() for p in links}
+        wanted: dict[Address, list[tuple[str, Remembered]]] = defaultdict(list)
+        for request, known in ((r, k) for r, listed in remembered.items() if r in self.requests for k in listed):
+            if known.address in self.states and (request, known.address, plain_key(known)) not in linked:
+                wanted[known.address].append((request, known))
+        found = [self._recall_in(self.states[address], listed) for address, listed in wanted.items()]
+        return any(found)
+
+    def _recall_in(self, state: State, listed: Sequence[tuple[str, Remembered]]) -> bool:
+        if state.failed:
+            return False
+        try:
+            parts = list(duplicates.rows_of(self._source(state.address.source), state.address, dict.fromkeys(k.key for _, k in listed)))
+        except Exception as error:  # noqa: BLE001 - whatever a connector raises, this table has failed and the rest goes on
+            state.failed = str(in_words(error, str(state.address)))
+            return False
+        found = {state.known_key(p): p for part in parts for p in self._add(state, part)}
+        state.collected_at = state.collected_at or self.clock()
+        for request, known in listed:
+            name = f"{known.address} {plain_key(known)}"
+            state.asked[request].add((RECALLED, name))
+            if (position := found.get(plain_key(known))) is not None:
+                self.known[request][RECALLED, name] = Trace(None if self._certain(state, request, position, known) else HOLDS["known by key"])
+                state.link(request, position, Link(RECALLED, name, "key"))
+                self._reveal(state, request, position)
+        return bool(found)
+
+    def _certain(self, state: State, request: str, position: int, known: Remembered) -> bool:
+        """Whether a remembered row reads as it did, and nobody ruled against it since."""
+        ruled = self.rulings[request].found.get((str(state.address), state.key(position), "")) if request in self.rulings else None
+        return reads_as_before(state.table, state.rows[position], known) and not (ruled and held_by(ruled.choice))
 
     # -- widening, and what is held --------------------------------------------------------------
 
@@ -420,7 +463,10 @@ class _Collection:
             return self._nothing(state)
         positions = sorted(links, key=state.order_key)
         holds = [self._row_hold(state, request, p, shared) for p in positions]
-        first = [min(links[p], key=lambda link: self.known[request][link.kind, link.value].hold is not None) for p in positions]
+        # What leads to a row says what it belongs to; that an earlier plan knows its key says nothing of that.
+        first = [
+            min(links[p], key=lambda link: (self.known[request][link.kind, link.value].hold is not None, link.kind == RECALLED)) for p in positions
+        ]
         provenance: dict[str, list[str | None]] = {
             "dsar_key": [state.key(p) for p in positions],
             "dsar_matched_on": [link.matched_on for link in first],

@@ -54,6 +54,11 @@ HOLDS = {
         Hold("through company", "reached through a record of a company account; whether it is about them has to be decided", _BEING_CHECKED),
         Hold("company", "the company's own affairs: they belong to its account, but it is not about them", "Not about you."),
         Hold(KIND_SIMILAR, "much like a record of theirs, and perhaps the same person entered twice", _BEING_CHECKED),
+        Hold(
+            "known by key",
+            "known from an earlier plan by its key alone, and changed since: look whether it is still theirs",
+            _BEING_CHECKED,
+        ),
         Hold("third party", "the text names somebody else, or gives their address or number", _BEING_CHECKED),
         Hold(
             "withheld",

@@ -75,6 +75,10 @@ class State:
         """The row's key as JSON."""
         return json.dumps([self.rows[position][c] for c in self.table.key], default=values.as_text)  # as `dsar.find.dossier.as_key`
 
+    def known_key(self, position: int) -> str:
+        """The row's key as text, to be compared with one that was remembered."""
+        return json.dumps([values.plain(self.rows[position][c]) for c in self.table.key])
+
     def whole(self) -> pa.Table:
         """All rows as one table, put together once however many requests ask."""
         if not self.frames:

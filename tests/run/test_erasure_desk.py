@@ -1,10 +1,13 @@
 """Around an erasure: checklists out and back, the certificate, the closing letter, the list of the unwritten-to, the audit, the commands."""
 
+import base64
 import json
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import date, datetime, timedelta
+from zipfile import ZipFile
 
 import openpyxl
 import pytest
@@ -72,6 +75,25 @@ def test_one_workbook_per_owner_over_all_requests_with_whom_to_tell_and_backups(
     assert not any("ann@x.org" in str(cell) for f in files for sheet in openpyxl.load_workbook(f) for row in sheet.iter_rows() for cell in row)
 
 
+def test_what_was_erased_and_seen_gone_is_nobodys_to_do_any_more(tmp_path):
+    ws, request = erased(tmp_path)
+
+    def listed():
+        found = [row for f in erasure.checklists(ws, [request]).files for row in cells(f, "Steps")]
+        place = {name: n for n, name in enumerate(HEADER)}
+        return {(r[place["Record"]], r[place["Action"]], r[place["Status"]], r[place["Verified"]]) for r in found if str(r[0]).startswith("A-1-")}
+
+    assert ("Service mail", "erase", None, "erased by program on 2026-11-23, not yet looked at") in listed()
+    erasure.verify(ws, [request])
+    assert ("Service mail", "erase", None, "gone, looked at on 2026-11-23") in listed()
+    assert {(record, action) for record, action, status, _ in listed() if status} == {("Newsletter subscription", "suppress")}
+    assert not any(record == "Note" for record, *_ in listed())  # the shop's owner has nothing to do, and gets no list
+    erasing.sql(tmp_path, "shop.db", "INSERT INTO notes VALUES (1, 1, 'rang about lamps')")
+    erasure.verify(ws, [request])
+    assert ("Note", "erase", "To do", None) in listed()  # it came back
+    assert ("Order line", "erase", None, "gone, looked at on 2026-11-23") in listed()
+
+
 def test_a_checklist_comes_back_split_by_step_and_is_noted(tmp_path):
     ws, request = planned(tmp_path)
     path = erasure.checklists(ws, [request]).files[0]
@@ -116,6 +138,36 @@ def test_a_bad_cell_is_named_and_nothing_is_taken_over(tmp_path, answer, fault):
     assert not (ws.case(request) / "erasure/reported.json").exists()
 
 
+def test_a_picture_that_was_pasted_in_is_refused_by_the_name_of_its_sheet(tmp_path):
+    ws, request = planned(tmp_path)
+    path = erasure.checklists(ws, [request]).files[0]
+    fill(path, Note=("Done", "O. Wner", DAY, ""))
+    shot = tmp_path / "screen.png"
+    shot.write_bytes(base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="))
+    shutil.copy(path, tmp_path / "one.xlsx")
+    pasted(tmp_path / "one.xlsx", "Steps", shot)
+    with pytest.raises(BadRequests, match=r"1 pictures are pasted in \('Steps'\)"):
+        erasure.take_back(ws, tmp_path / "one.xlsx")
+    assert not (ws.case(request) / "erasure/reported.json").exists()
+    assert erasure.take_back(ws, path).reports
+
+
+def pasted(path, sheet, picture):
+    """Paste a picture into a sheet, as the parts of the file that Excel writes."""
+    office, main = "http://schemas.openxmlformats.org/officeDocument/2006/relationships", "http://schemas.openxmlformats.org"
+    number = openpyxl.load_workbook(path).sheetnames.index(sheet) + 1
+    rels = '<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{}</Relationships>'
+    with ZipFile(path, "a") as archive:
+        name = f"xl/worksheets/_rels/sheet{number}.xml.rels"
+        assert name not in archive.namelist()
+        archive.writestr(name, rels.format(f'<Relationship Id="rId9" Type="{office}/drawing" Target="../drawings/drawing1.xml"/>'))
+        archive.writestr("xl/drawings/drawing1.xml", f'<xdr:wsDr xmlns:xdr="{main}/drawingml/2006/spreadsheetDrawing"/>')
+        archive.writestr(
+            "xl/drawings/_rels/drawing1.xml.rels", rels.format(f'<Relationship Id="a" Type="{office}/image" Target="../media/image1.png"/>')
+        )
+        archive.write(picture, "xl/media/image1.png")
+
+
 def test_a_step_that_is_not_ours_and_one_that_says_two_things_are_faults(tmp_path):
     head = "Step ID,Status,Done by,Done on,Remark\n"
     for text, fault in (
@@ -137,7 +189,7 @@ def test_the_certificate_says_what_was_seen_and_claims_no_more(tmp_path):
     text = "\n".join(str(c) for row in cells(path, "Certificate") for c in row if c)
     assert "All that was to be erased is gone, as looked for on 2026-11-23 10:00 (Europe/London)." in text
     seen = [row for row in cells(path, "What was seen") if row[0] and str(row[0]).startswith("A-1-")]
-    assert len(seen) == 19
+    assert len(seen) == 20
     assert {(row[2], row[8], row[9]) for row in seen if row[1] == "Website"} == {("Visit", "gone", "reduced")}
     backups = cells(path, "Backups")
     assert any("nightly dump" in row and DAY + timedelta(36) in row for row in backups)
@@ -189,6 +241,25 @@ def test_who_is_suppressed_is_found_in_any_spelling_for_that_purpose_only(tmp_pa
         suppress.check(tmp_path, ws.datamap, path, "newsletter", "mail")
 
 
+def test_what_the_person_chose_of_the_list_is_looked_at_again(tmp_path):
+    ws, request = erased(tmp_path)
+
+    def said():
+        [verdict] = [v for v in erasure.verify(ws, [request])["A-1"].verdicts if v.action == "suppress"]
+        return verdict.state, verdict.detail
+
+    assert said() == ("pending event", "it is put on the list, or it is recorded that the person declined")
+    with pytest.raises(BadMap, match="'service' is no advertising"):
+        erasure.decline_suppression(ws, request, "service", by="A. Nalyst")
+    suppress.add(tmp_path, ws.datamap, request, "newsletter", ws.clock())
+    assert said() == ("kept as planned", "the address is on the list")
+    (tmp_path / "suppressed.csv").unlink()
+    assert said()[0] == "pending event"
+    erasure.decline_suppression(ws, request, "newsletter", by="A. Nalyst")
+    assert said() == ("kept as planned", "the person declined the list on 2026-11-23")
+    assert [(line["what"], line["details"]) for line in ws.ledger.lines()][-1] == ("suppression declined", {"purpose": "newsletter"})
+
+
 def test_the_key_lies_apart_and_a_lost_one_is_not_made_anew(tmp_path, monkeypatch):
     apart = tmp_path / "apart"
     monkeypatch.setenv("DSAR_KEYS", str(apart))
@@ -220,9 +291,11 @@ def test_the_audit_counts_what_was_promised_and_not_kept_and_leaves_open_request
     erasing.sql(tmp_path, "news.db", "INSERT INTO members VALUES (4, 'BOB@x.org', 'marketing')")
     found = {(line["What"], line["Promise"]): line for line in erasure.retention(ws).to_dict("records")}
     told = {place: (line["Rows"], line["Left out"], line["Keys"]) for place, line in found.items()}
+    assert {line["For"] for line in found.values() if line["Left out"]} == {"A-1"}
+    assert {line["For"] for line in found.values() if not line["Left out"]} == {""}
     assert told == {
         ("Account", "rows whose Restricted says that they should be gone"): (1, 1, "[1]"),
-        ("Invoice", "rows past their last day (6 years from issued_on)"): (1, 0, '["I-1"]'),
+        ("Invoice", "rows past their last day (6 years from Issued on)"): (1, 0, '["I-1"]'),
         ("Newsletter subscription", "people on the list of those who are not written to"): (1, 1, "[4]"),
         ("Visit", "lines with an address, 365 days old or older"): (1, 0, told["Visit", "lines with an address, 365 days old or older"][2]),
     }  # fmt: skip
