@@ -75,7 +75,9 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 
 def to_arrow(data: pd.DataFrame) -> pa.Table:
     """Return an Arrow-backed frame as an Arrow table, without the index."""
-    return pa.Table.from_pandas(data, preserve_index=False)
+    if data.columns.is_unique and all(isinstance(kind, pd.ArrowDtype) for kind in data.dtypes):
+        return pa.table({str(name): pa.chunked_array(column.array.__arrow_array__()) for name, column in data.items()})
+    return pa.Table.from_pandas(data, preserve_index=False).replace_schema_metadata()
 
 
 def rows(data: pd.DataFrame) -> list[dict[str, object]]:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from dsar import files, kinds, values
+from dsar import files, kinds
 from dsar.answer.stranger import Hit, Needle, Needles, search, searchable
 from dsar.datamap import Address, Table
 from dsar.errors import ForeignData
@@ -79,7 +79,7 @@ def _of_rows(dossier: Dossier) -> Iterator[Needle]:
 
 def _of_cells(dossier: Dossier) -> Iterator[Needle]:
     for address in dossier.tables:
-        for cell in cells_of(dossier.rows(address)):
+        for cell in cells_of(dossier.listed(address)):
             if cell.choice != "keep":
                 for mention in cell.mentions:
                     kind = "name" if mention.kind == "name" else mention.kind.removeprefix("possible ")
@@ -89,7 +89,7 @@ def _of_cells(dossier: Dossier) -> Iterator[Needle]:
 
 def _rows(dossier: Dossier, *standings: str) -> Iterator[tuple[Address, dict[str, object], Table, str]]:
     for address, found in dossier.tables.items():
-        for row in values.rows(found.frame):
+        for row in found.listed:
             if row["dsar_standing"] in standings:
                 yield address, row, dossier.datamap.table(address), address.source
 

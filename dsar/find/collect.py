@@ -370,7 +370,7 @@ class _Collection:
         decided = outcomes(self.datamap, facts, {a: t["dsar_standing"].to_pylist() for a, t in tables.items()})
         clients = {a: self._clients(self.states[a], request) for a in self.states if self.datamap.is_processor(a)}
         decided |= {a: replace(decided[a], state="a client's", clients=found) for a, found in clients.items() if decided[a].complete}
-        waiting = {a: sum(not cell.choice for cell in cells_of(values.to_frame(tables[a]))) for a in self.cells.get(request, ())}
+        waiting = {a: sum(not cell.choice for cell in cells_of(tables[a].to_pylist())) for a in self.cells.get(request, ())}
         decided |= {a: replace(decided[a], cells=cells) for a, cells in waiting.items()}
         return {a: Found(decided[a], tables[a]) for a in self.states}
 
