@@ -69,7 +69,7 @@ def frame(columns: Mapping[str, Sequence[object]], declared: Mapping[str, str | 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """Return an Arrow table as a frame whose columns stay Arrow-backed."""
-    data: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    data: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype, use_threads=False)  # nothing is converted, so threads would do nothing
     return data
 
 

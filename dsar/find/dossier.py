@@ -261,6 +261,11 @@ def load(folder: Path, request: Request, datamap: DataMap) -> Dossier:
 _last: dict[Path, tuple[object, Dossier]] = {}  # a notebook asks for one snapshot many times; as its files stand
 
 
+def forget() -> None:
+    """Forget the snapshot that was read last."""
+    _last.clear()
+
+
 def _state(folder: Path) -> object:
     if not folder.is_dir():
         return None
@@ -287,12 +292,13 @@ def _loaded(folder: Path, request: Request, datamap: DataMap) -> Dossier:
 
 def _read(folder: Path, request: Request, entry: dict[str, Any]) -> Found:
     path = folder / entry.pop("file")
-    if not path.is_file() or files.sha256(path) != entry.pop("sha256"):
+    content = pa.memory_map(str(path)).read_buffer() if path.is_file() and path.stat().st_size else None
+    if content is None or hashlib.sha256(content).hexdigest() != entry.pop("sha256"):
         raise DossierMissing("a file of the snapshot is missing or was changed", where=request.id, remedy="run `dsar collect`")
     moment = entry.pop("collected_at")
     entry |= {k: tuple(entry[k]) for k in ("searched_by", "undeclared", "clients")}
     outcome = Outcome(**entry, collected_at=datetime.fromisoformat(moment) if moment else None)
-    return Found(outcome, pq.ParquetFile(path).read(use_threads=False))
+    return Found(outcome, pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False))
 
 
 def as_key(*parts: object) -> str:

@@ -61,6 +61,7 @@ def _execute(job: Job, partial: Path) -> None:
     import papermill
 
     _register()
+    WARM.map = job.workspace / "dsar.toml"
     with private_kernel(job.memory) as config:
         papermill.execute_notebook(
             job.notebooks / job.executed.name,
