@@ -131,6 +131,16 @@ def _stack(chunks: Sequence[pa.ChunkedArray]) -> pa.Array | pa.ChunkedArray:
     return infer([v for c in chunks for v in c.to_pylist()])
 
 
+def narrowed(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    """Return a column of numbers with no more places than its own values need, and one without values as nothing but missing ones."""
+    if column.null_count == len(column):
+        return pa.nulls(len(column))
+    if not pa.types.is_decimal(column.type):
+        return column
+    numbers = [None if v is None else v.normalize() for v in column.to_pylist()]
+    return infer([None if v is None else int(v) if v == v.to_integral_value() else v for v in numbers])
+
+
 def _decimals(values: Sequence[object]) -> pa.Array:
     numbers = [None if v is None else v if isinstance(v, Decimal) else Decimal(repr(v)) for v in values]
     known = [n for n in numbers if n is not None]

@@ -86,6 +86,7 @@ class _Collection:
         self.unlisted[name] = tuple(sorted(set(schema) - set(declared.tables) - set(declared.ignored)))
         for state in states:
             state.failed, state.undeclared = drift(state.address, state.table, schema)
+            state.types = schema[state.address.table].columns if state.address.table in schema else {}
             state.unique = state.address.table in schema and set(schema[state.address.table].key) == set(state.table.key)
 
     def _source(self, name: str) -> Source:
@@ -397,7 +398,7 @@ class _Collection:
             "dsar_via": [self._via(state, request, p, link) for p, link in zip(positions, first, strict=True)],
             "dsar_cells": [self.cells.get(request, {}).get(state.address, {}).get(p) for p in positions],
         }
-        found = state.whole().take(pa.array(positions, pa.int64()))
+        found = state.own_types(state.whole().take(pa.array(positions, pa.int64())))
         if state.table.documents and request in self.rulings:
             found = redacted(found, str(state.address), provenance, self.rulings[request])
         for name in PROVENANCE:
@@ -406,7 +407,7 @@ class _Collection:
 
     def _nothing(self, state: State) -> pa.Table:
         if state.address not in self.nothing:
-            empty = state.whole().slice(0, 0)
+            empty = values.to_arrow(values.frame({c: [] for c in state.table.columns}))  # whatever the rows of others look like
             for name in PROVENANCE:
                 empty = empty.append_column(name, pa.array([], pa.string()))
             self.nothing[state.address] = empty
