@@ -1,14 +1,11 @@
 """Frames as an analyst reads them: text to the left, nothing cut, and a sentence where there is nothing."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from html import escape
 
 import pandas as pd
 
-if TYPE_CHECKING:
-    from pandas.io.formats.style_render import CSSDict
-
-_LEFT: "list[CSSDict]" = [{"selector": "th, td", "props": "text-align: left; vertical-align: top"}]
+_LEFT = "<style>.listing th, .listing td { text-align: left !important; vertical-align: top }</style>"
 
 
 class Listing(pd.DataFrame):
@@ -18,12 +15,18 @@ class Listing(pd.DataFrame):
         return self.to_display()
 
     def to_display(self) -> str:
-        """Return the HTML a notebook shows."""
+        """Return the HTML a notebook shows; everything from a source is text there, never markup."""
         if self.empty:
             return f"<p>{self.attrs['empty']}</p>"
-        # Everything from a source is text here, never markup.
-        styler = self.style.hide(axis="index").format(escape="html").set_table_styles(_LEFT)
-        return str(styler.set_uuid("listing").to_html())
+        head = "".join(f"<th>{escape(str(name))}</th>" for name in self.columns)
+        rows = ("".join(f"<td>{_text(value)}</td>" for value in row) for row in self.itertuples(index=False, name=None))
+        body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+        # pandas' own Styler takes ten times as long, and spells a missing value as nan.
+        return f'{_LEFT}\n<table class="listing">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+
+
+def _text(value: object) -> str:
+    return "" if pd.api.types.is_scalar(value) and pd.isna(value) else escape(str(value))
 
 
 def listing(columns: Sequence[str], lines: Iterable[Sequence[object]], *, empty: str) -> Listing:

@@ -32,7 +32,7 @@ MODULES = (
     "dsar.workspace", "dsar.find.chart", "fideslang.default_taxonomy", "fideslang.gvl",
     "holidays.countries", "holidays.groups", "phonenumbers.data", "pydantic.networks", "pydantic.type_adapter",
     "matplotlib.backends.backend_agg", "matplotlib.pyplot", "mpl_toolkits.mplot3d", "PIL.PngImagePlugin",
-    "numpy.random", "openpyxl.packaging.extended", "pandas.io.formats.format", "pandas.io.formats.html", "pandas.io.formats.style",
+    "numpy.random", "openpyxl.packaging.extended", "pandas.io.formats.format", "pandas.io.formats.html",
     "pyarrow.dataset", "pyarrow.parquet", "pyarrow.pandas_compat", "ibis",
     "sqlalchemy.dialects.sqlite", "sqlite3", "tzdata",
 )  # fmt: skip
