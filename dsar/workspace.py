@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dsar import datamap as maps
 from dsar import files
-from dsar.answer import access, foreign, searches
+from dsar.answer import access, foreign, nearby, searches
 from dsar.answer import export as exports
 from dsar.answer.delivery import Delivery, Way, deliver
 from dsar.answer.nearby import Nearby
@@ -271,18 +271,17 @@ class Workspace:
         """What is portable and what is not, and why: one line per table, legal basis and origin."""
         return exports.portability(self.collect(request))
 
-    @cached_property
     def nearby(self) -> Nearby:
-        """An index of all requests' identifiers, which must be in no file of anybody else; kept for the next answer."""
-        kept = files.private_dir(self.root / "cases") / ".identifiers.arrow"
+        """Return an index of all requests' identifiers as they stand now, which must be in no file of anybody else; kept for the next answer."""
+        kept = files.private_dir(self.root / "cases") / nearby.FILE
         return Nearby.kept(kept, self.register.state, self.register.identifiers, self.datamap.controller.region)
 
     def _others(self, request: Request) -> foreign.Others:
         """Return what tells the requests of other people that a text could name, as far as their identifiers go."""
-        mine = self.register.sharing(request.identifiers)
+        mine, index = self.register.sharing(request.identifiers), self.nearby()
 
         def others(text: str) -> list[Request]:
-            near = sorted(self.nearby.requests(text) - mine)
+            near = sorted(index.requests(text) - mine)
             return [Request(r, request.received, (), found) for r, found in self.register.identifiers(near).items()] if near else []
 
         return others

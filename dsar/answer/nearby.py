@@ -19,6 +19,7 @@ from dsar.answer import stranger
 from dsar.answer.stranger import Needle, Needles, searchable
 from dsar.request.identity import Identifier
 
+FILE = ".identifiers.arrow"  # in the folder of cases
 Identifiers = Mapping[str, Iterable[Identifier]]  # request → what it is known by
 LOOKED_FOR = ("email", "phone", "ip", "handle", "cookie")  # other values stand in other people's rows by chance
 _LONG = 8  # characters from which on a key is nobody else's by chance
