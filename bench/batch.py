@@ -62,7 +62,7 @@ def compiled() -> None:
 
 def small(folder: Path) -> list[Figure]:
     """Compare one small notebook, whose outputs have to be equal."""
-    notebooks, runs = folder / "notebooks", 3 if quick() else 7
+    notebooks, runs = folder / "notebooks", 2 if quick() else 7
     notebooks.mkdir()
     cells = [nbformat.v4.new_code_cell(source, id=f"c{n}") for n, source in enumerate(SMALL)]
     cells[0].metadata["tags"] = ["parameters"]
@@ -140,7 +140,7 @@ def whole(folder: Path, requests: int) -> list[Figure]:
     both = [r for r in ws.requests.values() if r.identity_settled and dossiers[r.id].complete and set(rights) <= set(r.rights)]
     jobs = [[Job(r.id, right, ws.root, dossiers[r.id].collected_at.isoformat(), 600) for right in rights] for r in both]
     del dossiers
-    chosen = list(islice((some for some in jobs if all(run_notebook(job).state == "done" for job in some)), 3 if quick() else 12))
+    chosen = list(islice((some for some in jobs if all(run_notebook(job).state == "done" for job in some)), 2 if quick() else 12))
     for job in (job for some in chosen for job in some):
         job.record.unlink()  # so that all that follow find the same files there, and do the same
     peer = median(sum(cpu_of(lambda job=job: plain(job)) for job in some) for some in chosen)
