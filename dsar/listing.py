@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
 
 import pandas as pd
 
@@ -25,7 +26,7 @@ class Listing(pd.DataFrame):
         return f'{_LEFT}\n<table class="listing">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
 
 
-def _text(value: object) -> str:
+def _text(value: Any) -> str:
     return "" if pd.api.types.is_scalar(value) and pd.isna(value) else escape(str(value))
 
 

@@ -74,7 +74,8 @@ def _execute(job: Job, partial: Path) -> None:
             start_timeout=60,
             execution_timeout=job.timeout,
             config=config,
-            extra_arguments=["--log-level=CRITICAL"],  # what matters comes back as a result
+            # What matters comes back as a result; and what was typed is not to be kept in the home folder, in a file that all kernels lock.
+            extra_arguments=["--log-level=CRITICAL", "--HistoryManager.enabled=False"],
         )
 
 
