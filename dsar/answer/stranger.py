@@ -10,10 +10,10 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
-from functools import cache
+from functools import lru_cache
 from itertools import accumulate, permutations
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import ahocorasick_rs
 import idna
@@ -27,6 +27,8 @@ from dsar.recognise import MARK
 
 _GAP = r"[^\w\n]{0,4}"
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[^\w\n]{1,4}(?=\d)", re.ASCII)
+_SHORT = 1 << 17  # characters
+R = TypeVar("R")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -122,8 +124,8 @@ class Looked(Protocol):
 def search(paths: Iterable[Path], needles: Looked, passphrase: str = "") -> tuple[Hit, ...]:
     """Return all hits in the files, and in those of folders among them; a file that cannot be read is a hit as well."""
     hits: set[Hit] = set()
-    in_text = cache(needles.in_text)  # a package holds the workbook that lies beside it, and each way inside has the same names
-    readings = cache(decode.readings)
+    # A package holds the workbook that lies beside it, and each way inside has the same names.
+    in_text, readings = _once(needles.in_text), _once(decode.readings)
     for path in _files(paths):
         for piece in decode.pieces(path, passphrase):
             file, *inside = (MARK if in_text(part) else part for part in piece.path)  # a name may be what must not be told
@@ -134,6 +136,16 @@ def search(paths: Iterable[Path], needles: Looked, passphrase: str = "") -> tupl
                 for needle, line in in_text(reading, piece.unit):
                     hits.add(Hit(file, f"{place}, {line}" if place else line, needle))
     return tuple(sorted(hits))
+
+
+def _once(function: Callable[..., R]) -> Callable[..., R]:
+    """Return a function that remembers its answers about short texts; many long ones would not fit into memory."""
+    remembered = lru_cache(1_000)(function)
+
+    def answer(text: str, *more: str) -> R:
+        return (remembered if len(text) < _SHORT else function)(text, *more)
+
+    return answer
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
