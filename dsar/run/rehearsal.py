@@ -5,6 +5,7 @@ built. The warm process does it once, so that no kernel has to; of the invented 
 """
 
 import os
+import warnings
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -50,7 +51,7 @@ def rehearse(map_: Path | None = None) -> None:
     if map_ is not None:
         with suppress(DsarError):  # whoever opens the workspace is told
             datamap.read(map_)
-    with TemporaryDirectory(prefix="dsar-") as folder:
+    with TemporaryDirectory(prefix="dsar-") as folder, warnings.catch_warnings():  # what warns once still warns in each kernel
         _answer(Path(folder))
     dossiers.forget()
 
