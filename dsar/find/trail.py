@@ -89,8 +89,8 @@ class State:
         """Return some of the rows with the types they would have alone: a column that nobody gives a type takes it from all rows that were read."""
         for place, name in enumerate(found.column_names):
             column = self.table.columns.get(name)
-            kind = (column.type if column else None) or self.types.get(name)
-            if kind is None or (pa.types.is_decimal(found.schema.field(name).type) and "(" not in kind):
+            places = "(" in (self.types.get(name) or "")  # the source itself says how many a number has
+            if not (column and column.type) and not (places and found[name].null_count < len(found)):
                 found = found.set_column(place, name, values.narrowed(found[name]))
         return found
 

@@ -911,14 +911,17 @@ def test_an_answer_reads_the_same_whoever_else_is_asked_for():
         """
 [sources.shop.tables.customers]
 match = { email = "email" }
-columns = ["id", "email", "owes", "since"]
+columns = ["id", "email", "owes", "since", "nick"]
 [sources.shop.tables.notes]
 match = { email = "email" }
 columns = ["id", "email"]
 """
     )
-    bob = {"id": 2, "email": "bob@x.org", "owes": Decimal("5.25"), "since": date(2020, 1, 1)}
-    data = {"shop.customers": [{"id": 1, "email": "ann@x.org", "owes": 5, "since": None}, bob], "shop.notes": [{"id": 1, "email": "bob@x.org"}]}
+    bob = {"id": 2, "email": "bob@x.org", "owes": Decimal("5.25"), "since": date(2020, 1, 1), "nick": "bob"}
+    data = {
+        "shop.customers": [{"id": 1, "email": "ann@x.org", "owes": 5, "since": None, "nick": None}, bob],
+        "shop.notes": [{"id": 1, "email": "bob@x.org"}],
+    }
     ann, other = request("A", "email=ann@x.org"), request("B", "email=bob@x.org")
     alone, among = (gather(map_, sources(map_, data), *asked)["A"] for asked in ((ann,), (ann, other)))
     assert {a: f.table.schema for a, f in alone.tables.items()} == {a: f.table.schema for a, f in among.tables.items()}
