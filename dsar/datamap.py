@@ -13,7 +13,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -525,13 +525,16 @@ def expand(text: str, root: Path, where: str) -> str:
 def read(path: Path) -> DataMap:
     """Return the checked map in `path`; raises `BadMap` with file, key path and what is allowed."""
     try:
-        raw = path.read_bytes()
-        content = tomllib.loads(raw.decode("utf-8"))
+        return _read(path.resolve(), path.read_bytes())
     except OSError as error:
         raise BadMap("cannot be read", where=str(path), remedy="make one with `dsar init DIR`") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadMap(f"is not TOML: {error}", where=path.name, remedy="mend the line named") from error
-    return parse(content, path, hashlib.sha256(raw).hexdigest())
+
+
+@lru_cache(4)  # it is read for each kernel, and does not change meanwhile
+def _read(path: Path, raw: bytes) -> DataMap:
+    return parse(tomllib.loads(raw.decode("utf-8")), path, hashlib.sha256(raw).hexdigest())
 
 
 def parse(content: dict[str, Any], path: Path, sha256: str = "") -> DataMap:

@@ -2,17 +2,15 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from html import escape
+from typing import Any
 
 import pandas as pd
-
-if TYPE_CHECKING:
-    from pandas.io.formats.style_render import CSSDict
 
 _FORMULA = re.compile(r"[$\\]")
 pd.set_option("display.html.use_mathjax", False)
 
-_LEFT: "list[CSSDict]" = [{"selector": "th, td", "props": "text-align: left; vertical-align: top"}]
+_LEFT = "<style>.listing th, .listing td { text-align: left !important; vertical-align: top }</style>"
 
 
 class Listing(pd.DataFrame):
@@ -22,14 +20,21 @@ class Listing(pd.DataFrame):
         return self.to_display()
 
     def to_display(self) -> str:
-        """Return the HTML a notebook shows."""
+        """Return the HTML a notebook shows; everything from a source is text there, never markup."""
         if self.empty:
             return f"<p>{self.attrs['empty']}</p>"
-        # Everything from a source is text here, never markup.
-        styler = self.style.hide(axis="index").format(escape="html").set_table_styles(_LEFT)
-        shown = str(styler.set_uuid("listing").to_html())
-        # Jupyter reads $…$ and \\(…\\) as formulas, in pages too; a formula does not reach over a tag.
-        return _FORMULA.sub(r"<span>\g<0></span>", shown)
+        head = "".join(f"<th>{escape(str(name))}</th>" for name in self.columns)
+        rows = ("".join(f"<td>{_text(value)}</td>" for value in row) for row in self.itertuples(index=False, name=None))
+        body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+        # pandas' own Styler takes ten times as long, and spells a missing value as nan.
+        return f'{_LEFT}\n<table class="listing">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+
+
+def _text(value: Any) -> str:
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return ""
+    # Jupyter reads $…$ and \(…\) as formulas, in pages too; a formula does not reach over a tag.
+    return _FORMULA.sub(r"<span>\g<0></span>", escape(str(value)))
 
 
 def listing(columns: Sequence[str], lines: Iterable[Sequence[object]], *, empty: str) -> Listing:

@@ -69,13 +69,15 @@ def frame(columns: Mapping[str, Sequence[object]], declared: Mapping[str, str | 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """Return an Arrow table as a frame whose columns stay Arrow-backed."""
-    data: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    data: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype, use_threads=False)  # nothing is converted, so threads would do nothing
     return data
 
 
 def to_arrow(data: pd.DataFrame) -> pa.Table:
     """Return an Arrow-backed frame as an Arrow table, without the index."""
-    return pa.Table.from_pandas(data, preserve_index=False)
+    if data.columns.is_unique and all(isinstance(kind, pd.ArrowDtype) for kind in data.dtypes):
+        return pa.table({str(name): pa.chunked_array(column.array.__arrow_array__()) for name, column in data.items()})
+    return pa.Table.from_pandas(data, preserve_index=False).replace_schema_metadata()
 
 
 def rows(data: pd.DataFrame) -> list[dict[str, object]]:
@@ -127,6 +129,16 @@ def _stack(chunks: Sequence[pa.ChunkedArray]) -> pa.Array | pa.ChunkedArray:
         target = types.pop() if types else pa.null()
         return pa.chunked_array([piece.cast(target) for c in chunks for piece in (c.chunks if isinstance(c, pa.ChunkedArray) else [c])], target)
     return infer([v for c in chunks for v in c.to_pylist()])
+
+
+def narrowed(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    """Return a column of numbers with no more places than its own values need, and one without values as nothing but missing ones."""
+    if column.null_count == len(column):
+        return pa.nulls(len(column))
+    if not pa.types.is_decimal(column.type):
+        return column
+    numbers = [None if v is None else v.normalize() for v in column.to_pylist()]
+    return infer([None if v is None else int(v) if v == v.to_integral_value() else v for v in numbers])
 
 
 def _decimals(values: Sequence[object]) -> pa.Array:

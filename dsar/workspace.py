@@ -16,9 +16,10 @@ from filelock import FileLock
 
 from dsar import datamap as maps
 from dsar import files
-from dsar.answer import access, searches
+from dsar.answer import access, foreign, nearby, searches
 from dsar.answer import export as exports
 from dsar.answer.delivery import Delivery, Way, deliver
+from dsar.answer.nearby import Nearby
 from dsar.answer.publish import Written, withdraw
 from dsar.datamap import DataMap
 from dsar.desk import delivered, drafts, facts, fastlane, identity, status
@@ -285,11 +286,20 @@ class Workspace:
         """What is portable and what is not, and why: one line per table, legal basis and origin."""
         return exports.portability(self.collect(request))
 
-    def _others(self, request: Request) -> list[Request]:
-        """Return the requests of other people, as far as their identifiers go: these must be in no file of this one."""
-        mine = {(i.kind, i.value) for i in request.identifiers}
-        known = self.register.identifiers()
-        return [Request(r, request.received, (), found) for r, found in known.items() if not mine & {(i.kind, i.value) for i in found}]
+    def nearby(self) -> Nearby:
+        """Return an index of all requests' identifiers as they stand now, which must be in no file of anybody else; kept for the next answer."""
+        kept = files.private_dir(self.root / "cases") / nearby.FILE
+        return Nearby.kept(kept, self.register.state, self.register.identifiers, self.datamap.controller.region)
+
+    def _others(self, request: Request) -> foreign.Others:
+        """Return what tells the requests of other people that a text could name, as far as their identifiers go."""
+        mine, index = self.register.sharing(request.identifiers), self.nearby()
+
+        def others(text: str) -> list[Request]:
+            near = sorted(index.requests(text) - mine)
+            return [Request(r, request.received, (), found) for r, found in self.register.identifiers(near).items()] if near else []
+
+        return others
 
     def export(self, request: Request) -> Written:
         """Write the portability workbook and package; raises `IdentityNotVerified`, `AnswerIncomplete`."""
@@ -369,9 +379,8 @@ class Workspace:
 
     def _frozen(self, request: Request) -> str:
         """Return what has to happen before anything of this person may be erased: a copy still owed, a restriction in force."""
-        mine = {(i.kind, i.value) for i in request.identifiers if i.standing == "verified"}
-        same = [r for r, known in self.register.identifiers().items() if mine & {(i.kind, i.value) for i in known}]
-        return frozen(self.register.case(request.id), self.register.cases(same).values())
+        same = self.register.sharing([i for i in request.identifiers if i.standing == "verified"])
+        return frozen(self.register.case(request.id), self.register.cases(sorted(same)).values())
 
     # -- the desk --------------------------------------------------------------------------------
 

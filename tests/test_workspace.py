@@ -304,3 +304,9 @@ def test_an_unknown_connector_names_those_there_are(name):
         connector(name)
     known = "crm, duckdb, lake, logs, mailman, manual, newsletter, orders, rest, spark, sql, tryton"
     assert str(error.value) == f"there is no connector '{name}' — use one of {known}, or module:Class"
+
+
+def test_an_answer_is_checked_for_requests_that_were_registered_while_the_notebook_was_open(ws):
+    assert ws.nearby().requests("zed@late.example") == set()
+    ws.add(by="A. Nalyst", id="Z-9", received="2026-11-23", rights="access", identifiers="email=zed@late.example")
+    assert ws.nearby().requests("zed@late.example") == {"Z-9"}

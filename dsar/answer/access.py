@@ -3,7 +3,7 @@
 Tailored to the person (EDPB 01/2022): the purposes, recipients and periods of what was found, not of all we might do.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,11 @@ from dsar.errors import AnswerIncomplete
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
 from dsar.law import words
-from dsar.request.register import Request
 
 RIGHT = "access"
 
 
-def report(dossier: Dossier, case: Path, decisions: Decisions, today: date, others: Iterable[Request] = ()) -> Written:
+def report(dossier: Dossier, case: Path, decisions: Decisions, today: date, others: foreign.Others = foreign.nobody) -> Written:
     """Write the access workbook into the outbox of the case.
 
     Raises `NotAsked` where the request does not ask for it, `IdentityNotVerified` while the requester's

@@ -1,7 +1,7 @@
 """The portability export: the workbook and the package that go to the requester, or why they do not."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from dsar.find.dossier import Dossier
 from dsar.find.outcome import OpenPoint
 from dsar.law import words
 from dsar.listing import Listing, listing
-from dsar.request.register import Request
 
 RIGHT = "portability"
 
@@ -53,7 +52,7 @@ def open_points(dossier: Dossier, right: str = RIGHT) -> tuple[OpenPoint, ...]:
     return tuple(points)
 
 
-def export(dossier: Dossier, case: Path, decisions: Decisions, today: date, others: Iterable[Request] = ()) -> Written:
+def export(dossier: Dossier, case: Path, decisions: Decisions, today: date, others: foreign.Others = foreign.nobody) -> Written:
     """Write the workbook and the package into the outbox of the case.
 
     Raises `NotAsked` where the request does not ask for it, `IdentityNotVerified` while the requester's

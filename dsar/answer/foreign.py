@@ -3,8 +3,10 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from dsar import files, kinds, values
+from dsar import files, kinds
+from dsar.answer import nearby
 from dsar.answer.stranger import Hit, Needle, Needles, search, searchable
 from dsar.datamap import Address, Table
 from dsar.errors import ForeignData
@@ -13,19 +15,23 @@ from dsar.find.mentions import cells_of
 from dsar.request.register import Request
 
 Check = Callable[[Sequence[Path]], None]
-_LOOKED_FOR = ("email", "phone", "ip", "handle", "cookie")  # other values stand in other people's rows by chance
-_LONG = 8  # characters from which on a key is nobody else's by chance
+Others = Callable[[str], Iterable[Request]]  # a text → the requests of other people that it could name
 
 
-def check(dossier: Dossier, others: Iterable[Request]) -> Check:
+def nobody(_: str) -> Iterable[Request]:
+    """There are no other requests."""
+    return ()
+
+
+def check(dossier: Dossier, others: Others) -> Check:
     """Return what looks through finished files for other open requests' identifiers and for the people behind held and masked items.
 
     It raises `ForeignData`, which names files, places and whose value it is, never the value.
     """
     region = dossier.datamap.controller.region
     own = _own(dossier)
-    found = {n.value: n for n in (*_of_requests(others), *_of_rows(dossier), *_of_cells(dossier)) if searchable(n) and n.value not in own}
-    needles = Needles(found.values(), region)
+    found = {n.value: n for n in (*_of_rows(dossier), *_of_cells(dossier)) if searchable(n) and n.value not in own}
+    needles = _Strangers(Needles(found.values(), region), others, own, region)
     read = {hashlib.sha256(content).hexdigest() for content in _documents(dossier)}
 
     def look(paths: Sequence[Path]) -> None:
@@ -39,6 +45,20 @@ def check(dossier: Dossier, others: Iterable[Request]) -> Check:
             )
 
     return look
+
+
+class _Strangers(NamedTuple):
+    """The needles of the dossier, and beside them those of the requests that a text could name."""
+
+    needles: Needles
+    others: Others
+    own: set[str]
+    region: str
+
+    def in_text(self, text: str, unit: str = "line") -> set[tuple[str, str]]:
+        """Return the ids of needles in a text, with the line where each stands."""
+        near = {n.value: n for other in self.others(text) for n in nearby.needles(other.id, other.identifiers) if n.value not in self.own}
+        return self.needles.in_text(text, unit) | (Needles(near.values(), self.region).in_text(text, unit) if near else set())
 
 
 def _documents(dossier: Dossier) -> Iterator[bytes]:
@@ -62,13 +82,6 @@ def _own(dossier: Dossier) -> set[str]:
     return own
 
 
-def _of_requests(others: Iterable[Request]) -> Iterator[Needle]:
-    for other in others:
-        for identifier in other.identifiers:
-            if identifier.kind in _LOOKED_FOR or len(identifier.value) >= _LONG:
-                yield Needle(f"an identifier ({identifier.kind}) of request {other.id}", identifier.kind, identifier.value)
-
-
 def _of_rows(dossier: Dossier) -> Iterator[Needle]:
     for address, row, table, source in _rows(dossier, "held", "withheld", "another's"):
         for kind, value in _borne(row, table, source, dossier.datamap.controller.region):
@@ -79,7 +92,7 @@ def _of_rows(dossier: Dossier) -> Iterator[Needle]:
 
 def _of_cells(dossier: Dossier) -> Iterator[Needle]:
     for address in dossier.tables:
-        for cell in cells_of(dossier.rows(address)):
+        for cell in cells_of(dossier.listed(address)):
             if cell.choice != "keep":
                 for mention in cell.mentions:
                     kind = "name" if mention.kind == "name" else mention.kind.removeprefix("possible ")
@@ -89,14 +102,14 @@ def _of_cells(dossier: Dossier) -> Iterator[Needle]:
 
 def _rows(dossier: Dossier, *standings: str) -> Iterator[tuple[Address, dict[str, object], Table, str]]:
     for address, found in dossier.tables.items():
-        for row in values.rows(found.frame):
+        for row in found.listed:
             if row["dsar_standing"] in standings:
                 yield address, row, dossier.datamap.table(address), address.source
 
 
 def _borne(row: dict[str, object], table: Table, source: str, region: str) -> Iterator[tuple[str, str]]:
     revealed = table.reveals_of(source)
-    for kind in _LOOKED_FOR:
+    for kind in nearby.LOOKED_FOR:
         columns = (*table.match_columns(kind, source), *([revealed[kind].column] if kind in revealed else []))
         for column in columns:
             if (value := kinds.normal(kind, row.get(column), region)) is not None:

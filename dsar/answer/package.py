@@ -87,7 +87,8 @@ def write(
     resources: list[dict[str, object]] = []
     for table, stem in zip(tables, stems, strict=True):
         target = f"data/{stem}.csv"
-        data |= {target: to_csv(table.frame), f"data/{stem}.json": to_json(table.frame)}
+        rows = values.rows(table.frame)
+        data |= {target: _csv([str(c) for c in table.frame.columns], rows), f"data/{stem}.json": _records(rows)}
         resources.append(_resource(table, stem, target, data[target]))
     described = {resource["path"] for resource in resources}
     others = {name: content for name, content in {**top, **data}.items() if name not in described}
@@ -114,15 +115,23 @@ def to_csv(frame: pd.DataFrame) -> bytes:
 
     In a table of one column a missing value is `""` too, since readers skip a line that is empty.
     """
-    missing = "" if len(frame.columns) > 1 else '""'
-    lines: list[list[str | None]] = [list(frame.columns), *([values.as_text(v) for v in row.values()] for row in values.rows(frame))]
+    return _csv([str(c) for c in frame.columns], values.rows(frame))
+
+
+def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> bytes:
+    missing = "" if len(columns) > 1 else '""'
+    lines: list[Sequence[str | None]] = [columns, *([values.as_text(v) for v in row.values()] for row in rows)]
     quoted = (",".join(missing if text is None else '"' + text.replace('"', '""') + '"' for text in line) for line in lines)
     return "".join(f"{line}\r\n" for line in quoted).encode("utf-8")
 
 
 def to_json(frame: pd.DataFrame) -> bytes:
     """Return a frame as a JSON array of objects: whole numbers, truth values and null as such, all else as exact text."""
-    return _json([{name: _value(value) for name, value in row.items()} for row in values.rows(frame)])
+    return _records(values.rows(frame))
+
+
+def _records(rows: Sequence[Mapping[str, object]]) -> bytes:
+    return _json([{name: _value(value) for name, value in row.items()} for row in rows])
 
 
 def _value(value: object) -> object:

@@ -70,12 +70,12 @@ def groups(dossier: Dossier, right: str) -> tuple[Group, ...]:
 
 def _choose(dossier: Dossier, address: Address, right: str) -> Chosen:
     table = dossier.datamap.table(address)
-    frame, cells = dossier[str(address)], cells_of(dossier.rows(address))
+    frame, cells = dossier[str(address)], cells_of(dossier.listed(address))
     found = _groups(dossier, address, right)
     given = {c for g in found if g.outcome.answer == "yes" for c in g.columns if c in about(table)}
     stays = {c for c, column in table.columns.items() if column.other_person}
     columns = [c for c in frame.columns if c in given and c not in stays]
-    terms = _row_terms(dossier, table, frame)
+    terms = _row_terms(dossier, address)
     going = {term for term in set(terms) if any(_decide(dossier, table, c, term, right).answer == "yes" for c in columns)}
     rows = [n for n, term in enumerate(terms) if term in going]
     left_out = (
@@ -125,9 +125,8 @@ def about(table: Table) -> set[str]:
 
 def _groups(dossier: Dossier, address: Address, right: str) -> tuple[Group, ...]:
     table = dossier.datamap.table(address)
-    frame = dossier[str(address)]
     counted: dict[tuple[tuple[str, ...], str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for term, rows in Counter(_row_terms(dossier, table, frame)).items():
+    for term, rows in Counter(_row_terms(dossier, address)).items():
         for name, column in table.columns.items():
             counted[_terms(column, term)][name] += rows
     activity = dossier.datamap.activity(table)
@@ -141,12 +140,11 @@ def _decide(dossier: Dossier, table: Table, name: str, term: Term, right: str) -
     return rights.decide(*_terms(table.columns[name], term), dossier.datamap.activity(table).automated, right)
 
 
-def _row_terms(dossier: Dossier, table: Table, frame: pd.DataFrame) -> list[Term]:
+def _row_terms(dossier: Dossier, address: Address) -> list[Term]:
     """Return the legal bases and the origin of each row: the activity's, or what the row's own columns say."""
+    table = dossier.datamap.table(address)
     activity = dossier.datamap.activity(table)
-    said = [c for c in (table.basis_column, table.origin_column) if c]
-    rows = values.rows(frame[said]) if said else [{}] * len(frame)
-    return [(table.bases_of(row, activity), table.origin_of(row, activity)) for row in rows]
+    return [(table.bases_of(row, activity), table.origin_of(row, activity)) for row in dossier.listed(address)]
 
 
 def _terms(column: Column, row: Term) -> Term:
@@ -177,7 +175,7 @@ def _staying(dossier: Dossier, address: Address, frame: pd.DataFrame) -> Iterato
 
 def _held(dossier: Dossier, address: Address) -> Iterator[LeftOut]:
     label = dossier.datamap.table(address).label
-    holds = Counter(HOLDS[str(code)] for code in values.pylist(dossier.tables[address].frame["dsar_hold"]) if code)
+    holds = Counter(HOLDS[str(code)] for code in dossier.tables[address].table["dsar_hold"].to_pylist() if code)
     reasons: dict[tuple[str, str], int] = defaultdict(int)
     for hold, rows in holds.items():
         reasons[hold.standing, hold.for_requester] += rows

@@ -1,11 +1,11 @@
 """The sheets of the requester's workbook, in the order they are read."""
 
-import functools
 import operator
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property, reduce
 from typing import Any
 
 from dsar import values
@@ -38,24 +38,32 @@ class Answer:
         """The texts of the requester's language."""
         return texts(self.dossier.request.language or self.dossier.datamap.controller.language)
 
-    @property
+    @cached_property
     def tables(self) -> tuple[Chosen, ...]:
         """The tables that have rows to show."""
         return tuple(c for c in self.chosen if len(c.frame) and len(c.frame.columns))
 
     def title(self, address: Address) -> str:
         """The name of a table's sheet: its label, with the system where two tables share one."""
+        return self._titles[address]
+
+    @cached_property
+    def _titles(self) -> dict[Address, str]:
         labels = [self.dossier.datamap.table(c.address).label for c in self.tables]
         wanted = [
             label if labels.count(label) == 1 else f"{label} {self.dossier.datamap.sources[c.address.source].label}"
             for c, label in zip(self.tables, labels, strict=True)
         ]
         names = sheet_names([self.say("Read me first"), self.say("Summary"), *wanted])[2:]
-        return names[[c.address for c in self.tables].index(address)]
+        return {c.address: name for c, name in zip(self.tables, names, strict=True)}
 
     def data_name(self, address: Address) -> str:
         """The name of a table's file in the folder data: that of its sheet, as plain letters."""
-        return unique([file_stem(self.title(c.address)) for c in self.tables])[[c.address for c in self.tables].index(address)]
+        return self._data_names[address]
+
+    @cached_property
+    def _data_names(self) -> dict[Address, str]:
+        return dict(zip(self._titles, unique([file_stem(title) for title in self._titles.values()]), strict=True))
 
 
 def portability_sheets(answer: Answer) -> list[Content]:
@@ -202,7 +210,7 @@ def _sums(numbers: Sequence[Any], units: Sequence[Any]) -> Iterator[tuple[Any, s
     for unit in dict.fromkeys(units):
         known = [n for n, u in zip(numbers, units, strict=True) if u == unit and n is not None]
         if known:
-            yield unit, values.as_text(functools.reduce(operator.add, known))
+            yield unit, values.as_text(reduce(operator.add, known))
 
 
 def _records(answer: Answer, chosen: Chosen) -> Table:
@@ -267,7 +275,7 @@ def kept(answer: Answer, chosen: Chosen) -> str:
     rule = activity.retention
     if rule is None:
         return activity.until or say("until it is no longer needed for the purpose")
-    ends = [keep_until(rule, dossier.retention_start(address, row)) for row in values.rows(dossier.rows(address))]
+    ends = [keep_until(rule, dossier.retention_start(address, row)) for row in dossier.listed(address)]
     known = sorted(e for e in ends if e)
     period = words.period(rule, say)
     each = say("{period} each.", period=period)

@@ -10,9 +10,10 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from functools import lru_cache
 from itertools import accumulate, permutations
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import ahocorasick_rs
 import idna
@@ -26,6 +27,8 @@ from dsar.recognise import MARK
 
 _GAP = r"[^\w\n]{0,4}"
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[^\w\n]{1,4}(?=\d)", re.ASCII)
+_SHORT = 1 << 17  # characters
+R = TypeVar("R")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -79,8 +82,14 @@ class Needles:
 
     def in_text(self, text: str, unit: str = "line") -> set[tuple[str, str]]:
         """Return the ids of needles in a text, with the line where each stands."""
-        folded = _fold(text)
-        return {hit for automaton in (self.plain, self.words, self.digits) for hit in automaton.find(folded, unit)}
+        automata = [automaton for automaton in (self.plain, self.words, self.digits) if automaton.patterns]
+        folded = _fold(text) if automata else ""
+        return {hit for automaton in automata for hit in automaton.find(folded, unit)}
+
+    def patterns(self) -> Iterator[tuple[int, str]]:
+        """Yield what the needles begin with being looked for as: the number of a view (`VIEWS`), and what stands there."""
+        for view, automaton in enumerate((self.plain, self.words, self.digits)):
+            yield from ((view, pattern) for pattern in automaton.patterns)
 
     def _add(self, needle: Needle, region: str | None) -> None:
         if needle.kind == "phone" and (number := _phone(needle.value, region)):
@@ -104,19 +113,39 @@ class Needles:
                 self.words.add(_words(_fold(spelling)), _Spelling(needle, _whole))
 
 
-def search(paths: Iterable[Path], needles: Needles, passphrase: str = "") -> tuple[Hit, ...]:
+class Looked(Protocol):
+    """What looks through a text, as `Needles` do."""
+
+    def in_text(self, text: str, unit: str = "line") -> set[tuple[str, str]]:
+        """Return the ids of needles in a text, with the line where each stands."""
+        ...
+
+
+def search(paths: Iterable[Path], needles: Looked, passphrase: str = "") -> tuple[Hit, ...]:
     """Return all hits in the files, and in those of folders among them; a file that cannot be read is a hit as well."""
     hits: set[Hit] = set()
+    # A package holds the workbook that lies beside it, and each way inside has the same names.
+    in_text, readings = _once(needles.in_text), _once(decode.readings)
     for path in _files(paths):
         for piece in decode.pieces(path, passphrase):
-            file, *inside = (MARK if needles.in_text(part) else part for part in piece.path)  # a name may be what must not be told
+            file, *inside = (MARK if in_text(part) else part for part in piece.path)  # a name may be what must not be told
             place = "/".join(inside)
             if piece.unread:
                 hits.add(Hit(file, place, unread=piece.unread))
-            for reading in decode.readings(piece.text):
-                for needle, line in needles.in_text(reading, piece.unit):
+            for reading in readings(piece.text):
+                for needle, line in in_text(reading, piece.unit):
                     hits.add(Hit(file, f"{place}, {line}" if place else line, needle))
     return tuple(sorted(hits))
+
+
+def _once(function: Callable[..., R]) -> Callable[..., R]:
+    """Return a function that remembers its answers about short texts; many long ones would not fit into memory."""
+    remembered = lru_cache(1_000)(function)
+
+    def answer(text: str, *more: str) -> R:
+        return (remembered if len(text) < _SHORT else function)(text, *more)
+
+    return answer
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -140,8 +169,6 @@ class _Automaton:
         self.patterns.setdefault(pattern, []).append(spelling)
 
     def find(self, folded: str, unit: str) -> Iterator[tuple[str, str]]:
-        if not self.patterns:
-            return
         if self.built is None:
             self.built = ahocorasick_rs.AhoCorasick(list(self.patterns)), list(self.patterns.values())
         automaton, spellings = self.built
@@ -196,6 +223,15 @@ def _words(folded: str) -> str:
 
 def _joined(folded: str) -> str:
     return _BETWEEN_DIGITS.sub("", folded)
+
+
+VIEWS = (_plain, _words, _joined)
+
+
+def views(text: str) -> tuple[str, ...]:
+    """Return a text as it is looked through: one blank between words, words alone, digits without what stands between."""
+    folded = _fold(text)
+    return tuple(view(folded) for view in VIEWS)
 
 
 def _digits(value: str) -> str:

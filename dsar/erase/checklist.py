@@ -200,5 +200,5 @@ def not_here(dossier: Dossier, source: str) -> Page | None:
 
 
 def _held(dossier: Dossier, address: Address) -> Counter[str]:
-    codes = dossier.tables[address].frame["dsar_hold"].dropna()
+    codes = (row["dsar_hold"] for row in dossier.tables[address].listed if row["dsar_hold"])
     return Counter(f"{'held: ' if HOLDS[str(code)].standing == 'held' else ''}{HOLDS[str(code)].internal}" for code in codes)

@@ -89,6 +89,7 @@ class _Collection:
         self.unlisted[name] = tuple(sorted(set(schema) - set(declared.tables) - set(declared.ignored)))
         for state in states:
             state.failed, state.undeclared = drift(state.address, state.table, schema)
+            state.types = schema[state.address.table].columns if state.address.table in schema else {}
             state.unique = state.address.table in schema and set(schema[state.address.table].key) == set(state.table.key)
 
     def _source(self, name: str) -> Source:
@@ -446,7 +447,7 @@ class _Collection:
         decided = outcomes(self.datamap, facts, {a: t["dsar_standing"].to_pylist() for a, t in tables.items()})
         clients = {a: self._clients(self.states[a], request) for a in self.states if self.datamap.is_processor(a)}
         decided |= {a: replace(decided[a], state="a client's", clients=found) for a, found in clients.items() if decided[a].complete}
-        waiting = {a: sum(not cell.choice for cell in cells_of(values.to_frame(tables[a]))) for a in self.cells.get(request, ())}
+        waiting = {a: sum(not cell.choice for cell in cells_of(tables[a].to_pylist())) for a in self.cells.get(request, ())}
         decided |= {a: replace(decided[a], cells=cells) for a, cells in waiting.items()}
         return {a: Found(decided[a], tables[a]) for a in self.states}
 
@@ -476,7 +477,7 @@ class _Collection:
             "dsar_via": [self._via(state, request, p, link) for p, link in zip(positions, first, strict=True)],
             "dsar_cells": [self.cells.get(request, {}).get(state.address, {}).get(p) for p in positions],
         }
-        found = state.whole().take(pa.array(positions, pa.int64()))
+        found = state.own_types(state.whole().take(pa.array(positions, pa.int64())))
         if state.table.documents and request in self.rulings:
             found = redacted(found, str(state.address), provenance, self.rulings[request])
         for name in PROVENANCE:
@@ -485,7 +486,7 @@ class _Collection:
 
     def _nothing(self, state: State) -> pa.Table:
         if state.address not in self.nothing:
-            empty = state.whole().slice(0, 0)
+            empty = values.to_arrow(values.frame({c: [] for c in state.table.columns}))  # whatever the rows of others look like
             for name in PROVENANCE:
                 empty = empty.append_column(name, pa.array([], pa.string()))
             self.nothing[state.address] = empty

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dsar import files, values
@@ -52,6 +53,11 @@ class Found:
         return values.to_frame(self.table)
 
     @cached_property
+    def given(self) -> pa.Table:
+        """The rows that are theirs, with their provenance."""
+        return self.table.filter(pc.equal(self.table["dsar_standing"], "found"))
+
+    @cached_property
     def listed(self) -> list[dict[str, Any]]:
         """The same rows as plain Python values; not to be changed."""
         rows: list[dict[str, Any]] = self.table.to_pylist()
@@ -77,9 +83,7 @@ class Dossier:
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         """Return the rows found in a table, with the table's own columns."""
-        frame = self._named(name).frame
-        chosen = frame[frame["dsar_standing"] == "found"].drop(columns=list(PROVENANCE))
-        return chosen.reset_index(drop=True)
+        return values.to_frame(self._named(name).given.drop_columns(list(PROVENANCE)))
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the tables that hold rows found."""
@@ -93,8 +97,7 @@ class Dossier:
 
     def rows(self, address: Address) -> pd.DataFrame:
         """Return the rows found in a table with their provenance (columns `PROVENANCE`)."""
-        frame = self.tables[address].frame
-        return frame[frame["dsar_standing"] == "found"].reset_index(drop=True)
+        return values.to_frame(self.tables[address].given)
 
     def listed(self, address: Address) -> list[dict[str, Any]]:
         """Return the rows found in a table with their provenance, as plain Python values."""
@@ -161,7 +164,7 @@ class Dossier:
         lines = [
             (self.datamap.table(a).label, str(a), row["dsar_key"], _path(row), HOLDS[row["dsar_hold"]].internal)
             for a, f in self.tables.items()
-            for row in _provenance(f.frame)
+            for row in f.listed
             if row["dsar_standing"] == "held"
         ]
         return listing(("What", "Table", "Key", "Reached by", "Why"), lines, empty="Nothing is held.")
@@ -195,7 +198,7 @@ class Dossier:
 
     def records(self) -> dict[str, dict[str, Any]]:
         """Return table → {"outcome", "rows": [{"key", "matched_on", "standing"}]}; a key of several columns is a list."""
-        return {str(a): {"outcome": f.outcome.state, "rows": [_record(row) for row in _provenance(f.frame)]} for a, f in self.tables.items()}
+        return {str(a): {"outcome": f.outcome.state, "rows": [_record(row) for row in f.listed]} for a, f in self.tables.items()}
 
     @property
     def complete(self) -> bool:
@@ -262,6 +265,11 @@ def load(folder: Path, request: Request, datamap: DataMap) -> Dossier:
 _last: dict[Path, tuple[object, Dossier]] = {}  # a notebook asks for one snapshot many times; as its files stand
 
 
+def forget() -> None:
+    """Forget the snapshot that was read last."""
+    _last.clear()
+
+
 def _state(folder: Path) -> object:
     if not folder.is_dir():
         return None
@@ -288,12 +296,13 @@ def _loaded(folder: Path, request: Request, datamap: DataMap) -> Dossier:
 
 def _read(folder: Path, request: Request, entry: dict[str, Any]) -> Found:
     path = folder / entry.pop("file")
-    if not path.is_file() or files.sha256(path) != entry.pop("sha256"):
+    content = pa.memory_map(str(path)).read_buffer() if path.is_file() and path.stat().st_size else None
+    if content is None or hashlib.sha256(content).hexdigest() != entry.pop("sha256"):
         raise DossierMissing("a file of the snapshot is missing or was changed", where=request.id, remedy="run `dsar collect`")
     moment = entry.pop("collected_at")
     entry |= {k: tuple(entry[k]) for k in ("searched_by", "undeclared", "clients")}
     outcome = Outcome(**entry, collected_at=datetime.fromisoformat(moment) if moment else None)
-    return Found(outcome, pq.ParquetFile(path).read(use_threads=False))
+    return Found(outcome, pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False))
 
 
 def as_key(*parts: object) -> str:
@@ -303,10 +312,6 @@ def as_key(*parts: object) -> str:
 
 def _seal(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _provenance(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return values.rows(frame[list(PROVENANCE)])
 
 
 def _record(row: Mapping[str, Any]) -> dict[str, Any]:

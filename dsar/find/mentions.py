@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol, TypeVar
 
-import pandas as pd
-
-from dsar import kinds, values
+from dsar import kinds
 from dsar.find.people import candidates
 from dsar.recognise import Mention, recognise
 
@@ -92,11 +90,9 @@ def as_json(found: Iterable[tuple[str, Iterable[Mention], str | None]]) -> str |
     return json.dumps(cells) if cells else None
 
 
-def cells_of(frame: pd.DataFrame) -> list[Cell]:
-    """Return the cells of a dossier's frame that speak of somebody else."""
-    if "dsar_cells" not in frame or not frame["dsar_cells"].notna().any():
-        return []
-    return [cell for row in values.rows(frame) if row["dsar_cells"] for cell in _cells(row)]
+def cells_of(rows: Iterable[Mapping[str, object]]) -> list[Cell]:
+    """Return the cells of a dossier's rows that speak of somebody else."""
+    return [cell for row in rows if row["dsar_cells"] for cell in _cells(row)]
 
 
 def _cells(row: Mapping[str, object]) -> Iterator[Cell]:

@@ -162,10 +162,10 @@ def items(dossier: Any) -> list[Item]:
     found: list[Item] = []
     for address, table in dossier.tables.items():
         if table.outcome.held:
-            found += [_row_item(dossier, address, row) for row in values.rows(table.frame) if row["dsar_standing"] == "held"]
+            found += [_row_item(dossier, address, row) for row in table.listed if row["dsar_standing"] == "held"]
         found += [
             Item(dossier.request.id, address, cell.key, "third party", text_hash(cell.text), text_hash(cell.text), cell.column)
-            for cell in cells_of(table.frame)
+            for cell in cells_of(table.listed)
             if not cell.choice
         ]
     return found

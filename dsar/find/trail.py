@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
@@ -53,6 +54,7 @@ class State:
     failed: str = ""
     waiting: dict[str, str] = field(default_factory=dict)  # request → for whom it waits
     undeclared: tuple[str, ...] = ()
+    types: Mapping[str, str | None] = field(default_factory=dict)  # column → type, where the source knows it
     zone: tzinfo = UTC  # of times stored without one
     unique: bool = False  # the source itself keeps the key unique
     malformed: Counter[str] = field(default_factory=Counter)  # request → lines and cells that may be theirs and cannot be read
@@ -86,6 +88,15 @@ class State:
         if len(self.frames) > 1:
             self.frames = [values.stack(self.frames).combine_chunks()]
         return self.frames[0]
+
+    def own_types(self, found: pa.Table) -> pa.Table:
+        """Return some of the rows with the types they would have alone: a column that nobody gives a type takes it from all rows that were read."""
+        for place, name in enumerate(found.column_names):
+            column = self.table.columns.get(name)
+            places = "(" in (self.types.get(name) or "")  # the source itself says how many a number has
+            if not (column and column.type) and not (places and found[name].null_count < len(found)):
+                found = found.set_column(place, name, values.narrowed(found[name]))
+        return found
 
     def facts(self, request: str) -> TableFacts:
         """What decides this table's outcome for one request."""

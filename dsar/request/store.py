@@ -95,11 +95,29 @@ class Register:
             found[row["request"]].append(dict(row))
         return found
 
-    def identifiers(self) -> dict[str, tuple[Identifier, ...]]:
-        """Return every request's identifiers, without what happened to it: an answer asks this of all other requests."""
+    def identifiers(self, ids: Sequence[str] | None = None) -> dict[str, tuple[Identifier, ...]]:
+        """Return the identifiers by request, without what happened to it; of all requests where none is named."""
         with self.engine.connect() as connection:
-            lines = self._lines(connection, tables.IDENTIFIERS, None)
+            lines = self._lines(connection, tables.IDENTIFIERS, ids)
         return {request: tuple(Identifier(i["kind"], i["value"], i["standing"]) for i in found) for request, found in lines.items()}
+
+    def sharing(self, identifiers: Sequence[Identifier]) -> set[str]:
+        """Return the requests that have one of these identifiers, whatever its standing."""
+        with self.engine.connect() as connection:
+            return self._sharing(connection, identifiers)
+
+    def _sharing(self, connection: sa.Connection, identifiers: Sequence[Identifier]) -> set[str]:
+        shared = sa.select(tables.IDENTIFIERS).where(tables.IDENTIFIERS.c.value.in_([i.value for i in identifiers]))
+        mine = {(i.kind, i.value) for i in identifiers}
+        return {row.request for row in connection.execute(shared) if (row.kind, row.value) in mine}
+
+    @property
+    def state(self) -> str:
+        """What changes with every event and every identifier."""
+        numbers = sa.select(sa.func.max(tables.EVENTS.c.id), sa.func.count(tables.EVENTS.c.id)).subquery()
+        counted = sa.select(sa.func.count(tables.IDENTIFIERS.c.value)).scalar_subquery()
+        with self.engine.connect() as connection:
+            return " ".join(map(str, connection.execute(sa.select(numbers, counted)).one()))
 
     def letters(self) -> dict[str, str]:
         """Return the hash of each letter that is registered → its request."""
@@ -181,10 +199,7 @@ class Register:
 
     def _same_person(self, connection: sa.Connection, identifiers: Sequence[Identifier], letter: str | None) -> Iterator[str]:
         """Yield the earlier requests that share an identifier or the very letter."""
-        values = [i.value for i in identifiers]
-        shared = sa.select(tables.IDENTIFIERS).where(tables.IDENTIFIERS.c.value.in_(values))
-        mine = {(i.kind, i.value) for i in identifiers}
-        found = {row.request for row in connection.execute(shared) if (row.kind, row.value) in mine}
+        found = self._sharing(connection, identifiers)
         if letter:
             found |= set(connection.scalars(sa.select(tables.REQUESTS.c.id).where(tables.REQUESTS.c.letter_sha256 == letter)))
         order = sa.select(tables.REQUESTS.c.id).order_by(tables.REQUESTS.c.seq)

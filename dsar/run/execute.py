@@ -61,6 +61,7 @@ def _execute(job: Job, partial: Path) -> None:
     import papermill
 
     _register()
+    WARM.map = job.workspace / "dsar.toml"
     with private_kernel(job.memory) as config:
         papermill.execute_notebook(
             job.notebooks / job.executed.name,
@@ -73,7 +74,8 @@ def _execute(job: Job, partial: Path) -> None:
             start_timeout=60,
             execution_timeout=job.timeout,
             config=config,
-            extra_arguments=["--log-level=CRITICAL"],  # what matters comes back as a result
+            # What matters comes back as a result; and what was typed is not to be kept in the home folder, in a file that all kernels lock.
+            extra_arguments=["--log-level=CRITICAL", "--HistoryManager.enabled=False"],
         )
 
 

@@ -38,6 +38,7 @@ class WarmProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._owner = 0
+        self.map: Path | None = None  # the data map it reads beforehand
         self.ended: deque[Forked] = deque(maxlen=100)  # what kernels took, for whoever asks
 
     @property
@@ -77,7 +78,7 @@ class WarmProcess:
         self.stop()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            command = [sys.executable, "-P", "-m", "dsar.run.warm", str(theirs.fileno())]
+            command = [sys.executable, "-P", "-m", "dsar.run.warm", str(theirs.fileno()), *([str(self.map)] if self.map else [])]
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command, env={**os.environ, **SINGLE}, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True
             )

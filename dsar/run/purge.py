@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from dsar import files
+from dsar.answer import nearby
 from dsar.answer.stranger import Needle
 from dsar.errors import DsarError
 from dsar.keep import purge as purging
@@ -88,6 +89,7 @@ def _stage(workspace: Workspace, case: Case, cases: Mapping[str, Case], stage: S
     kept.write(workspace.root, marked)
     if stage == "register":
         workspace.register.purge(name, workspace.root / REQUESTS)
+        (workspace.root / "cases" / nearby.FILE).unlink(missing_ok=True)  # parts of their identifiers stand in it; it is made anew
         return 0
     return purging.clear(workspace.root / "cases" / name, stage)
 

@@ -17,7 +17,6 @@ import select
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -33,7 +32,7 @@ MODULES = (
     "dsar.workspace", "dsar.find.chart", "fideslang.default_taxonomy", "fideslang.gvl",
     "holidays.countries", "holidays.groups", "phonenumbers.data", "pydantic.networks", "pydantic.type_adapter",
     "matplotlib.backends.backend_agg", "matplotlib.pyplot", "mpl_toolkits.mplot3d", "PIL.PngImagePlugin",
-    "numpy.random", "openpyxl.packaging.extended", "pandas.io.formats.format", "pandas.io.formats.html", "pandas.io.formats.style",
+    "numpy.random", "openpyxl.packaging.extended", "pandas.io.formats.format", "pandas.io.formats.html",
     "pyarrow.dataset", "pyarrow.parquet", "pyarrow.pandas_compat", "ibis",
     "sqlalchemy.dialects.sqlite", "sqlite3", "tzdata",
 )  # fmt: skip
@@ -64,29 +63,24 @@ class _Kernel(NamedTuple):
     report: int  # a pipe to whoever ordered it
 
 
-def main(channel: int) -> None:
-    """Import, then fork a kernel per order that comes over the socket `channel`, until its other end is closed."""
+def main(channel: int, map_: str = "") -> None:
+    """Import, then fork a kernel per order that comes over the socket `channel`, until its other end is closed.
+
+    `map_` is the data map that will be read most.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the business of who started this
     for name in MODULES:
         importlib.import_module(name)
-    _rehearse()
+    try:
+        importlib.import_module("dsar.run.rehearsal").rehearse(Path(map_) if map_ else None)
+    except Exception as error:  # noqa: BLE001 - without it kernels are slower, and that is all
+        print(f"no answer could be rehearsed ({type(error).__name__}), so kernels are slower", file=sys.stderr)  # noqa: T201
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:
         sys.exit(f"the warm process has {threads} threads, so its forks would not be sound")
     gc.collect()
     gc.freeze()  # else the first collection in each kernel would copy every page
     _serve(socket.socket(fileno=channel))
-
-
-def _rehearse() -> None:
-    """Do with invented values what takes long the first time: find and load fonts, and what openpyxl writes with."""
-    from dsar.find.chart import bars
-
-    bars(("Orders",), (2,), (1,))
-    with tempfile.TemporaryDirectory(prefix="dsar-") as folder:
-        written = importlib.import_module("openpyxl").Workbook(write_only=True)
-        written.create_sheet("A").append(["a", 1])
-        written.save(f"{folder}/a.xlsx")
 
 
 def _serve(channel: socket.socket) -> None:
@@ -191,4 +185,4 @@ def _kernel(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -30,7 +30,7 @@ def answer(case, ann=ANN, letters=(), others=(), identifiers=("email=ann@x.org",
         dossier = collect([request("A", *identifiers)], MAP, sources(MAP, data), lambda: NOW, rulings={"A": rulings})["A"]
     decisions = Decisions(case / "decisions.json", NOW)
     decisions.add("part 1", "R. Eader", NOW, TODAY)
-    return export(dossier, case, decisions, TODAY, others)
+    return export(dossier, case, decisions, TODAY, lambda _: others)
 
 
 def blocked(case, **world):

@@ -91,7 +91,7 @@ def test_no_value_that_only_another_subject_has_leaves(world, gives_phone, every
             decisions = Decisions(Path(folder) / "decisions.json", NOW)
             decisions.add("part 1", "R. Eader", NOW, TODAY)
             try:
-                files = export(dossier, Path(folder), decisions, TODAY, [r for r in asked if r.id != f"R-{p}"]).files
+                files = export(dossier, Path(folder), decisions, TODAY, lambda _, p=p: [r for r in asked if r.id != f"R-{p}"]).files
             except ForeignData:
                 continue  # held back is no leak
             text = "\n".join(piece.text for file in files for piece in decode.pieces(file))

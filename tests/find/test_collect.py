@@ -1,6 +1,7 @@
 """Collecting: everything that is the person's, nothing that is anybody else's, and never silence where a source failed."""
 
 from datetime import date
+from decimal import Decimal
 
 import pandas as pd
 import pytest
@@ -903,3 +904,26 @@ columns = ["id", "email"]
     assert (outcome.state, outcome.why) == ("failed", "s.people: two rows have the same key — choose key columns that tell rows apart in dsar.toml")
     once = {"s.people": [{"id": 1, "email": "ann@x.org"}, {"id": 2, "email": "bob@x.org"}]}
     assert rows(one(request("A", "email=ann@x.org"), once, map_)) == {"s.people": found(1)}
+
+
+def test_an_answer_reads_the_same_whoever_else_is_asked_for():
+    map_ = datamap(
+        """
+[sources.shop.tables.customers]
+match = { email = "email" }
+columns = ["id", "email", "owes", "since", "nick"]
+[sources.shop.tables.notes]
+match = { email = "email" }
+columns = ["id", "email"]
+"""
+    )
+    bob = {"id": 2, "email": "bob@x.org", "owes": Decimal("5.25"), "since": date(2020, 1, 1), "nick": "bob"}
+    data = {
+        "shop.customers": [{"id": 1, "email": "ann@x.org", "owes": 5, "since": None, "nick": None}, bob],
+        "shop.notes": [{"id": 1, "email": "bob@x.org"}],
+    }
+    ann, other = request("A", "email=ann@x.org"), request("B", "email=bob@x.org")
+    alone, among = (gather(map_, sources(map_, data), *asked)["A"] for asked in ((ann,), (ann, other)))
+    assert {a: f.table.schema for a, f in alone.tables.items()} == {a: f.table.schema for a, f in among.tables.items()}
+    assert [f.listed for f in alone.tables.values()] == [f.listed for f in among.tables.values()]
+    assert alone["shop.customers"]["owes"].tolist() == [5]

@@ -152,7 +152,7 @@ def test_with_two_readers_a_ruling_counts_once_another_person_agrees():
 
 def test_cells_that_speak_of_somebody_else_are_told_and_their_own_are_not():
     dossier = gather(ANN)["A"]
-    cells = cells_of(dossier.tables[next(a for a in dossier.tables if a.table == "notes")].frame)
+    cells = cells_of(dossier.tables[next(a for a in dossier.tables if a.table == "notes")].listed)
     assert [(c.key, c.column, [(m.kind, m.value) for m in c.mentions]) for c in cells] == [
         ("[101]", "text", [("email", "bob@x.org"), ("name", "Bob Roe")])
     ]
@@ -162,7 +162,7 @@ def test_cells_that_speak_of_somebody_else_are_told_and_their_own_are_not():
 def test_words_that_look_like_a_name_and_stand_in_no_record_are_no_mention():
     notes = [{"id": 100, "customer_id": 1, "text": "Mill Lane, Cat Moe, order 1123-77, ask 20261123"}]
     dossier = gather(ANN, data={**DATA, "shop.notes": notes})["A"]
-    assert cells_of(dossier.tables[next(a for a in dossier.tables if a.table == "notes")].frame) == []
+    assert cells_of(dossier.tables[next(a for a in dossier.tables if a.table == "notes")].listed) == []
 
 
 @pytest.mark.parametrize("choice", ["mask", "keep", "leave out"])
@@ -170,7 +170,7 @@ def test_a_cell_ruled_on_waits_no_more_until_its_text_changes(choice):
     rulings = ruled(gather(ANN)["A"], lambda i: i.column, choice)
     after = gather(ANN, rulings=rulings)["A"]
     assert not any("speak of" in point.what for point in after.open_points)
-    assert [c.choice for c in cells_of(after.tables[next(a for a in after.tables if a.table == "notes")].frame)] == [choice]
+    assert [c.choice for c in cells_of(after.tables[next(a for a in after.tables if a.table == "notes")].listed)] == [choice]
     changed = {**DATA, "shop.notes": [{"id": 101, "customer_id": 1, "text": "Came with Bob Roe."}]}
     assert any("speak of" in point.what for point in gather(ANN, data=changed, rulings=rulings)["A"].open_points)
 

@@ -114,6 +114,16 @@ def test_it_inherits_no_file_of_the_warm_process(tmp_path, kernel):
     assert {path for path in theirs if path.partition(":")[0] in shared}  # `kernel` runs too, so there is something to inherit
     assert not {path for path in theirs & mine if path.partition(":")[0] in shared}
     assert not [path for path in mine if "pidfd" in path]
+    assert not [path for path in theirs & mine if Path(path).is_file()]  # two kernels would read on from where the other left off
+
+
+def test_what_was_rehearsed_is_an_invented_answer_and_leaves_no_trace(tmp_path, monkeypatch):
+    WARM.stop()
+    monkeypatch.setenv("DSAR_REGISTER", f"sqlite:///{tmp_path / 'real.db'}")
+    look = "from dsar.answer import page; from dsar.find import dossier; import os"
+    said = "print(page._template.cache_info().currsize, len(dossier._last), os.environ['DSAR_REGISTER'][-7:], 'DSAR_NOW' in os.environ)"
+    assert last(run(tmp_path, look, said)) == f"1 0 real.db {'DSAR_NOW' in os.environ}\n"
+    assert not (tmp_path / "real.db").exists()
 
 
 def test_a_cell_that_takes_too_long_is_stopped_and_its_kernel_is_gone(tmp_path):

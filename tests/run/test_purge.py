@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from dsar.answer import nearby
 from dsar.cli import app
 from dsar.errors import BadMap, DossierMissing
 from dsar.keep import asof, record
@@ -199,7 +200,9 @@ def test_stage_by_stage_until_no_value_is_left_while_the_summary_explains_the_ca
     assert holding(ws.root, *VALUES) == {"register.db", "requests.csv"}
     assert not (ws.root / "cases" / "A-1").exists()
     clock.day = 1_100
+    ws.nearby()
     outcome = purge.purge(ws, ["A-1"], by="A. Nalyst")[0]
+    assert not (ws.root / "cases" / nearby.FILE).exists()
     assert (outcome.gone, outcome.left) == (("register",), ())
     assert holding(ws.root, *VALUES) == set()
     assert {f: (ws.root / f).read_bytes() for f in bobs} == bobs
