@@ -55,7 +55,7 @@ def finish(part: str, figures: list[Figure]) -> int:
 
 def _write(part: str, figures: list[Figure]) -> None:
     known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, load {os.getloadavg()[2]:.1f}"
     versions = {name: version(name) for name in VERSIONS}
     known[part] = {"on": time.strftime("%Y-%m-%d"), "machine": machine, "versions": versions, "figures": [f._asdict() for f in figures]}
     RESULTS.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

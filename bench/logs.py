@@ -227,7 +227,8 @@ def _part(figure):
 def write(found, runs, lines):
     """Put the figures into docs/performance.md and bench/results.json, each under its own heading."""
     rg = subprocess.run(["rg", "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]  # noqa: S607
-    machine = f"{lines:,} lines, Python {platform.python_version()}, {rg}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}, medians of {ROUNDS}."
+    ran = f"{os.cpu_count()} cores, load {os.getloadavg()[2]:.1f}, {time.strftime('%Y-%m-%d')}, medians of {ROUNDS}"
+    machine = f"{lines:,} lines, Python {platform.python_version()}, {rg}, {ran}."
     table = "\n".join(["<!-- logs: written by `make bench-logs` -->", machine, "", *lines_of(found, runs), "<!-- end of logs -->"])
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(re.sub(r"<!-- logs.*?<!-- end of logs -->", lambda _: table, text, flags=re.DOTALL), encoding="utf-8")
