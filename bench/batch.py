@@ -154,9 +154,9 @@ def whole(folder: Path, requests: int) -> list[Figure]:
     ]
 
 
-def command(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """Start the command on a workspace."""
-    return subprocess.Popen([sys.executable, "-m", "dsar", "--workspace", str(folder), *words], text=True, stdout=subprocess.PIPE)
+def command(folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    """Start the command on a workspace; its summary is read by nobody, so it must not fill a pipe."""
+    return subprocess.Popen([sys.executable, "-m", "dsar", "--workspace", str(folder), *words], stdout=subprocess.DEVNULL)
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
@@ -173,7 +173,7 @@ def differing(one: Path, other: Path) -> int:
 
 def undisturbed(folder: Path, requests: int) -> list[Figure]:
     """Compare a batch with single runs, each collected by itself, byte for byte."""
-    command(world(folder / "batch", requests).root, "batch").communicate()
+    command(world(folder / "batch", requests).root, "batch").wait()
     single = world(folder / "single", requests)
     for _ in range(2):  # an answer is taken back where a request that comes later reaches a row of it: that one is run again
         for request in single.requests.values():
@@ -220,7 +220,7 @@ def scaling(folder: Path, thousand: Path) -> list[Figure]:
 def timed(root: Path, words: str) -> float:
     """Return the seconds a command takes."""
     began = time.monotonic()
-    command(root, words).communicate()
+    command(root, words).wait()
     return time.monotonic() - began
 
 

@@ -161,7 +161,7 @@ def others_to_tell(datamap: DataMap, plans: Mapping[str, Sequence[Step]], *sourc
     """Return the pages on who else holds the data: recipients to tell (Art. 19), and backups with the day they are overwritten."""
     told: dict[tuple[str, str, str], list[str]] = {}
     for request, steps in plans.items():
-        gone = {s.address for s in steps if s.action in CHANGES and s.address.source in sources}
+        gone = dict.fromkeys(s.address for s in steps if s.action in CHANGES and s.address.source in sources)
         for name in dict.fromkeys(n for a in gone for n in datamap.activity(datamap.table(a)).recipients):
             recipient = datamap.recipients[name]
             if recipient.tell and not recipient.confidential:

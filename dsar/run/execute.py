@@ -50,7 +50,8 @@ def _attempt(job: Job, partial: Path) -> tuple[State, str]:
         except PapermillExecutionError as error:
             return ("waiting" if error.ename in _WAITING else "failed"), _words(error.ename, error.evalue)
         except Exception as error:  # noqa: BLE001 - a dead kernel or a timed-out cell is no PapermillExecutionError, and there are more
-            if last or not any(kernel.lost for kernel in WARM.ended):  # else somebody killed the warm process, and the kernel with it
+            # Else somebody killed the warm process, and the kernel with it, or the kernel died before its first cell.
+            if last or not (isinstance(error, RuntimeError) or any(kernel.lost for kernel in WARM.ended)):
                 return "failed", _MEANINGS.get(type(error).__name__, type(error).__name__)
         else:
             return "done", ""

@@ -19,6 +19,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -145,6 +146,8 @@ def _become_kernel(order: Order, fds: Sequence[int], libc: Any) -> NoReturn:
         status = 0
     except SystemExit as left:
         status = left.code if isinstance(left.code, int) else int(left.code is not None)
+    except BaseException:  # noqa: BLE001 - else nobody would learn why a kernel did not start
+        traceback.print_exc()
     finally:
         threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - what the interpreter does before it tears down
         atexit._run_exitfuncs()  # noqa: SLF001

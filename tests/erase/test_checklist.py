@@ -6,7 +6,10 @@ from datetime import date, datetime
 import openpyxl
 import pytest
 
-from dsar.erase.checklist import HEADER, checklist, internal_due
+from dsar.answer.layout import Grid
+from dsar.datamap import Address
+from dsar.erase.checklist import HEADER, checklist, internal_due, others_to_tell
+from dsar.erase.plan import Step
 from dsar.errors import AnswerIncomplete, IdentityNotVerified
 from dsar.find.decisions import Decisions
 from tests.decoded import decoded
@@ -139,3 +142,15 @@ def test_owners_finish_five_working_days_before_the_statutory_day():
     assert internal_due(at_christmas, SHOP.controller) == date(2026, 12, 18)  # due on 29 December, and four days in between are none
     waiting = replace(at_christmas, identity=(date(2026, 11, 25), None))
     assert internal_due(waiting, SHOP.controller) == date(2026, 12, 18)
+
+
+def test_those_to_tell_stand_in_the_order_of_the_steps():
+    names = [f"r{n}" for n in range(8)]
+    map_ = datamap(
+        "".join(f'[recipients.{n}]\nname = "{n}"\nrole = "agency"\ncountry = "GB"\ntell = true\n' for n in names)
+        + "".join(f'[activities.{n}]\npurpose = "To sell"\nbasis = "6(1)(b)"\norigin = "provided"\nrecipients = ["{n}"]\n' for n in names)
+        + "".join(f'[sources.shop.tables.{n}]\nactivity = "{n}"\nmatch = {{ email = "email" }}\ncolumns = ["id", "email"]\n' for n in names)
+    )
+    steps = [Step(n, Address("shop", n), "[1]", "erase", (), "", "") for n in names]
+    page = others_to_tell(map_, {"A-1": steps}, "shop")[0]
+    assert [row[0] for block in page.blocks if isinstance(block, Grid) for row in block.rows] == names

@@ -927,3 +927,18 @@ columns = ["id", "email"]
     assert {a: f.table.schema for a, f in alone.tables.items()} == {a: f.table.schema for a, f in among.tables.items()}
     assert [f.listed for f in alone.tables.values()] == [f.listed for f in among.tables.values()]
     assert alone["shop.customers"]["owes"].tolist() == [5]
+
+
+def test_a_table_in_which_only_another_was_looked_for_was_not_read_for_this_one():
+    map_ = datamap("""
+[sources.shop.tables.customers]
+match = { email = "email" }
+columns = ["id", "email"]
+[sources.shop.tables.calls]
+match = { phone = "phone" }
+columns = ["id", "phone"]
+""")
+    data = {"shop.customers": [{"id": 1, "email": "ann@x.org"}], "shop.calls": [{"id": 1, "phone": "+442079460018"}]}
+    ann, other = request("A", "email=ann@x.org"), request("B", "phone=+442079460018")
+    alone, among = (gather(map_, sources(map_, data), *asked)["A"] for asked in ((ann,), (ann, other)))
+    assert {a: f.outcome for a, f in alone.tables.items()} == {a: f.outcome for a, f in among.tables.items()}
