@@ -257,7 +257,7 @@ def test_nothing_leaves_for_an_unverified_request(ws):
     for leave in (ws.export, ws.checklist):
         with pytest.raises(IdentityNotVerified):
             leave(ws.request("C"))
-    assert sorted(p.name for p in (ws.root / "cases/C").iterdir()) == ["dossier"]
+    assert sorted(p.name for p in (ws.root / "cases/C").iterdir()) == ["as-of.json", "dossier"]
 
 
 def test_today_is_the_controllers_day(ws):
@@ -302,7 +302,7 @@ def test_a_connector_is_named_by_module_and_class():
 def test_an_unknown_connector_names_those_there_are(name):
     with pytest.raises(BadMap) as error:
         connector(name)
-    known = "crm, duckdb, lake, logs, mailman, manual, newsletter, orders, rest, spark, sql, tryton"
+    known = "cases, crm, duckdb, lake, logs, mailman, manual, newsletter, orders, rest, spark, sql, tryton"
     assert str(error.value) == f"there is no connector '{name}' — use one of {known}, or module:Class"
 
 

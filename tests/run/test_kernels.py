@@ -30,7 +30,7 @@ EVERYTHING = [
         "from IPython.display import HTML, display, update_display\ndisplay(HTML('<b>one</b>'), display_id='x')\n"
         "update_display(HTML('<b>two</b>'), display_id='x')"
     ),
-    "import pandas as pd; pd.DataFrame({'a': [1, 2]})",
+    "import pandas as pd, dsar.listing; pd.DataFrame({'a': [1, 2]})",
     "import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.title('a picture'); plt.show()",
     "import duckdb; duckdb.sql('select sum(i) from range(1000000) t(i)').fetchall()",
     "import pyarrow as pa, pyarrow.compute as pc; pc.sum(pa.array(range(1000))).as_py()",
