@@ -132,13 +132,22 @@ def _stack(chunks: Sequence[pa.ChunkedArray]) -> pa.Array | pa.ChunkedArray:
 
 
 def narrowed(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
-    """Return a column of numbers with no more places than its own values need, and one without values as nothing but missing ones."""
+    """Return a column of numbers with the places its own values need, two rather than one; without values it has missing ones alone.
+
+    Two, since a number with a single place is nearly always an amount: 3.5 is read as 3.50.
+    """
     if column.null_count == len(column):
         return pa.nulls(len(column))
     if not pa.types.is_decimal(column.type):
         return column
-    numbers = [None if v is None else v.normalize() for v in column.to_pylist()]
-    return infer([None if v is None else int(v) if v == v.to_integral_value() else v for v in numbers])
+    return infer([None if v is None else _plain(v.normalize()) for v in column.to_pylist()])
+
+
+def _plain(number: Decimal) -> int | Decimal:
+    places = -int(number.as_tuple().exponent)
+    if places <= 0:
+        return int(number)
+    return number.quantize(Decimal("0.01")) if places == 1 else number
 
 
 def _decimals(values: Sequence[object]) -> pa.Array:

@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -942,3 +943,12 @@ columns = ["id", "phone"]
     ann, other = request("A", "email=ann@x.org"), request("B", "phone=+442079460018")
     alone, among = (gather(map_, sources(map_, data), *asked)["A"] for asked in ((ann,), (ann, other)))
     assert {a: f.outcome for a, f in alone.tables.items()} == {a: f.outcome for a, f in among.tables.items()}
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [(["5.00"], ["5"]), (["3.50", "5.00"], ["3.50", "5.00"]), (["3.5"], ["3.50"]), (["100", "1.255"], ["100.000", "1.255"]), (["120.00"], ["120"])],
+)
+def test_an_amount_has_the_places_its_own_values_need_and_two_rather_than_one(stored, shown):
+    column = pa.chunked_array([pa.array([Decimal(v) for v in stored], pa.decimal128(9, 3))])
+    assert [str(v) for v in values.narrowed(column).to_pylist()] == shown
