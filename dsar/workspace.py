@@ -142,7 +142,7 @@ class Workspace:
 
     def collect(self, request: Request, *, again: bool = False) -> Dossier:
         """Return the request's dossier: the snapshot on disk, or, without one or `again`, a fresh one."""
-        self._sweep([request])
+        self.sweep([request])
         if not again and (snapshot := self.snapshot(request)):
             return snapshot
         with self._alone():
@@ -154,7 +154,7 @@ class Workspace:
         A snapshot in which a table failed or waits is collected anew, unless somebody decided on it.
         """
         wanted = list(requests)
-        self._sweep(wanted)
+        self.sweep(wanted)
         with self._alone():
             kept = {} if again else self.kept(wanted)
             return kept | self._collect([r for r in wanted if r.id not in kept], progress)
@@ -166,11 +166,12 @@ class Workspace:
         """
         return FileLock(files.private_dir(self.root / "cases") / ".collecting", mode=0o600, is_singleton=True)
 
-    def _sweep(self, requests: Iterable[Request]) -> None:
+    def sweep(self, requests: Iterable[Request]) -> None:
         """Take away what runs that were killed left unfinished: it holds people's data, and nobody would look for it."""
         files.sweep_scratch()
         files.sweep(self.root, within="")
-        for folder in ("worklists", "published", *(f"cases/{request.id}" for request in requests)):
+        files.sweep(self.root, within="*/")
+        for folder in ("worklists", *(f"cases/{request.id}" for request in requests)):
             files.sweep(self.root / folder)
 
     def kept(self, requests: Iterable[Request]) -> dict[str, Dossier]:

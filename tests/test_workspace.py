@@ -1,6 +1,7 @@
 """The workspace: what notebooks and commands call, over sources that are counted."""
 
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -310,3 +311,15 @@ def test_an_answer_is_checked_for_requests_that_were_registered_while_the_notebo
     assert ws.nearby().requests("zed@late.example") == set()
     ws.add(by="A. Nalyst", id="Z-9", received="2026-11-23", rights="access", identifiers="email=zed@late.example")
     assert ws.nearby().requests("zed@late.example") == {"Z-9"}
+
+
+def test_the_next_command_takes_away_what_a_killed_run_left_wherever_it_wrote(ws):
+    ws.collect(ws.request("A"))
+    places = [ws.root, ws.root / "stubs", ws.root / "secrets", ws.root / "cases/A/dossier", ws.root / "worklists/deep"]
+    left = [place / ".writing-x" for place in places]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("ann@example.org")
+        os.utime(path, (1, 1))
+    ws.collect(ws.request("A"))
+    assert [p for p in left if p.exists()] == []

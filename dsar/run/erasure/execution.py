@@ -20,6 +20,7 @@ def execute(ws: Workspace, requests: Sequence[Request], source: str | None = Non
 
     A request whose plan differs by now is refused, and so is a change that has to wait for another system.
     """
+    ws.sweep(requests)
     names = chosen(ws, source)
     erasers = {name: writing(source) for name, source in ws.sources().items() if name in names}
     # First of all: until then a database may lie as the kill left it, and could not even be read.
