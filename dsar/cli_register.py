@@ -218,10 +218,10 @@ def status(context: typer.Context, ics: Annotated[Path | None, typer.Option("--i
     """Show the open cases: by days left, what waits on whom, what to do next."""
     workspace = _open(context)
     shown = workspace.status()
-    lines = Lines(*(Column(str(c), no_wrap=c in _NARROW) for c in shown.columns))
-    for row in shown.itertuples(index=False):
-        style = "red" if int(row[4]) < 0 else "yellow" if int(row[4]) <= _SOON else None
-        lines.add_row(*map(str, row), style=style)
+    told = [c for c in shown.columns if c in _NARROW or any(shown[c].astype(str))]  # at 80 columns there is no place for what says nothing
+    lines = Lines(*(Column(str(c), no_wrap=c in _NARROW, overflow="fold") for c in told))
+    for days, row in zip(shown["Days left"], shown[told].itertuples(index=False), strict=True):
+        lines.add_row(*map(str, row), style="red" if int(days) < 0 else "yellow" if int(days) <= _SOON else None)
     out.print(lines)
     if ics:
         files.write_atomic(ics, workspace.calendar())
@@ -229,7 +229,7 @@ def status(context: typer.Context, ics: Annotated[Path | None, typer.Option("--i
 
 
 _SOON = 7
-_NARROW = ("Request", "Due")  # what a person copies, or looks for
+_NARROW = ("Request", "Due", "Days left")  # what a person copies, or looks for
 
 
 def begin(context: typer.Context, request: str, by: By) -> None:
