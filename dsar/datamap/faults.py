@@ -8,7 +8,9 @@ from pydantic import ValidationError
 from dsar import forgotten
 
 if TYPE_CHECKING:
-    from dsar.datamap import Address, DataMap, Table
+    from dsar.datamap.source import Address
+    from dsar.datamap.table import Table
+    from dsar.datamap.whole import DataMap
 
 
 def of(datamap: "DataMap") -> Iterator[str]:
