@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, date, datetime
@@ -147,7 +148,7 @@ def test_the_checklist_keeps_what_the_law_wants_kept(answered, tmp_path):
 
 def collected(folder, *, connector=None, files=None):
     """Return the dossiers of customers 5 and 16, from the database or from exported files."""
-    content = datamap.tomllib.loads((ROOT / "docs/examples/chinook/dsar.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads((ROOT / "docs/examples/chinook/dsar.toml").read_text(encoding="utf-8"))
     shop = content["sources"]["shop"]
     shop["url"] = f"sqlite:///{DATABASE}"
     if files:
@@ -207,7 +208,7 @@ def test_fifty_requests_read_each_table_as_often_as_one(tmp_path):
             seen.update(t for t in TABLES if f'FROM "{t}"' in statement)
 
         folder.mkdir()
-        content = datamap.tomllib.loads((ROOT / "docs/examples/chinook/dsar.toml").read_text(encoding="utf-8"))
+        content = tomllib.loads((ROOT / "docs/examples/chinook/dsar.toml").read_text(encoding="utf-8"))
         content["sources"]["shop"]["url"] = f"sqlite:///{DATABASE}"
         ws = workspace.Workspace(folder, datamap.parse(content, folder / "dsar.toml"), lambda: NOW)
         event.listen(Engine, "before_cursor_execute", count)

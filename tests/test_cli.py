@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -117,19 +118,19 @@ def test_map_drafts_a_database_a_file_and_a_folder(dsar, tmp_path, monkeypatch):
         db.execute("create table orders (id integer primary key, customer_id integer references customers (id))")
     db.close()
     status, out, _ = dsar("map", "sqlite:///shop.db", "--name", "shop")
-    source = datamap.tomllib.loads(out)["sources"]["shop"]
+    source = tomllib.loads(out)["sources"]["shop"]
     assert (status, source["connector"], list(source["tables"])) == (0, "sql", ["customers", "orders"])
     assert source["tables"]["orders"]["key"] == ["id"]
     assert list(source["tables"]["orders"]["columns"]) == ["id", "customer_id"]
 
     (tmp_path / "people.csv").write_text(PEOPLE, encoding="utf-8")
     status, out, _ = dsar("map", "people.csv")
-    table = datamap.tomllib.loads(out)["sources"]["source"]["tables"]["people"]
+    table = tomllib.loads(out)["sources"]["source"]["tables"]["people"]
     assert (status, table["file"]["path"], list(table["columns"])) == (0, "people.csv", ["id", "email"])
     (tmp_path / "exports").mkdir()
     (tmp_path / "exports/people.csv").write_text(PEOPLE, encoding="utf-8")
     status, out, _ = dsar("map", "exports", "--name", "exports", "--no-sample")
-    source = datamap.tomllib.loads(out)["sources"]["exports"]
+    source = tomllib.loads(out)["sources"]["exports"]
     assert (status, source["url"], source["tables"]["people"]["match"]) == (0, "exports", {"email": "email"} | source["tables"]["people"]["match"])
 
     assert dsar("map", "shop") == (

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from dsar import values
 from dsar.answer import foreign, workbook
+from dsar.answer.contents import Answer
 from dsar.answer.export import open_points, plain
 from dsar.answer.layout import Grid, Heading, Page, Paragraph
 from dsar.answer.publish import Written, publish
 from dsar.answer.select import Chosen, choose
-from dsar.answer.sheets import Answer, access_sheets, kept, policy_versions, read_me, recipients
+from dsar.answer.sheets import access_sheets, read_me
+from dsar.answer.uses import kept, policy_versions, recipients
 from dsar.errors import AnswerIncomplete
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier

@@ -6,9 +6,10 @@ from datetime import date
 from pathlib import Path
 
 from dsar.answer import foreign, package, page, workbook
+from dsar.answer.contents import Answer
 from dsar.answer.publish import Written, publish
 from dsar.answer.select import Chosen, choose, groups
-from dsar.answer.sheets import Answer, portability_sheets, readme
+from dsar.answer.sheets import portability_sheets, readme
 from dsar.datamap import Table
 from dsar.errors import AnswerIncomplete
 from dsar.find.decisions import Decisions

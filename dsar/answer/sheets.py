@@ -1,69 +1,21 @@
 """The sheets of the requester's workbook, in the order they are read."""
 
 import operator
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property, reduce
+from functools import reduce
 from typing import Any
 
 from dsar import values
-from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Table, sheet_names
-from dsar.answer.names import file_stem, unique
+from dsar.answer.contents import Answer
+from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Table
 from dsar.answer.select import Chosen, groups
-from dsar.datamap import Address
-from dsar.find.decisions import Decision
+from dsar.answer.uses import use_page
 from dsar.find.dossier import Dossier
 from dsar.law import words
-from dsar.law.retention import keep_until
-from dsar.texts import Texts, texts
 
 _YOU_WILL_HEAR = "You will hear from us without asking."
 _WHAT_YOU_CAN_DO = "Write to us if you think it should be here, or complain: see the sheet Your rights."
-
-
-@dataclass(frozen=True)
-class Answer:
-    """All that the sheets are drawn from; `part_one` is the decision to send only a part now."""
-
-    dossier: Dossier
-    chosen: tuple[Chosen, ...]
-    prepared: date
-    part_one: Decision | None = None
-    right: str = "portability"
-
-    @property
-    def say(self) -> Texts:
-        """The texts of the requester's language."""
-        return texts(self.dossier.request.language or self.dossier.datamap.controller.language)
-
-    @cached_property
-    def tables(self) -> tuple[Chosen, ...]:
-        """The tables that have rows to show."""
-        return tuple(c for c in self.chosen if len(c.frame) and len(c.frame.columns))
-
-    def title(self, address: Address) -> str:
-        """The name of a table's sheet: its label, with the system where two tables share one."""
-        return self._titles[address]
-
-    @cached_property
-    def _titles(self) -> dict[Address, str]:
-        labels = [self.dossier.datamap.table(c.address).label for c in self.tables]
-        wanted = [
-            label if labels.count(label) == 1 else f"{label} {self.dossier.datamap.sources[c.address.source].label}"
-            for c, label in zip(self.tables, labels, strict=True)
-        ]
-        names = sheet_names([self.say("Read me first"), self.say("Summary"), *wanted])[2:]
-        return {c.address: name for c, name in zip(self.tables, names, strict=True)}
-
-    def data_name(self, address: Address) -> str:
-        """The name of a table's file in the folder data: that of its sheet, as plain letters."""
-        return self._data_names[address]
-
-    @cached_property
-    def _data_names(self) -> dict[Address, str]:
-        return dict(zip(self._titles, unique([file_stem(title) for title in self._titles.values()]), strict=True))
 
 
 def portability_sheets(answer: Answer) -> list[Content]:
@@ -72,7 +24,7 @@ def portability_sheets(answer: Answer) -> list[Content]:
         _read_me(answer),
         _summary(answer),
         *(_records(answer, chosen) for chosen in answer.tables),
-        _use(answer),
+        use_page(answer),
         _not_included(answer),
         _where(answer),
         _rights(answer),
@@ -225,65 +177,6 @@ def _records(answer: Answer, chosen: Chosen) -> Table:
         stored_zone=datamap.sources[chosen.address.source].timezone or "",
         intro=(answer.say("{what}, from {system}", what=table.label, system=datamap.sources[chosen.address.source].label),),
     )
-
-
-def _use(answer: Answer) -> Page:
-    datamap, say = answer.dossier.datamap, answer.say
-    uses: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for chosen in (c for c in answer.chosen if c.groups):
-        table = datamap.table(chosen.address)
-        bases = "; ".join(dict.fromkeys(words.bases(g.bases, say) for g in chosen.groups))
-        origins = "; ".join(dict.fromkeys(say(words.ORIGINS[g.origin]) for g in chosen.groups)) + policy_versions(answer, chosen)
-        uses[datamap.activity(table).purpose, bases, origins, recipients(answer, chosen), kept(answer, chosen)].append(table.label)
-    header = tuple(map(say, ("What", "Purpose", "Legal basis", "Where it comes from", "Who received it", "Kept until")))
-    lines = tuple((", ".join(labels), *use) for use, labels in uses.items())
-    return Page(say("How we use it"), (Grid(header, lines) if lines else Paragraph(say("We hold nothing of yours in the systems we searched.")),))
-
-
-def policy_versions(answer: Answer, chosen: Chosen) -> str:
-    """Return under which versions of the privacy policy the rows were given, where the map says when."""
-    datamap = answer.dossier.datamap
-    column = datamap.table(chosen.address).given_on
-    days = [v for v in values.pylist(answer.dossier[str(chosen.address)][column]) if isinstance(v, date)] if column else []
-    versions = dict.fromkeys(datamap.policy.at(d) or answer.say("one we have no copy of") for d in sorted(map(_day, days)))
-    return answer.say("; under our privacy policy of {versions}", versions=", ".join(versions)) if versions else ""
-
-
-def _day(moment: date) -> date:
-    return moment.date() if isinstance(moment, datetime) else moment
-
-
-def recipients(answer: Answer, chosen: Chosen) -> str:
-    """Return who was given a table's data, with role, country and safeguard."""
-    datamap = answer.dossier.datamap
-    table = datamap.table(chosen.address)
-    by_row = values.pylist(answer.dossier[str(chosen.address)][table.recipient_from]) if table.recipient_from else []
-    names = dict.fromkeys([*datamap.activity(table).recipients, *(str(v) for v in by_row if v in datamap.recipients)])
-    shown = [
-        f"{r.name} ({r.role}, {r.country}{', ' + r.safeguard if r.safeguard else ''})"
-        for r in (datamap.recipients[name] for name in names)
-        if not r.confidential
-    ]
-    # Said whether or not there is one that may not be told of, so that it tells nothing.
-    return "; ".join(shown) or answer.say("nobody is recorded by name; the kinds of recipients stand in our privacy policy")
-
-
-def kept(answer: Answer, chosen: Chosen) -> str:
-    """Return until when a table's rows are kept, and by which rule."""
-    dossier, address = answer.dossier, chosen.address
-    activity, say = dossier.datamap.activity(dossier.datamap.table(address)), answer.say
-    rule = activity.retention
-    if rule is None:
-        return activity.until or say("until it is no longer needed for the purpose")
-    ends = [keep_until(rule, dossier.retention_start(address, row)) for row in dossier.listed(address)]
-    known = sorted(e for e in ends if e)
-    period = words.period(rule, say)
-    each = say("{period} each.", period=period)
-    if known and known[-1] >= answer.prepared:
-        each = say("{period} each, the last until {day}.", period=period, day=known[-1])
-    elif known:
-        each = say("{period} each; that ended on {day}, and they are due to be erased.", period=period, day=known[-1])
-    return f"{each} {rule.why} (Art. {rule.article})"
 
 
 def _not_included(answer: Answer) -> Page:

@@ -308,7 +308,7 @@ def test_the_reference_company_declares_no_keys_and_is_drafted_all_the_same(comp
     text = drafted(company, f"sqlite:///data/{system}.sqlite", name=system)
     loaded(text, company)
     found = tables(text, system)
-    by_hand = datamap.tomllib.loads((company / "dsar.toml").read_text(encoding="utf-8"))["sources"][system]
+    by_hand = tomllib.loads((company / "dsar.toml").read_text(encoding="utf-8"))["sources"][system]
     parts = {table.get("part", {}).get("of", name) for name, table in by_hand["tables"].items()}
     # Whatever a person maps is drafted, or named as unclear: nothing personal is proposed to be ignored.
     proposed = set(re.findall(r'^#(\w+) = "no personal data"', text, re.MULTILINE))
