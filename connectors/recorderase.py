@@ -16,7 +16,6 @@ from dsar.errors import NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Change, Keys, Result, Rows, Settings, Source
 
 Delete = Callable[[str, tuple[object, ...]], None]
-Write = Callable[[str, tuple[object, ...], Mapping[str, object]], None]
 
 
 class Calls(Protocol):

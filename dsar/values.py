@@ -252,11 +252,6 @@ def soft(values: Sequence[object], declared: str) -> pa.Array:
         return infer(values)
 
 
-def utc(moment: datetime) -> datetime:
-    """Return the instant in UTC, to the second."""
-    return moment.astimezone(UTC).replace(microsecond=0)
-
-
 def take(data: pd.DataFrame, positions: Iterable[int]) -> pd.DataFrame:
     """Return the rows at these positions, in this order, with a fresh index."""
     return data.take(list(positions)).reset_index(drop=True)

@@ -5,7 +5,7 @@ Nothing here is stored: state, clock and what is waited for are worked out from 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Literal
 
 from dsar.datamap import Controller
@@ -176,8 +176,3 @@ def _together(spans: list[Span]) -> Span | None:
         return None
     answers = [answered for _, answered in spans]
     return min(asked for asked, _ in spans), (None if None in answers else max(a for a in answers if a))
-
-
-def remind_on(asked: date) -> tuple[date, ...]:
-    """Return the days on which an unanswered question is to be repeated."""
-    return tuple(asked + timedelta(days=after) for after in REMIND_AFTER)

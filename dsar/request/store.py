@@ -260,12 +260,6 @@ class Register:
             self._append(connection, case.request.id, Event("corrected", self.today, by, "", details={"fields": ["identifiers"]}))
         return self.case(case.request.id)
 
-    def correct(self, case: Case, entry: Entry, *, by: str, source: str = "") -> Case:
-        """Change what was registered at intake to what the entry says, with an event that names the fields."""
-        with self._writing() as connection:
-            self._correct(connection, case, entry, by, source)
-        return self.case(case.request.id)
-
     def _correct(self, connection: sa.Connection, case: Case, entry: Entry, by: str, source: str) -> None:
         old, new = case.request, _kept_identity(case, entry.request)
         self._advance(connection, case)
