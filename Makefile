@@ -36,7 +36,7 @@ test-erasure-kills: .venv/test ## kill -9 at a hundred random moments each: in d
 
 real: .venv/test .venv-tryton/bin/trytond .venv-mailman/bin/mailman ## Install the systems of the slow tests (Spark, Tryton, Mailman), and run these
 	$(BIN)/pip install --quiet 'pyspark>=4,<4.1'
-	$(BIN)/pytest -m slow --durations=10
+	$(BIN)/pytest -m slow -n 2 --dist loadfile --durations=10
 
 lint: .venv/test ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check
