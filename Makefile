@@ -4,7 +4,7 @@ BIN := .venv/bin
 TRYTON := 'trytond<8.3' 'trytond_party<8.3' 'trytond_sale<8.3' 'trytond_web_shop<8.3' 'trytond_web_user<8.3' 'trytond_marketing_email<8.3'
 MAILMAN := mailman==3.3.10 'sqlalchemy<2.1' 'falcon<4'
 
-.PHONY: help demo lab test test-engines test-erasure-world test-faults test-canary test-erasure-kills real lint fuzz bench bench-batch bench-collect bench-workbook pictures lock audit bench-matching bench-logs bench-identifiers
+.PHONY: help demo lab test test-engines test-erasure-world test-faults test-canary test-erasure-kills real lint fuzz bench bench-batch bench-collect bench-workbook pictures lock audit bench-matching bench-logs bench-identifiers newcomer docs dist
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -83,6 +83,17 @@ bench-logs: .venv/test ## Look-ups in 10 M log lines, raw and kept, beside ripgr
 
 bench-identifiers: .venv/test ## Ways for many subjects to travel to a database, beside ours
 	$(BIN)/python -m bench.identifiers
+
+newcomer: ## Time a newcomer on a fresh clone, with warm and cold package cache, into docs/newcomer.md (WARM=1: warm alone)
+	$(PYTHON) bench/newcomer.py
+
+docs: .venv/test ## Build the documentation into build/site; warnings are errors
+	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+
+dist: .venv/test ## Build the sdist, and the wheel from it, into dist/
+	rm -rf dist
+	$(BIN)/python -W ignore -c "from setuptools import build_meta; build_meta.build_sdist('dist')"
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
 
 .venv-tryton/bin/trytond:
 	$(PYTHON) -m venv .venv-tryton

@@ -8,6 +8,7 @@ exchange is undone and nothing is lost.
 import ctypes
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -55,8 +56,11 @@ def tidy(folder: Path) -> None:
 def rewrite(path: Path, old: BinaryIO, write: Callable[[BinaryIO], None], check: Callable[[BinaryIO], None]) -> None:
     """Put what `write` writes in the place of a file, once `check` has read it back; mode, owner and times stay.
 
-    `old` is the file as it was opened to be read. Raises `ErasureRefused` where its name stands for another file by now.
+    `old` is the file as it was opened to be read. Raises `ErasureRefused` where its name stands for another file by now, and where the
+    system knows no such exchange.
     """
+    if not sys.platform.startswith("linux"):
+        raise ErasureRefused("only Linux exchanges two files in one step", where=str(path.parent), remedy="erase on the server that writes the logs")
     state = os.fstat(old.fileno())
     fresh = path.with_name(f"{BESIDE}new-{os.getpid()}-{path.name}")
     try:

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections import Counter
 from contextlib import nullcontext
+from importlib.metadata import version
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -53,11 +54,18 @@ _IGNORED = (
 _DEMO = ".dsar-demo"  # what `dsar demo` made, it may make anew
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        out.print(f"dsar {version('dsar')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
     workspace: Annotated[Path | None, typer.Option(help="Folder with dsar.toml. [default: $DSAR_WORKSPACE, else the current folder]")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_version, help="Show the version.")] = False,  # noqa: ARG001 - said by its callback
 ) -> None:
     """Fulfil data-subject requests: collect, export, erase."""
     context.obj = workspace
@@ -85,7 +93,7 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where the demo workspace g
     out.print("\n[bold]For the requesters and the system owners:[/]")
     for path in made:
         out.print(f"  {path}")
-    out.print(f"\nTo look at the notebooks: [bold]dsar --workspace {folder} lab[/] (or [bold]make lab[/])")
+    out.print(f"\nTo look at the notebooks: [bold]dsar --workspace {folder} lab[/]")
     raise typer.Exit(status)
 
 
@@ -232,6 +240,23 @@ def records(
         for row in entry["rows"] or [{}]:
             lines.add_row(table, entry["outcome"], str(row.get("key", "")), row.get("matched_on", ""), row.get("standing", ""))
     out.print(lines)
+
+
+@app.command()
+def notebooks(
+    context: typer.Context,
+    folder: Annotated[Path | None, typer.Argument(help="Where copies go. [default: notebooks in the workspace]")] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy them; one that is there already stays as it is.")] = False,
+) -> None:
+    """List the notebooks, or put copies where you work; `dsar lab` does that by itself."""
+    from dsar.run.notebooks import copied, titles
+
+    if not copy:
+        for name, title in titles().items():
+            out.print(f"{name}: {title}", markup=False)
+        return
+    for path, made in copied(folder or _open(context).root / "notebooks"):
+        out.print(f"  {path}{'' if made else ' was there already'}", markup=False)
 
 
 @app.command()

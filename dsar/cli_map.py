@@ -8,6 +8,7 @@ import typer
 
 import dsar
 from dsar import datamap as maps
+from dsar import plugins
 from dsar.errors import BadMap, WorkspaceMissing
 from dsar.terminal import Terminal
 
@@ -20,16 +21,27 @@ def map_(
     address: Annotated[str | None, typer.Argument(metavar="URL|FILE|FOLDER", help="A database's URL, a file, or a folder of files.")] = None,
     name: Annotated[str, typer.Option(help="What the source is called in the map.")] = "source",
     no_sample: Annotated[bool, typer.Option("--no-sample", help="Read no row: guess from names and types alone.")] = False,
+    ready: Annotated[str | None, typer.Option(metavar="NAME", help="Print a ready map, such as hubspot; a wrong name lists what there is.")] = None,
     to_xlsx: Annotated[Path | None, typer.Option(help="Write the workspace's map as a workbook to fill in.")] = None,
     from_xlsx: Annotated[Path | None, typer.Option(help="Take over what was changed in a workbook that came back, all or nothing.")] = None,
 ) -> None:
-    """Draft a source's section of the map from its schema and some rows; or send the whole map out as a workbook, and read it back."""
+    """Draft a source's section of the map from its schema and some rows, or print a ready one; or send the whole map out as a workbook, and back."""
+    if ready:
+        print(_ready(ready))  # noqa: T201 - TOML for a file, not for a screen
+        return
     if to_xlsx or from_xlsx:
         _workbook(context, to_xlsx, from_xlsx)
         return
     if address is None:
-        raise BadMap("nothing is named", remedy="dsar map URL, or dsar map FOLDER; dsar map --to-xlsx FILE")
+        raise BadMap("nothing is named", remedy="dsar map URL, or dsar map FOLDER; dsar map --ready NAME; dsar map --to-xlsx FILE")
     print(_draft(context, address, name, read=not no_sample))  # noqa: T201 - TOML for a file, not for a screen
+
+
+def _ready(name: str) -> str:
+    found = plugins.maps()
+    if name not in found:
+        raise BadMap(f"there is no ready map '{name}'", where="--ready", remedy=f"there are {', '.join(sorted(found))}")
+    return found[name].read_text(encoding="utf-8")
 
 
 def _draft(context: typer.Context, address: str, name: str, *, read: bool) -> str:

@@ -68,6 +68,10 @@ class BadDates(DsarError):
     """Correct the dates: they contradict one another, or the law."""
 
 
+class BadPlugin(DsarError):
+    """Mend or uninstall the package that is named: what it brings cannot be used."""
+
+
 class UnknownCalendar(DsarError):
     """Name a calendar of public holidays that is known, and a day within its years."""
 

@@ -8,14 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from filelock import FileLock
 
 from dsar import datamap as maps
-from dsar import files
+from dsar import files, plugins
 from dsar.answer import access, foreign, nearby, searches
 from dsar.answer import export as exports
 from dsar.answer.delivery import Delivery, Way, deliver
@@ -504,7 +504,7 @@ class Workspace:
 
 def connector(name: str) -> Callable[[Settings], Source]:
     """Return a connector's class, named as `module:Class` or by entry point; raises `BadMap` naming what there is."""
-    known = {point.name: point.value for point in entry_points(group="dsar.sources")}
+    known = plugins.sources()
     module, _, cls = known.get(name, name).partition(":")
     try:
         found: Callable[[Settings], Source] = getattr(importlib.import_module(module), cls)

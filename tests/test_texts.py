@@ -8,16 +8,17 @@ from typing import get_args
 
 import pytest
 
+from dsar import plugins
 from dsar.answer import access, delivery, draw, look, select, sheets
 from dsar.cli import app  # noqa: F401 - the command must not need a language
 from dsar.find.hold import HOLDS
 from dsar.find.outcome import State
 from dsar.law import words
 from dsar.law.rights import RULES
-from dsar.texts import ENGLISH, Language, Texts, texts
+from dsar.texts import ENGLISH, Texts, texts
 
 ROOT = Path(__file__).parent.parent
-OTHERS = [language for language in get_args(Language) if language != "en"]
+OTHERS = [language for language in plugins.languages() if language != "en"]
 LAW = {
     *words.BASES.values(),
     *words.ORIGINS.values(),

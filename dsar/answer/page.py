@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import jinja2
 import pyarrow as pa
 
-from dsar import values
+from dsar import plugins, values
 from dsar.answer import cells
 from dsar.answer.cells import Manner, Shown
 from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Progress, Table, Value, Worklist
@@ -55,7 +54,7 @@ def page(sheets: Sequence[Content], *, title: str, workbook: str, zone: ZoneInfo
     sections = [
         Section(f"s-{name}", cells.visible(sheet.title), tuple(_blocks(sheet, manner, workbook))) for name, sheet in zip(ids, sheets, strict=True)
     ]
-    style = files("dsar").joinpath("templates", "page.css").read_text(encoding="utf-8")
+    style = plugins.template("page.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     details = {"language": say.language, "title": cells.visible(title), "workbook": workbook, "say": say}
     return _template().render(sections=sections, style=style, style_hash=f"sha256-{digest}", **details).encode("utf-8")
@@ -63,7 +62,7 @@ def page(sheets: Sequence[Content], *, title: str, workbook: str, zone: ZoneInfo
 
 @cache
 def _template() -> jinja2.Template:
-    text = files("dsar").joinpath("templates", "page.html").read_text(encoding="utf-8")
+    text = plugins.template("page.html")
     surroundings = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     return surroundings.from_string(text)
 

@@ -129,8 +129,7 @@ def _refusal(case: Case, right: str) -> dict[str, Any]:
 
 def _fee(case: Case, _: str) -> dict[str, Any]:
     event, own = _needed(case, "fee asked"), words(case.language)
-    further = {"en": "you ask for a further copy (Article 15(3))", "de": "Sie eine weitere Kopie verlangen (Artikel 15 Absatz 3)"}
-    return {"amount": event.details["amount"], "ground": own["grounds"].get(event.details["why"]) or further[case.language]}
+    return {"amount": event.details["amount"], "ground": own["grounds"].get(event.details["why"]) or own["further_copy"]}
 
 
 def _told(case: Case, _: str) -> dict[str, Any]:

@@ -10,14 +10,15 @@ from dsar.desk import lines
 from dsar.desk.lines import Line
 from dsar.errors import BadDates, BadIdentifier, BadRequests, UnknownCalendar
 from dsar.law.deadlines import RIGHTS
+from dsar.plugins import languages
 from dsar.request.case import Case
-from dsar.request.entry import COLUMNS, LANGUAGES, Entry, entry
+from dsar.request.entry import COLUMNS, Entry, entry
 from dsar.request.identity import CHANNELS, REQUESTERS
 from dsar.request.store import Register
 
 FAULT = "what to mend"
 _NEEDED = ("id", "received", "rights", "identifiers")
-_CHOICES = {"channel": CHANNELS, "requester": REQUESTERS, "language": LANGUAGES}
+_CHOICES = {"channel": CHANNELS, "requester": REQUESTERS}
 _USUAL = {"channel": "e-mail", "requester": "person"}
 _EXPLAINED = {
     "id": "your own number; left empty, the next one is given out",
@@ -51,7 +52,8 @@ def _write(path: Path, datamap: DataMap, title: str, header: Sequence[str], rows
             Facts({"Kinds of identifier": kinds}),
         ),
     )
-    sheets: list[Content] = [how, Worklist(title, tuple(header), tuple(map(tuple, rows)), choices=_CHOICES, editable=tuple(header))]
+    choices = {**_CHOICES, "language": languages()}
+    sheets: list[Content] = [how, Worklist(title, tuple(header), tuple(map(tuple, rows)), choices=choices, editable=tuple(header))]
     controller = datamap.controller
     return workbook.write(path, sheets, controller=controller.name, zone=controller.zone, attachments_prefix=path.stem)[0]
 

@@ -11,7 +11,8 @@ from dsar.datamap import DataMap
 from dsar.desk import lines
 from dsar.desk.imports import checked, too_many
 from dsar.errors import BadRequests
-from dsar.request.entry import LANGUAGES, Entry, entry
+from dsar.plugins import languages
+from dsar.request.entry import Entry, entry
 from dsar.request.identity import CHANNELS, REQUESTERS
 from dsar.request.intake import Proposal, propose
 from dsar.request.store import Register
@@ -28,7 +29,7 @@ HEADER = (
     "Decision", "With line", "Received", "Rights", "Identifiers", "Channel", "Requester", "Reply to", "Language", "Letter",
 )  # fmt: skip
 _FILLED_IN = ("Decision", "With line", "Received", "Rights", "Identifiers", "Channel", "Requester", "Reply to", "Language")
-_CHOICES = {"Decision": tuple(DECISIONS), "Channel": CHANNELS, "Requester": REQUESTERS, "Language": LANGUAGES}
+_CHOICES = {"Decision": tuple(DECISIONS), "Channel": CHANNELS, "Requester": REQUESTERS}
 
 
 class Confirmed(NamedTuple):
@@ -54,7 +55,8 @@ def write_proposals(register: Register, folder: Path, path: Path, datamap: DataM
         ),
     )
     rows = tuple(_row(p) for p in found)
-    sheets: list[Content] = [how, Worklist("Letters", HEADER, rows, choices=_CHOICES, editable=_FILLED_IN)]
+    choices = {**_CHOICES, "Language": languages()}
+    sheets: list[Content] = [how, Worklist("Letters", HEADER, rows, choices=choices, editable=_FILLED_IN)]
     return workbook.write(path, sheets, controller=controller.name, zone=controller.zone, attachments_prefix=path.stem)[0], found
 
 

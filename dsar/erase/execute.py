@@ -1,10 +1,11 @@
 """Assisted execution: the changes of a job made through a source's writing part, undone as a whole where it can, resumed after a kill."""
 
-import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from dsar import files, keys
 from dsar.erase.jobs import Job
@@ -23,11 +24,11 @@ class _Stop(Exception):
 @contextmanager
 def alone(root: Path, source: str) -> Iterator[None]:
     """Let no two programs of this workspace change the same source at once; raises `ErasureRefused`."""
-    with files.private_file(files.private_dir(root / "secrets") / f"{source}.lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ErasureRefused("another run is erasing in this system", where=source, remedy="wait until it has ended") from error
+    try:
+        held = FileLock(files.private_dir(root / "secrets") / f"{source}.lock", timeout=0, mode=0o600).acquire()
+    except Timeout as error:
+        raise ErasureRefused("another run is erasing in this system", where=source, remedy="wait until it has ended") from error
+    with held:
         yield
 
 

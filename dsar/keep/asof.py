@@ -4,11 +4,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import version
-from importlib.resources import files as resources
 from pathlib import Path
 from typing import NamedTuple
 
-from dsar import files
+from dsar import files, plugins
 from dsar.law import rights
 
 FOLDER = Path("summaries", "as-of")
@@ -26,7 +25,7 @@ class AsOf(NamedTuple):
 
 def note(root: Path, cases: Iterable[Path]) -> None:
     """Keep what holds now, and note in each case folder which it was."""
-    templates = (f for f in resources("dsar").joinpath("templates").iterdir() if f.name.endswith((".toml", ".html")))
+    templates = (f for name, f in plugins.templates().items() if name.endswith((".toml", ".html")))
     contents = {
         ".toml": (root / "dsar.toml").read_bytes() if (root / "dsar.toml").is_file() else b"",
         ".rights.json": _json([asdict(rule) for rule in rights.RULES]),

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from dsar.datamap import DataMap
+from dsar.plugins import languages
 from dsar.request.identity import CHANNELS, REQUESTERS
 from dsar.request.register import HEADER, Request, parse
 
-LANGUAGES = ("en", "de")
 COLUMNS = (*HEADER, "channel", "requester", "reply_to", "language")
 
 
@@ -38,7 +38,7 @@ def entry(cells: Mapping[str, str], datamap: DataMap, today: date) -> Entry:
     chosen = {
         "channel": _one_of(cells, "channel", CHANNELS, "other"),
         "requester": _one_of(cells, "requester", REQUESTERS, "person"),
-        "language": _one_of(cells, "language", LANGUAGES, datamap.controller.language),
+        "language": _one_of(cells, "language", languages(), datamap.controller.language),
     }
     reply_to = cells.get("reply_to", "").strip()
     if reply_to and "@" not in reply_to:

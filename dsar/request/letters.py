@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import jinja2
 
-from dsar.errors import IdentityNotVerified, UnknownLetter
+from dsar import plugins
+from dsar.errors import BadPlugin, IdentityNotVerified, UnknownLetter
 from dsar.request.case import Case
 
 # What may be written while nobody knows who asks. All else waits, since its words depend on what was found or decided.
@@ -52,7 +52,17 @@ class Letter:
 
 @cache
 def _templates(language: str) -> dict[str, Any]:
-    return tomllib.loads(files("dsar").joinpath("templates", f"letters.{language}.toml").read_text(encoding="utf-8"))
+    read = tomllib.loads(plugins.template(f"letters.{language}.toml"))
+    if lacking := sorted(_keys(tomllib.loads(plugins.template("letters.en.toml", ours=True))) - _keys(read)):
+        where, remedy = f"letters.{language}.toml", "write it; our letters.en.toml shows what there is"
+        raise BadPlugin(f"{len(lacking)} parts are lacking, the first is {lacking[0]}", where=where, remedy=remedy)
+    return read
+
+
+def _keys(read: Mapping[str, Any], prefix: str = "") -> set[str]:
+    """Return the paths of all keys."""
+    below = (_keys(value, f"{prefix}{key}.") for key, value in read.items() if isinstance(value, dict))
+    return {f"{prefix}{key}" for key in read}.union(*below)
 
 
 def names() -> tuple[str, ...]:

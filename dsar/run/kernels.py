@@ -25,7 +25,7 @@ from traitlets import Integer
 
 from dsar.run.warm import SINGLE, Order
 
-FORKS = sys.platform == "linux"  # Windows has no fork, and on macOS the system's libraries do not survive one
+FORKS = sys.platform == "linux" and hasattr(os, "fork")  # Windows has no fork, and on macOS the system's libraries do not survive one
 PATIENCE = 60  # seconds for the warm process to import everything
 LAUNCHER = "ipykernel_launcher"
 

@@ -12,7 +12,6 @@ import importlib
 import json
 import os
 import random
-import resource
 import select
 import signal
 import socket
@@ -23,6 +22,9 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
+
+with contextlib.suppress(ImportError):  # Windows has none, and forks nothing
+    import resource
 
 # What notebooks import, and what that imports when it is first used. A test names what is lacking here. Left out are duckdb,
 # which starts a thread, and matplotlib_inline, which ties itself to the kernel that imports it: plots would vanish.
