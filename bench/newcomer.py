@@ -56,12 +56,12 @@ def measure(folder: Path, cache: Path | None) -> Waited:
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     began = time.monotonic()
     with (folder / "demo.log").open("w") as log, subprocess.Popen(["make", "demo"], cwd=folder, env=env, stdout=log, stderr=log) as made:
-        environment = waited(made, began, lambda: (folder / ".venv/demo").exists())
+        environment = waited(made, began, (folder / ".venv/demo").exists)
         workbook = waited(made, began, lambda: any(folder.glob("demo/cases/*/outbox/*.xlsx")))
         made.wait()
     end = time.monotonic() - began
     if made.returncode:
-        sys.exit((folder / "demo.log").read_text()[-3000:])
+        sys.exit((folder / "demo.log").read_text(encoding="utf-8")[-3000:])
     python = folder / ".venv/bin/python"
     listed = json.loads(subprocess.run([python, "-m", "pip", "list", "--format=json"], env=env, check=True, capture_output=True).stdout)
     assert {"jupyterlab", "dsar"} <= {package["name"] for package in listed}
@@ -78,7 +78,8 @@ def waited(made: subprocess.Popen, began: float, there) -> float:
 
 def table(runs: dict[str, Waited]):
     """Yield the lines of the page."""
-    yield f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, load {os.getloadavg()[2]:.1f}."
+    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    yield f"{time.strftime('%Y-%m-%d')}, {machine}, load {os.getloadavg()[2]:.1f}."
     yield ""
     yield "| `make demo` in a fresh clone, seconds until | " + " | ".join(f"{name} package cache" for name in runs) + " |"
     yield "|---" * (len(runs) + 1) + "|"
@@ -91,8 +92,8 @@ def table(runs: dict[str, Waited]):
     last = list(runs.values())[-1]
     yield ""
     yield (
-        f"The environment holds {last.packages} packages, JupyterLab and pip among them (goal: at most {MOST_PACKAGES}), and {last.megabytes:,.0f} MB;"
-        f" the demo made {last.workbooks} workbooks."
+        f"The environment holds {last.packages} packages, JupyterLab and pip among them (goal: at most {MOST_PACKAGES}),"
+        f" and {last.megabytes:,.0f} MB; the demo made {last.workbooks} workbooks."
     )
 
 

@@ -17,7 +17,7 @@ try:
 except ImportError:  # Windows: what a killed run leaves there stays until somebody deletes it
     fcntl = None  # type: ignore[assignment]
 
-WRITING, SCRATCH = ".writing-", "dsar-"  # how names begin of what is being written beside its place, or in the system's own folder
+WRITING, SCRATCH = ".writing-", "dsar-scratch-"  # how names begin of what is being written beside its place, or in the system's own folder
 _SETTLED = 60  # seconds after which whoever made it holds it, if still alive
 
 

@@ -84,3 +84,15 @@ def test_what_is_finished_stays(tmp_path):
     assert files.sweep(tmp_path) == 0
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_others_keep_beside_it_stays(tmp_path, monkeypatch):
+    """A clone, a demo, a running JupyterLab: much in the system's folder may be called dsar-…"""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    for name in ("dsar-demo", "dsar-main", "dsar-x4k2p9"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.txt").write_text("mine", encoding="utf-8")
+    aged(*tmp_path.iterdir())
+    assert files.sweep_scratch() == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["dsar-demo", "dsar-main", "dsar-x4k2p9"]
