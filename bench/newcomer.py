@@ -34,7 +34,7 @@ class Waited(NamedTuple):
 
 def main() -> int:
     """Measure, print, write, and return the exit status: 1 where a goal is missed."""
-    with tempfile.TemporaryDirectory(prefix="dsar-newcomer-") as name:
+    with tempfile.TemporaryDirectory(prefix="newcomer-") as name:
         folder = Path(name)
         if os.environ.get("WARM") == "1":
             runs = {"warm": measure(folder / "warm", None)}
