@@ -1,5 +1,6 @@
 """The command of the data map: a draft of a source's section, and the map as a workbook, out and back."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from dsar import datamap as maps
 from dsar import plugins
 from dsar.errors import BadMap, WorkspaceMissing
 from dsar.terminal import Terminal
+from dsar.workspace import folder_of
 
 out = Terminal()
 _FILES = {".csv", ".tsv", ".xlsx", ".parquet", ".jsonl", ".ndjson"}
@@ -64,7 +66,9 @@ def _draft(context: typer.Context, address: str, name: str, *, read: bool) -> st
     known = source.schema()
     provisional = connector(kind)(Settings(name, sample.provisional(declared, known), Path.cwd(), region))
     values = sample.of(provisional, known) if read else {}
-    return draft(name, provisional, sample=values, connector=kind, url=_kept(address, name), file=path if is_file else None, region=region)
+    kept = _kept(_from_workspace(context, address), name)
+    file = Path(_from_workspace(context, address)) if is_file else None
+    return draft(name, provisional, sample=values, connector=kind, url=kept, file=file, region=region)
 
 
 def _workbook(context: typer.Context, to_xlsx: Path | None, from_xlsx: Path | None) -> None:
@@ -79,6 +83,18 @@ def _workbook(context: typer.Context, to_xlsx: Path | None, from_xlsx: Path | No
         for key in changed:
             out.print(f"  {key}", markup=False)
         out.print(f"{len(changed)} changed in dsar.toml" if changed else "nothing was changed in it")
+
+
+def _from_workspace(context: typer.Context, address: str) -> str:
+    """Return an address as the map has to say it: what is relative there begins at the workspace, here at the current folder."""
+    scheme, path = re.match(r"((?:sqlite|duckdb):///)?(.*)", address, re.DOTALL).groups(default="")  # type: ignore[union-attr]
+    if "://" in path or not path or Path(path).is_absolute():
+        return address
+    try:
+        root = folder_of(context.find_root().obj)
+    except WorkspaceMissing:
+        return address  # nobody knows yet which map it is for
+    return scheme + os.path.relpath(Path.cwd() / path, root).replace(os.sep, "/")
 
 
 def _region(context: typer.Context) -> str | None:

@@ -218,3 +218,17 @@ def test_demo_never_takes_a_real_workspace_for_its_own(dsar, desk):
     (desk / "cases/R-1").mkdir(parents=True)
     assert dsar("demo", desk)[0] == 2
     assert (desk / "cases/R-1").is_dir()
+
+
+def test_what_map_writes_begins_at_the_workspace(dsar, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "desk/dsar.toml").write_text(MAP, encoding="utf-8")
+    with sqlite3.connect("shop.db") as db:
+        db.execute("create table customers (id integer primary key, email text)")
+    db.close()
+    (tmp_path / "people.csv").write_text(PEOPLE, encoding="utf-8")
+    assert 'url = "sqlite:///../shop.db"' in dsar("--workspace", "desk", "map", "sqlite:///shop.db", "--name", "shop")[1]
+    assert 'path = "../people.csv"' in dsar("--workspace", "desk", "map", "people.csv")[1]
+    assert f'url = "sqlite:///{tmp_path}/shop.db"' in dsar("--workspace", "desk", "map", f"sqlite:///{tmp_path}/shop.db")[1]
+    assert 'url = "sqlite:///shop.db"' in dsar("map", "sqlite:///shop.db")[1], "without a workspace nobody knows where the map will be"

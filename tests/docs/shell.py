@@ -25,7 +25,7 @@ class Shell:
 
     def run(self, line):
         """Run a line, and return what it printed; its exit status is 0, or the one that its comment names."""
-        words = shlex.split(line, comments=True)
+        words = [os.path.expandvars(word) for word in shlex.split(line, comments=True)]
         allowed = {0, 1} if STATUS_ONE in line else {0}
         if words[0] == "export":
             name, _, value = words[1].partition("=")
