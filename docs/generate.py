@@ -126,10 +126,12 @@ def errors_page() -> str:
     """Return the page of errors: each with what to do next, and each message it is raised with."""
     raised = defaultdict(set)
     for path in sorted(p for package in ("dsar", "connectors") for p in (ROOT / package).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and hasattr(errors, node.func.id) and node.args:
-                remedy = next((_text(k.value) for k in node.keywords if k.arg == "remedy"), "")
-                raised[node.func.id].add((_text(node.args[0]), remedy))
+        for part in ast.parse(path.read_text(encoding="utf-8")).body:
+            named = _named(part)
+            for node in ast.walk(part):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and hasattr(errors, node.func.id) and node.args:
+                    remedy = next((_text(k.value, named) for k in node.keywords if k.arg == "remedy"), "")
+                    raised[node.func.id].add((_text(node.args[0], named), remedy))
     lines = [
         "# Errors",
         "",
@@ -146,12 +148,26 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _text(node: ast.expr) -> str:
+def _named(part: ast.stmt) -> dict[str, ast.expr]:
+    """Return name → what it stands for, of the texts that are given a name before they are raised."""
+    pairs: list[tuple[ast.expr, ast.expr]] = []
+    for node in ast.walk(part):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target, value = node.targets[0], node.value
+            both = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+            pairs += zip(target.elts, value.elts, strict=False) if both else [(target, value)]
+    texts = [(t.id, v) for t, v in pairs if isinstance(t, ast.Name) and isinstance(v, ast.Constant | ast.JoinedStr)]
+    return {name: value for name, value in texts if [n for n, _ in texts].count(name) == 1}
+
+
+def _text(node: ast.expr, named: dict[str, ast.expr]) -> str:
     """Return what an expression says, with `…` for what is not known before it runs."""
+    if isinstance(node, ast.Name) and node.id in named:
+        node = named[node.id]
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
-        return "".join(_text(part) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        return "".join(_text(part, named) if isinstance(part, ast.Constant) else "…" for part in node.values)
     return "…"
 
 

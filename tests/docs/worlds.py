@@ -16,7 +16,7 @@ CRM = """
 CREATE TABLE contacts (id INTEGER PRIMARY KEY, name TEXT, email TEXT, phone TEXT, owner TEXT, notes TEXT);
 CREATE TABLE calls (id INTEGER PRIMARY KEY, contact_id INTEGER REFERENCES contacts (id), called_on DATE, summary TEXT);
 CREATE TABLE countries (code TEXT PRIMARY KEY, name TEXT);
-INSERT INTO contacts VALUES (1, 'Ann Wright', 'Ann@Example.org', '020 7946 0001', 'kim', 'Prefers mornings'), 
+INSERT INTO contacts VALUES (1, 'Ann Wright', 'Ann@Example.org', '020 7946 0001', 'kim', 'Prefers mornings'),
                             (2, 'Ben Stone', 'ben@example.org', NULL, 'kim', '');
 INSERT INTO calls VALUES (10, 1, '2026-10-01', 'Wants a quote'), (11, 2, '2026-10-02', 'Left a message');
 INSERT INTO countries VALUES ('GB', 'United Kingdom');
