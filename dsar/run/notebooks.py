@@ -1,6 +1,7 @@
 """The notebooks that come with the toolkit, and copies of them for an analyst to change."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from dsar.run.jobs import NOTEBOOKS
 
 
 def titles() -> dict[str, str]:
-    """Return the name of each notebook and its heading, in the order of their names."""
-    return {path.stem: _title(path) for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    """Return the name of each notebook and its heading, in the order of the numbers that the headings begin with."""
+    found = {path.stem: _title(path) for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    return dict(sorted(found.items(), key=lambda one: int((re.match(r"\d+", one[1]) or ["0"])[0])))
 
 
 def copied(target: Path) -> Iterator[tuple[Path, bool]]:

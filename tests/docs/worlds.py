@@ -98,7 +98,15 @@ ENVIRONMENT = {
 }
 PRINTED = {  # what has to be seen at the end of a page, besides that every command ended as it should
     "docs/tutorial.md": [r"│ R-00001 │ access +│ done", r"social\.messages: its legal basis is not determined", r"Nothing|second-reader\.xlsx"],
-    "docs/desk.md": [r"R-2026-0001 registered", r"R-2026-0001_access_answer\.docx"],
+    "docs/desk.md": [
+        r"R-2026-0001 registered",
+        r"R-2026-0001_access_answer\.docx",
+        r"requests\.xlsx: fill it in",
+        r"mails_proposals\.xlsx",
+        r"ready\.xlsx: \d+ to read",
+        r"dates\.ics: the dates of 1 cases",
+        r"1 requests",
+    ],
     "docs/erasure.md": [r"R-7 shop: \d+ done", r"R-7: .*gone", r"BEGIN|DELETE"],
     "docs/for-requesters.md": [r"index\.html: OK"],
     "docs/examples/chinook/README.md": [r"1 sources, 3 tables, 3 requests: all as the map says"],
