@@ -88,7 +88,7 @@ newcomer: ## Time a newcomer on a fresh clone, with warm and cold package cache,
 	$(PYTHON) bench/newcomer.py
 
 docs: .venv/test ## Build the documentation into build/site; warnings are errors
-	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+	$(BIN)/mkdocs build --strict --site-dir build/site
 
 dist: .venv/test ## Build the sdist, and the wheel from it, into dist/
 	rm -rf dist
