@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def test_its_class_comes_from_the_installed_package():
 
 def test_its_ready_map_is_found_and_is_a_map():
     template = (Path(__file__).parents[2] / "dsar/templates/dsar.toml").read_text(encoding="utf-8")
-    whole = datamap.tomllib.loads(template + plugins.maps()["helpdesk"].read_text(encoding="utf-8"))
+    whole = tomllib.loads(template + plugins.maps()["helpdesk"].read_text(encoding="utf-8"))
     assert datamap.parse(whole, Path("dsar.toml")).sources["helpdesk"].connector == "helpdesk"
 
 
