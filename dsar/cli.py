@@ -1,5 +1,6 @@
 """The `dsar` command: one clear line for an error and exit status 2; a traceback only with --debug."""
 
+import io
 import json
 import os
 import shutil
@@ -285,8 +286,16 @@ def frames(error: BaseException) -> list[str]:
     return [*(frames(before) if before else []), *traceback.format_tb(error.__traceback__), f"{type(error).__name__}: {words}\n"]
 
 
+def _in_utf8() -> None:
+    """Write UTF-8 into files and pipes: Windows would take its own code page there, and a map is UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(encoding="utf-8", errors=stream.errors)
+
+
 def main() -> None:
     """Run the command."""
+    _in_utf8()
     try:
         app()
     except Exception as error:  # noqa: BLE001 - what nobody foresaw is told as well, and by its class alone

@@ -7,6 +7,7 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,11 @@ def test_every_module_loads_and_a_batch_runs_without_what_windows_lacks(tmp_path
     done = subprocess.run([sys.executable, "-c", BATCH], cwd=tmp_path, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 to do: 1 done" in done.stdout
+
+
+def test_a_draft_is_utf8_whatever_the_code_page(tmp_path):
+    (tmp_path / "people.csv").write_text("id,email,Żółć\n1,ann@example.org,x\n", encoding="utf-8")
+    env = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run([sys.executable, "-m", "dsar", "map", "people.csv"], cwd=tmp_path, capture_output=True, check=False, env=env)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "Żółć" in tomllib.loads(done.stdout.decode("utf-8"))["sources"]["source"]["tables"]["people"]["columns"]

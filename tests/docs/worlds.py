@@ -88,6 +88,7 @@ WORLDS = {
     "docs/how-to/map-review.md": desk,
     "docs/how-to/upgrading.md": desk,
     "docs/reference/python.md": asked,
+    "docs/security.md": asked,
 }
 ENVIRONMENT = {
     "docs/desk.md": {"DSAR_WORKSPACE": "desk", "DSAR_NOW": "2026-11-23T10:00:00+00:00"},
@@ -95,6 +96,7 @@ ENVIRONMENT = {
     "docs/how-to/nightly.md": {"DSAR_WORKSPACE": "desk"},
     "docs/how-to/map-review.md": {"DSAR_WORKSPACE": "desk"},
     "docs/how-to/upgrading.md": {"DSAR_WORKSPACE": "desk"},
+    "docs/security.md": {"DSAR_WORKSPACE": "desk"},
 }
 PRINTED = {  # what has to be seen at the end of a page, besides that every command ended as it should
     "docs/tutorial.md": [r"│ R-00001 │ access +│ done", r"social\.messages: its legal basis is not determined", r"Nothing|second-reader\.xlsx"],
