@@ -114,6 +114,23 @@ def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")])
 
 
 @app.command()
+def notebooks(
+    context: typer.Context,
+    folder: Annotated[Path | None, typer.Argument(help="Where copies go. [default: notebooks in the workspace]")] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy them; one that is there already stays as it is.")] = False,
+) -> None:
+    """List the notebooks, or put copies where you work; `dsar lab` does that by itself."""
+    from dsar.run.notebooks import copied, titles
+
+    if not copy:
+        for name, title in titles().items():
+            out.print(f"{name}: {title}", markup=False)
+        return
+    for path, made in copied(folder or _open(context).root / "notebooks"):
+        out.print(f"  {path}{'' if made else ' was there already'}", markup=False)
+
+
+@app.command()
 def check(context: typer.Context) -> None:
     """Compare the map with the sources as they are, and list the gaps in the privacy policy; exit status 1 if map and sources differ."""
     workspace = _open(context)
@@ -241,23 +258,6 @@ def records(
         for row in entry["rows"] or [{}]:
             lines.add_row(table, entry["outcome"], str(row.get("key", "")), row.get("matched_on", ""), row.get("standing", ""))
     out.print(lines)
-
-
-@app.command()
-def notebooks(
-    context: typer.Context,
-    folder: Annotated[Path | None, typer.Argument(help="Where copies go. [default: notebooks in the workspace]")] = None,
-    copy: Annotated[bool, typer.Option("--copy", help="Copy them; one that is there already stays as it is.")] = False,
-) -> None:
-    """List the notebooks, or put copies where you work; `dsar lab` does that by itself."""
-    from dsar.run.notebooks import copied, titles
-
-    if not copy:
-        for name, title in titles().items():
-            out.print(f"{name}: {title}", markup=False)
-        return
-    for path, made in copied(folder or _open(context).root / "notebooks"):
-        out.print(f"  {path}{'' if made else ' was there already'}", markup=False)
 
 
 @app.command()

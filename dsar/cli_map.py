@@ -12,7 +12,7 @@ from dsar import datamap as maps
 from dsar import plugins
 from dsar.errors import BadMap, WorkspaceMissing
 from dsar.terminal import Terminal
-from dsar.workspace import folder_of
+from dsar.workspace import located
 
 out = Terminal()
 _FILES = {".csv", ".tsv", ".xlsx", ".parquet", ".jsonl", ".ndjson"}
@@ -91,7 +91,7 @@ def _from_workspace(context: typer.Context, address: str) -> str:
     if "://" in path or not path or Path(path).is_absolute():
         return address
     try:
-        root = folder_of(context.find_root().obj)
+        root = located(context.find_root().obj)
     except WorkspaceMissing:
         return address  # nobody knows yet which map it is for
     return scheme + os.path.relpath(Path.cwd() / path, root).replace(os.sep, "/")

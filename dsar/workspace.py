@@ -67,18 +67,19 @@ def open_workspace(folder: str | Path | None = None) -> "Workspace":
     Raises `WorkspaceMissing` where there is no `dsar.toml`, `BadMap` where it is not right, and
     `UnknownCalendar` where it names a calendar without public holidays.
     """
-    root = folder_of(folder)
+    root = located(folder)
     datamap = maps.read(root / MAP)
     check_calendar(datamap.controller.calendar)
     return Workspace(root, datamap)
 
 
-def folder_of(folder: str | Path | None = None) -> Path:
-    """Return where the workspace is that `open_workspace` would open, whether or not its map is right; raises `WorkspaceMissing`."""
+def located(folder: str | Path | None = None) -> Path:
+    """Return where the workspace lies: `folder`, else `$DSAR_WORKSPACE`, else the nearest above; raises `WorkspaceMissing`."""
     named = folder or os.environ.get("DSAR_WORKSPACE")
     candidates = [Path(named)] if named else [Path.cwd(), *Path.cwd().parents]
-    if found := next((c for c in candidates if (c / MAP).is_file()), None):
-        return found.resolve()
+    for candidate in candidates:
+        if (candidate / MAP).is_file():
+            return candidate.resolve()
     raise WorkspaceMissing(
         f"there is no {MAP} here", where=str(named or "."), remedy="name the folder with --workspace, or make one with `dsar init DIR`"
     )
