@@ -11,6 +11,7 @@ from functools import cached_property
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from filelock import FileLock
 
@@ -22,7 +23,9 @@ from dsar.answer.delivery import Delivery, Way, deliver
 from dsar.answer.nearby import Nearby
 from dsar.answer.publish import Written, withdraw
 from dsar.datamap import DataMap
-from dsar.desk import delivered, drafts, facts, fastlane, identity, status
+from dsar.desk import agenda as agendas
+from dsar.desk import delivered, drafts, facts, fastlane, identity, notebooks, status
+from dsar.desk.header import Header
 from dsar.desk.review import Open, Review
 from dsar.erase import checklist as checklists
 from dsar.erase import first_steps, measures
@@ -50,6 +53,7 @@ from dsar.source import Asker, Settings, Source
 
 if TYPE_CHECKING:
     from IPython.display import Image
+    from ipywidgets import VBox
 
 MAP, REQUESTS, REGISTER, LEDGER, INTAKE = "dsar.toml", "requests.csv", "register.db", "ledger.jsonl", "intake"
 
@@ -416,13 +420,59 @@ class Workspace:
         lines = [(i, c.state, ", ".join(c.duplicates)) for i, c in self.register.add([made], by=by).items()]
         return listing(("Request", "State", "Seems to be by the same person as"), lines, empty="")
 
+    def agenda(self) -> Listing:
+        """What waits today, the most urgent first, and the notebook for it: columns What waits, Requests, Go on with."""
+        cases = self.register.cases().values()
+        return agendas.agenda(cases, self.review.waiting, [c.request.id for c in cases if self._planned(c)], self.today)
+
+    def header(self, request: Request) -> Header:
+        """Where a request stands, for the top of a notebook: days left, what it waits for, what is next; from the register alone."""
+        return self._header(self.register.case(request.id))
+
+    def _header(self, case: Case) -> Header:
+        return Header(case, self.today, notebooks.next_for(case, planned=self._planned(case)))
+
+    def _planned(self, case: Case) -> bool:
+        return (self.root / "cases" / case.request.id / "erasure").is_dir()
+
+    def picker(self) -> "VBox":
+        """A list of the open cases to pick from; what is picked, the other notebooks are about, until another is (`picked`)."""
+        from dsar.desk.picker import picker
+
+        open_ = sorted((c for c in self.register.cases().values() if not c.closed), key=lambda c: (c.due, c.request.id))
+        headers = {c.request.id: self._header(c) for c in open_}
+        before = self._last_picked
+        return picker(headers, before if before in headers else next(iter(headers), ""), lambda i: self.pick(self.request(i)))
+
+    def pick(self, request: Request) -> None:
+        """Note the request that whoever works here goes on with."""
+        self.case(request)
+        files.write_atomic(self._pick, request.id)
+
     @property
-    def first_due(self) -> str:
-        """The open request that is due first; raises `UnknownRequest` where none is open."""
+    def picked(self) -> str:
+        """The id of the request that was picked last, by whoever works here; raises `UnknownRequest` where none is."""
+        if not self._last_picked:
+            remedy = "pick one in the notebook desk, or write its id into request_id above"
+            raise UnknownRequest("no request is picked", where="request_id", remedy=remedy)
+        return self._last_picked
+
+    @property
+    def _last_picked(self) -> str:
+        return self._pick.read_text(encoding="utf-8") if self._pick.is_file() else ""
+
+    @property
+    def _pick(self) -> Path:
+        return self.root / "cases" / f".picked-{quote(record.user(), safe='')}"
+
+    @property
+    def at_hand(self) -> str:
+        """The open request that was picked last, else the one due first; raises `UnknownRequest` where none is open."""
         shown = self.status()
         if shown.empty:
-            raise UnknownRequest("no case is open", where="the register")
-        return str(shown["Request"].iloc[0])
+            raise UnknownRequest("no case is open", where="the register", remedy="register a letter at the desk")
+        open_ = [str(i) for i in shown["Request"]]
+        return self._last_picked if self._last_picked in open_ else open_[0]
 
     def status(self) -> Listing:
         """The open cases, the earliest due first: what waits on whom, and what to do next."""
