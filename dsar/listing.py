@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -15,19 +16,7 @@ LONG = 25  # rows from which a table scrolls within its own height, and can be s
 MOST = 2_000  # rows that are shown: a browser bears no million; the sentence above the table says how many there are
 PLAIN = "DSAR_PLAIN"  # set where nobody is looking on: executed notebooks of a batch carry no program of 1 MB each
 
-STYLE = """<style>
-.listing { border-collapse: collapse } .listing th, .listing td { text-align: left !important; vertical-align: top; padding: 3px 10px 3px 0 }
-.listing thead th { border-bottom: 1px solid #8888; font-weight: 600; white-space: nowrap }
-.listing td, .listing tbody th { overflow-wrap: anywhere; min-width: 3.5em; max-width: 34em; white-space: normal; border-bottom: 1px solid #8883 }
-.listing-box { max-height: 30em; overflow: auto; max-width: 100% } .listing-box thead th { position: sticky; top: 0; z-index: 1 }
-.listing-box thead th { background: var(--jp-layout-color0, Canvas) }
-.listing-box:has(.dt-container) { max-height: none } .listing-box .dt-layout-table { max-height: 30em; overflow: auto }
-.listing-box .dt-layout-cell { padding: 2px 0 }
-.badge { display: inline-block; padding: 0 .5em; border-radius: .7em; border: 1px solid; white-space: nowrap; font-weight: 600; line-height: 1.4 }
-.badge-good { background: #e3f3e6; color: #1d5b2c } .badge-bad { background: #fbe4e1; color: #8c1d12 } .badge-wait { background: #fdf0d5; color: #6d4700 }
-.badge-calm { background: #eceff1; color: #3c474d } .badge-work { background: #e1eef5; color: #17506d }
-@media print { .listing-box, .listing-box .dt-layout-table { max-height: none; overflow: visible } }
-</style>"""
+STYLE = f"<style>\n{(Path(__file__).parent / 'templates' / 'listing.css').read_text(encoding='utf-8')}</style>"
 
 
 class Link(NamedTuple):
@@ -55,10 +44,12 @@ class Listing(pd.DataFrame):
         if self.empty:
             return f"<p>{escape(self.attrs.get('empty', 'There are no rows.'))}</p>"
         shown = self.iloc[:MOST]
+        if self.attrs.get("sparse"):
+            shown = shown.loc[:, [bool((self[name].astype(str) != "").any()) for name in self.columns]]
         head = "".join(f"<th>{escape(str(name))}</th>" for name in shown.columns)
-        badged = [name in BADGED for name in shown.columns]
+        cells = [_SPELLED.get(str(name), _text) for name in shown.columns]
         rows = (
-            "".join(f"<td>{_badged(value) if badge else _text(value)}</td>" for value, badge in zip(row, badged, strict=True))
+            "".join(f"{_td(value)}{cell(value)}</td>" for value, cell in zip(row, cells, strict=True))
             for row in shown.itertuples(index=False, name=None)
         )
         # pandas' own Styler takes ten times as long, and spells a missing value as nan.
@@ -79,6 +70,14 @@ def _boxed(table: str, rows: int) -> str:
     return box + searchable()
 
 
+_UNBROKEN = re.compile(r"\S{40}")
+
+
+def _td(value: Any) -> str:
+    # A key of 60 letters breaks anywhere; a name of a table does not.
+    return '<td class="long">' if isinstance(value, str) and len(value) >= 40 and _UNBROKEN.search(value) else "<td>"
+
+
 def _text(value: Any) -> str:
     if type(value) is Link:
         return f'<a href="{escape(value.notebook)}.ipynb">{escape(value.text)}</a>'
@@ -88,10 +87,10 @@ def _text(value: Any) -> str:
     return _FORMULA.sub(r"<span>\g<0></span>", escape(str(value)))
 
 
-def listing(columns: Sequence[str], lines: Iterable[Sequence[object]], *, empty: str) -> Listing:
-    """Return the lines as a frame; `empty` is shown where there are none."""
+def listing(columns: Sequence[str], lines: Iterable[Sequence[object]], *, empty: str, sparse: bool = False) -> Listing:
+    """Return the lines as a frame; `empty` is shown where there are none. Of a `sparse` one, columns that are empty everywhere are not shown."""
     frame = Listing(list(lines), columns=list(columns))
-    frame.attrs["empty"] = empty
+    frame.attrs |= {"empty": empty, "sparse": sparse}
     return frame
 
 
@@ -105,8 +104,7 @@ _TONES = {
     "calm": ("nothing", "keep", "done", "closed", "no", "waiting for the requester", "held for clients", "nothing held"),
 }
 _TONE_OF = {word: tone for tone, words in _TONES.items() for word in words}
-_WORD = re.compile(rf"(?:{'|'.join(sorted(map(re.escape, _TONE_OF), key=len, reverse=True))})(?![\w-])(?: [\d,]+)?")
-BADGED = frozenset({"Result", "Action", "State", "Now", "Seen", "Planned", "Portable"})  # headings whose cells begin with a verdict
+_WORD = re.compile(rf"(?:{'|'.join(sorted(map(re.escape, _TONE_OF), key=len, reverse=True))})(?![\w-])(?: \d[\d,]*(?<!,))?")
 
 
 def badge(text: str, tone: str) -> str:
@@ -117,9 +115,22 @@ def badge(text: str, tone: str) -> str:
 def tone_of(text: str) -> str:
     """Return the tone of a verdict, by the words it begins with; `calm` where it is none we know."""
     found = _WORD.match(text)
-    return _TONE_OF[found[0].rstrip("0123456789, ")] if found else "calm"
+    return _TONE_OF[found[0].rstrip("0123456789, ")] if found and not found[0].endswith(" 0") else "calm"
 
 
 def _badged(value: Any) -> str:
     found = _WORD.match(value) if isinstance(value, str) else None
     return badge(found[0], tone_of(value)) + _text(value[found.end() :]) if found else _text(value)
+
+
+_HYPHENED = re.compile(r"\b\w+(?:-\w+)+")
+
+
+def _unbroken(value: Any) -> str:
+    """Return ids and dates that stay on one line."""
+    return _HYPHENED.sub(r'<span style="white-space: nowrap">\g<0></span>', _text(value))
+
+
+_VERDICTS = ("Result", "Action", "State", "Now", "Seen", "Planned", "Portable")
+_IDS = ("Request", "Requests", "On", "Due", "Target", "Until", "Article")
+_SPELLED: dict[str, Callable[[Any], str]] = {**dict.fromkeys(_VERDICTS, _badged), **dict.fromkeys(_IDS, _unbroken)}  # by heading

@@ -5,21 +5,12 @@ Nothing is fetched: the program comes from the installed package, once per noteb
 
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 _CARRIED: dict[str, object] = {}  # in which cell of this kernel's notebook the program stands
 
 _NAMES = re.compile(r"window\.(\w+) = .*?new Event\(\"([^\"]+)\"\)", re.DOTALL)
-_START = """<script type="module">
-const begin = async () => {
-  const { ITable, set_or_remove_dark_class } = await window.PROGRAM;
-  set_or_remove_dark_class();
-  for (const table of document.querySelectorAll(".listing-box > table.listing:not(.dataTable)"))
-    new ITable(table, { paging: false, order: [], autoWidth: false, classes: ["compact"],
-      layout: { topStart: "search", topEnd: "info", bottomStart: null, bottomEnd: null }, language: { info: "_TOTAL_ rows", infoFiltered: "of _MAX_" } });
-};
-if (window.PROGRAM) begin(); else window.addEventListener("READY", begin, { once: true });
-</script>"""
 
 
 def searchable() -> str:
@@ -34,7 +25,8 @@ def start() -> str:
     """Return the few lines that begin it, by the names the program gives itself."""
     named = _NAMES.search(program())
     assert named, "itables begins in another way than it did: see its init_notebook_offline.html"
-    return _START.replace("PROGRAM", named[1]).replace("READY", named[2])
+    begin = (Path(__file__).parent / "templates" / "searching.js").read_text(encoding="utf-8")
+    return f'<script type="module">\n{begin.replace("PROGRAM", named[1]).replace("READY", named[2])}</script>'
 
 
 @cache
@@ -50,7 +42,7 @@ def _cell() -> object:
     """Return what tells the present cell from others: its id in JupyterLab and VS Code, its count elsewhere."""
     from IPython.core.getipython import get_ipython
 
-    shell: Any = get_ipython()  # type: ignore[no-untyped-call]
+    shell: Any = get_ipython()
     if shell is None:
         return None
     asked = shell.get_parent() if hasattr(shell, "get_parent") else {}

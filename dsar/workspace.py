@@ -4,7 +4,7 @@ import importlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -44,6 +44,7 @@ from dsar.keep import asof, purge, record, summary
 from dsar.keep.ledger import Entry, Ledger
 from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
+from dsar.patience import Waiting, patience, patiently
 from dsar.request import letters
 from dsar.request.case import Case
 from dsar.request.entry import COLUMNS, entry
@@ -149,19 +150,30 @@ class Workspace:
         self.sweep([request])
         if not again and (snapshot := self.snapshot(request)):
             return snapshot
-        with self._alone():
-            return (None if again else self.snapshot(request)) or self._collect([request])[request.id]
+        with self._alone(), patience("asking the sources") as waiting:
+            return (None if again else self.snapshot(request)) or self._collect([request], self._telling(waiting))[request.id]
 
-    def collect_all(self, requests: Iterable[Request], *, again: bool = False, progress: Progress = lambda _: None) -> dict[str, Dossier]:
+    def collect_all(self, requests: Iterable[Request], *, again: bool = False, progress: Progress | None = None) -> dict[str, Dossier]:
         """Return dossiers by request id, collecting what is missing in one pass over the sources.
 
         A snapshot in which a table failed or waits is collected anew, unless somebody decided on it.
         """
         wanted = list(requests)
         self.sweep(wanted)
-        with self._alone():
+        with self._alone(), patience("asking the sources") if progress is None else nullcontext() as waiting:
             kept = {} if again else self.kept(wanted)
-            return kept | self._collect([r for r in wanted if r.id not in kept], progress)
+            return kept | self._collect([r for r in wanted if r.id not in kept], progress or self._telling(waiting))
+
+    def _telling(self, waiting: Waiting | None) -> Progress:
+        """Return what tells a wait which table is being read."""
+        tables, seen = sum(1 for _ in self.datamap.tables()), set[str]()
+
+        def tell(table: str) -> None:
+            if waiting:
+                waiting(f"reading {table}", len(seen), tables)
+            seen.add(table)
+
+        return tell
 
     def _alone(self) -> FileLock:
         """Return the lock under which requests are collected, one process and thread after the other.
@@ -306,17 +318,20 @@ class Workspace:
 
         return others
 
+    @patiently("writing the answer")
     def export(self, request: Request) -> Written:
         """Write the portability workbook and package; raises `IdentityNotVerified`, `AnswerIncomplete`."""
         written = exports.export(self._fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
         return self._wrote("exported for portability", request, written)
 
+    @patiently("locking the files")
     def deliver(self, request: Request, *, to: str | None = None, way: Way = "workbook") -> Delivery:
         """Prepare the outbox for sending: files under a passphrase, a draft mail, the second reader's sheet; raises `DeliveryRefused`."""
         prepared = deliver(self.collect(request), self.case(request), to=to, way=way)
         self.ledger.add([record.written("prepared for sending", request.id, [*prepared.drafts, *prepared.files])])
         return prepared
 
+    @patiently("writing the answer")
     def access_report(self, request: Request) -> Written:
         """Write the access workbook; raises `IdentityNotVerified`, `AnswerIncomplete`."""
         written = access.report(self._fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
@@ -351,6 +366,7 @@ class Workspace:
         """What rectification, restriction, objection or withdrawal mean for what was found: columns System, What, Action, Why, Article, Rows."""
         return measures.overview(self.collect(request), right)
 
+    @patiently("writing the worklists")
     def worklists(self, request: Request, right: str) -> Written:
         """Write one worklist per system for such a right; raises `NotAsked`, `IdentityNotVerified`, `AnswerIncomplete`."""
         dossier = self.collect(request)
@@ -362,6 +378,7 @@ class Workspace:
         # What stood there when the lists went out, to be compared with what stands there when they come back.
         return files.private_dir(self.case(request) / "before") / right
 
+    @patiently("asking the sources again")
     def verify(self, request: Request, right: str) -> Listing:
         """Ask the sources again what became of each row on a right's worklists: columns Step ID, What, Key, Now, Columns."""
         before = dossiers.load(self._before(request, right), request, self.datamap)
@@ -376,6 +393,7 @@ class Workspace:
         columns = ("What", "Action", "Columns", "Why", "Article", "Until", "Rows")
         return listing(columns, ((*line, rows) for line, rows in lines.items()), empty="Nothing was found, so there is nothing to erase.")
 
+    @patiently("writing the worklists")
     def checklist(self, request: Request) -> Written:
         """Write one deletion worklist per system; raises `IdentityNotVerified`, `AnswerIncomplete`."""
         fresh, decisions = self._fresh(request), self.decisions(request)
@@ -389,6 +407,7 @@ class Workspace:
 
     # -- the desk --------------------------------------------------------------------------------
 
+    @patiently("taking the snapshot")
     def first_steps(self, request: Request, *, by: str) -> Written:
         """Take the snapshot, list for owners what to leave alone and what to stop at once, and record that; before identity is settled."""
         dossier = self.collect(request)
@@ -420,17 +439,18 @@ class Workspace:
         lines = [(i, c.state, ", ".join(c.duplicates)) for i, c in self.register.add([made], by=by).items()]
         return listing(("Request", "State", "Seems to be by the same person as"), lines, empty="")
 
+    @patiently("looking what waits")
     def agenda(self) -> Listing:
         """What waits today, the most urgent first, and the notebook for it: columns What waits, Requests, Go on with."""
         cases = self.register.cases().values()
         return agendas.agenda(cases, self.review.waiting, [c.request.id for c in cases if self._planned(c)], self.today)
 
-    def header(self, request: Request) -> Header:
-        """Where a request stands, for the top of a notebook: days left, what it waits for, what is next; from the register alone."""
-        return self._header(self.register.case(request.id))
+    def header(self, request: Request, right: str = "") -> Header:
+        """Where a request stands, for the top of a notebook (on a right): days left, what it waits for, what is next; from the register alone."""
+        return self._header(self.register.case(request.id), right)
 
-    def _header(self, case: Case) -> Header:
-        return Header(case, self.today, notebooks.next_for(case, planned=self._planned(case)))
+    def _header(self, case: Case, right: str = "") -> Header:
+        return Header(case, self.today, notebooks.next_for(case, planned=self._planned(case)), right)
 
     def _planned(self, case: Case) -> bool:
         return (self.root / "cases" / case.request.id / "erasure").is_dir()
@@ -509,6 +529,7 @@ class Workspace:
         """Until when each right has to be answered, and why: columns Right, State, Due, Target, Tell of an extension by, How it was counted."""
         return status.clocks(self.register.case(request.id))
 
+    @patiently("drafting letters")
     def draft(self, request: Request, *names: str, right: str = "") -> Listing:
         """Draft letters, those the case needs now when none is named: columns File, Goes to, What, Legal text.
 

@@ -19,6 +19,12 @@ class Header:
     case: Case
     today: date
     next: Notebook | None = None
+    right: str = ""  # what the notebook answers
+
+    @property
+    def not_asked(self) -> str:
+        """What to mind where the notebook is about a right that the request does not ask for."""
+        return f"it does not ask for {self.right}" if self.right and self.right not in self.case.request.rights else ""
 
     def left(self) -> tuple[str, str]:
         """Return the days left in words, and the tone of it."""
@@ -60,7 +66,10 @@ class Header:
         badges = [badge(self.case.state, tone_of(self.case.state)), badge(*self.left())]
         if not self.case.request.identity_settled:
             badges.append(badge("nothing may leave", "bad"))
-        table = listing(("Request", self.case.request.id), self.lines(), empty="").to_display()
+        if self.not_asked:
+            badges.append(badge(self.not_asked, "bad"))
+        first, *lines = self.lines()
+        table = listing((first[0], str(first[1])), lines, empty="").to_display()
         return f'{STYLE}<p style="font-size: 1.15em"><b>{self.case.request.id}</b> {" ".join(badges)}</p>' + table.removeprefix(STYLE)
 
 

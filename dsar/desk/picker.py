@@ -38,5 +38,5 @@ def _outputs(header: Header) -> Sequence[dict[str, Any]]:
     if "erasure" in header.case.open_rights:
         ahead.append(NAMED["verify_erasure"])
     links = listing(("The notebooks of this request, in the order of use",), [(Link(n.title, n.name),) for n in ahead], empty="").to_display()
-    html = header._repr_html_() + links  # noqa: SLF001 - what the notebook itself would ask for
+    html = header._repr_html_() + links
     return ({"output_type": "display_data", "data": {"text/html": html, "text/plain": repr(header)}, "metadata": {}},)

@@ -24,7 +24,7 @@ _ORDER = ("identity to settle", "in work", "to send", "waiting for the requester
 def status(cases: Iterable[Case], today: date) -> Listing:
     """Return the open cases, the earliest due first: columns `COLUMNS`."""
     lines = [_line(case, today) for case in sorted((c for c in cases if not c.closed), key=lambda c: (c.due, c.request.id))]
-    return listing(COLUMNS, lines, empty="No case is open.")
+    return listing(COLUMNS, lines, empty="No case is open.", sparse=True)
 
 
 def _line(case: Case, today: date) -> tuple[object, ...]:
@@ -83,8 +83,16 @@ def warnings(case: Case, today: date) -> Iterator[str]:
 
 def history(cases: Iterable[Case]) -> Listing:
     """Return what happened in some cases: columns Request, On, By, What, Right, Details."""
-    lines = [(c.request.id, str(e.on), e.by, e.kind, e.right, "; ".join(f"{k}: {v}" for k, v in e.details.items())) for c in cases for e in c.events]
-    return listing(("Request", "On", "By", "What", "Right", "Details"), lines, empty="Nothing happened yet.")
+    lines = [
+        (c.request.id, str(e.on), e.by, e.kind, e.right, "; ".join(f"{k}: {_spelled(v)}" for k, v in e.details.items()))
+        for c in cases
+        for e in c.events
+    ]
+    return listing(("Request", "On", "By", "What", "Right", "Details"), lines, empty="Nothing happened yet.", sparse=True)
+
+
+def _spelled(details: Mapping[str, object]) -> str:
+    return "; ".join(f"{k}: {', '.join(map(str, v)) if isinstance(v, list) else v}" for k, v in details.items())
 
 
 def clocks(case: Case) -> Listing:
@@ -94,7 +102,7 @@ def clocks(case: Case) -> Listing:
         for right, d in case.deadlines.items()
     ]
     columns = ("Right", "State", "Due", "Target", "Tell of an extension by", "How it was counted")
-    return listing(columns, lines, empty="It asks for nothing.")
+    return listing(columns, lines, empty="It asks for nothing.", sparse=True)
 
 
 def counts(cases: Iterable[Case]) -> dict[str, int]:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,11 +17,14 @@ from tornado.web import HTTPError
 from traitlets import default
 
 from dsar import files
+from dsar.run import copies
 from dsar.run.jobs import NOTEBOOKS
 from dsar.workspace import Workspace
 
 _SOCKETS = "DSAR_SOCKETS"
 _LONGEST = 80  # characters of a folder in which a socket's path still fits (107 in all)
+START = "start.ipynb"
+_QUIET = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")  # it asks no other machine for anything
 _NO_HISTORY = "c.HistoryManager.enabled = False\n"
 
 
@@ -59,19 +63,21 @@ class PrivateKernel(ServerKernelManager):  # type: ignore[misc]
         return f"{os.environ[_SOCKETS]}/{uuid4().hex[:8]}"
 
 
-def open_lab(workspace: Workspace) -> int:
-    """Open JupyterLab with a copy of the notebooks in the workspace, and return its exit status once it is closed."""
+def open_lab(workspace: Workspace, options: Sequence[str] = ()) -> int:
+    """Open JupyterLab on the start page, with a copy of the notebooks in the workspace; return its exit status once it is closed.
+
+    `options` are JupyterLab's own, such as `--no-browser`.
+    """
     target = files.private_dir(workspace.root / "notebooks")
-    for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
-        if not (target / notebook.name).exists():
-            files.write_atomic(target / notebook.name, notebook.read_bytes())
+    if START not in copies.bring(NOTEBOOKS, target):
+        copies.fill(NOTEBOOKS / START, target / START, workspace.root)
     with TemporaryDirectory(prefix="dsar-") as folder:
         _profile(Path(folder))
         env = {**os.environ, "DSAR_WORKSPACE": str(workspace.root), "IPYTHONDIR": folder, _SOCKETS: folder}
-        own = ["--FileContentsManager.checkpoints_class=dsar.run.lab.NoCheckpoints"]
+        own = ["--FileContentsManager.checkpoints_class=dsar.run.lab.NoCheckpoints", *_QUIET]
         if os.name == "posix" and len(folder) < _LONGEST:
             own.append("--AsyncMappingKernelManager.kernel_manager_class=dsar.run.lab.PrivateKernel")
-        command = [sys.executable, "-m", "jupyter", "lab", "--notebook-dir", str(target), *own]
+        command = [sys.executable, "-m", "jupyter", "lab", str(target / START), "--notebook-dir", str(target), *own, *options]
         return subprocess.call(command, env=env, umask=0o077)  # noqa: S603 - our own command
 
 
