@@ -243,6 +243,19 @@ def lab(context: typer.Context) -> None:
     raise typer.Exit(open_lab(_open(context), context.args))
 
 
+@app.command("case-file")
+def case_file(context: typer.Context, request: Annotated[str, typer.Argument()]) -> None:
+    """Write the notebooks of a request, as they were run, as one page and a PDF into its case folder: for the file, not for sending."""
+    from dsar.run.casefile import case_file
+
+    workspace = _open(context)
+    made = case_file(workspace, workspace.request(request)).files
+    for path in made:
+        out.print(f"  {path}")
+    if len(made) == 1:
+        out.print("No PDF: that takes a Chromium. Open the page in any browser and print it.")
+
+
 def _chosen(workspace: Workspace, ids: list[str] | None) -> list[Request]:
     return [workspace.request(i) for i in ids] if ids else [r for r in workspace.requests.values() if not workspace.purged(r)]
 

@@ -533,20 +533,26 @@ class Workspace:
     def draft(self, request: Request, *names: str, right: str = "") -> Listing:
         """Draft letters, those the case needs now when none is named: columns File, Goes to, What, Legal text.
 
-        Your edits of an earlier draft stay. Raises `IdentityNotVerified` for a letter that has to wait, `BadEvent` where the
-        register lacks what it is about, `UnknownLetter`.
+        Your edits of an earlier draft stay. A due letter that has to wait for open points is listed with them. Raises `IdentityNotVerified`
+        and `AnswerIncomplete` for a named letter that has to wait, `BadEvent` where the register lacks what it is about, `UnknownLetter`.
         """
         case = self.register.case(request.id)
         made: list[drafts.Draft] = []
+        waits = []
         for name in names or self._due(case):
-            for ending, mailbox, code in self._codes(case, name):
-                letter = letters.render(name, case, facts.facts(name, case, lambda: self._found(request), code, right))
-                made.append(drafts.write(replace(letter, name=name + ending), case, self.case(request), self.today, mailbox))
+            try:
+                for ending, mailbox, code in self._codes(case, name):
+                    letter = letters.render(name, case, facts.facts(name, case, lambda: self._found(request), code, right))
+                    made.append(drafts.write(replace(letter, name=name + ending), case, self.case(request), self.today, mailbox))
+            except AnswerIncomplete as error:  # the others are written all the same
+                if names:
+                    raise
+                waits.append(("not yet", "", f"{name.replace('_', ' ')}: {error.what}", ""))
         for draft in made:
             if draft.changed:
                 details: dict[str, Any] = {"letter": draft.letter.name, "file": draft.path.name, "reviewed": draft.letter.reviewed}
                 case = self.register.record(case, "letter drafted", by="dsar", **details)
-        return listing(("File", "Goes to", "What", "Legal text"), drafts.listed(made), empty="No letter is due.")
+        return listing(("File", "Goes to", "What", "Legal text"), [*drafts.listed(made), *waits], empty="No letter is due.")
 
     def _due(self, case: Case) -> list[str]:
         """Return the letters the case needs now; whoever also asks about what we only hold for a client is told whom to ask."""

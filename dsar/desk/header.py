@@ -55,7 +55,7 @@ class Header:
     def _identity(self) -> str:
         request = self.case.request
         if not request.identity_settled:
-            return "NOT SETTLED: nothing may leave"
+            return "not settled: nobody has proved anything yet"
         return f"verified on {request.verified_on}" if request.verified_on else f"no reasonable doubt: {request.no_reasonable_doubt}"
 
     def __repr__(self) -> str:

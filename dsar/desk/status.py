@@ -83,11 +83,7 @@ def warnings(case: Case, today: date) -> Iterator[str]:
 
 def history(cases: Iterable[Case]) -> Listing:
     """Return what happened in some cases: columns Request, On, By, What, Right, Details."""
-    lines = [
-        (c.request.id, str(e.on), e.by, e.kind, e.right, "; ".join(f"{k}: {_spelled(v)}" for k, v in e.details.items()))
-        for c in cases
-        for e in c.events
-    ]
+    lines = [(c.request.id, str(e.on), e.by, e.kind, e.right, _spelled(e.details)) for c in cases for e in c.events]
     return listing(("Request", "On", "By", "What", "Right", "Details"), lines, empty="Nothing happened yet.", sparse=True)
 
 

@@ -21,7 +21,7 @@ from dsar.run import copies
 from dsar.run.jobs import NOTEBOOKS
 from dsar.workspace import Workspace
 
-_SOCKETS = "DSAR_SOCKETS"
+_SOCKETS, _PROVISIONER = "DSAR_SOCKETS", "JUPYTER_DEFAULT_PROVISIONER_NAME"
 _LONGEST = 80  # characters of a folder in which a socket's path still fits (107 in all)
 START = "start.ipynb"
 _QUIET = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")  # it asks no other machine for anything
@@ -73,7 +73,7 @@ def open_lab(workspace: Workspace, options: Sequence[str] = ()) -> int:
         copies.fill(NOTEBOOKS / START, target / START, workspace.root)
     with TemporaryDirectory(prefix="dsar-") as folder:
         _profile(Path(folder))
-        env = {**os.environ, "DSAR_WORKSPACE": str(workspace.root), "IPYTHONDIR": folder, _SOCKETS: folder}
+        env = {**os.environ, "DSAR_WORKSPACE": str(workspace.root), "IPYTHONDIR": folder, _SOCKETS: folder, _PROVISIONER: "dsar-warm"}
         own = ["--FileContentsManager.checkpoints_class=dsar.run.lab.NoCheckpoints", *_QUIET]
         if os.name == "posix" and len(folder) < _LONGEST:
             own.append("--AsyncMappingKernelManager.kernel_manager_class=dsar.run.lab.PrivateKernel")
