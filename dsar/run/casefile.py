@@ -87,27 +87,31 @@ def _shown(path: Path) -> Markup:
     exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True)
     html, _ = exporter.from_notebook_node(notebook)
     html = _LINK.sub(r"\2", html)
-    return Markup(_HEADING.sub(lambda found: f"{found[1]}{int(found[2]) + 1}", html))  # noqa: S704 - what notebooks show is escaped, and the page runs no script but ours
+    html = _HEADING.sub(lambda found: f"{found[1]}{int(found[2]) + 1}", html)
+    return Markup(html)  # noqa: S704 - what notebooks show is escaped, and the page runs no script but ours
 
 
 def _page(ws: Workspace, request: Request, parts: list[Part]) -> str:
     scripts = searching.program() + searching.start()
     inline = re.findall(r"<script[^>]*>(.*?)</script>", scripts, re.DOTALL)
-    template = Environment(autoescape=True).from_string((_TEMPLATES / "case.html").read_text(encoding="utf-8"))
+    ours = {
+        "css": (_TEMPLATES / "case.css").read_text(encoding="utf-8"),
+        "allowed": " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in inline),
+        "scripts": scripts,
+        "header": _LINK.sub(r"\2", ws.header(request)._repr_html_()),
+        "clock": ws.clock_of(request).to_display(),
+        "history": ws.history(request).to_display(),
+    }
     run = {part.name.removesuffix("-stopped") for part in parts}
+    template = Environment(autoescape=True).from_string((_TEMPLATES / "case.html").read_text(encoding="utf-8"))
     return template.render(
         request=request.id,
         controller=ws.datamap.controller.name,
         made=f"{ws.clock().astimezone(ws.datamap.controller.zone):%Y-%m-%d %H:%M}",
-        css=Markup((_TEMPLATES / "case.css").read_text(encoding="utf-8")),
-        allowed=Markup(" ".join(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in inline)),
         parts=parts,
         missing=[FOR[right].title for right in request.rights if FOR[right].name not in run],
-        header=Markup(_LINK.sub(r"\2", ws.header(request)._repr_html_())),  # noqa: S704 - our own, escaped cell by cell
-        clock=Markup(ws.clock_of(request).to_display()),  # noqa: S704 - the same
-        history=Markup(ws.history(request).to_display()),  # noqa: S704 - the same
         ledger=str(ws.ledger.head),
-        scripts=Markup(scripts),  # noqa: S704 - the installed package's
+        **{name: Markup(text) for name, text in ours.items()},  # noqa: S704 - our own files, and listings, which escape cell by cell
     )
 
 

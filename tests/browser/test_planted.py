@@ -46,7 +46,8 @@ def test_in_a_notebook_every_value_is_text(desk, browser, tmp_path):
         f"ws = dsar.open({str(ws.root)!r}); request = ws.request({request.id!r})",
         "ws.collect(request)['shop.notes']",
         "ws.collect(request)['shop.customers']",
-        "from dsar.listing import listing; listing(('What', 'Said'), ws.collect(request)['shop.notes'][['id', 'body']].values.tolist() * 9, empty='')",
+        "notes = ws.collect(request)['shop.notes'][['id', 'body']]",
+        "from dsar.listing import listing; listing(('What', 'Said'), notes.values.tolist() * 9, empty='')",
     ]
     folder = tmp_path / "notebooks"
     folder.mkdir()
