@@ -1,5 +1,6 @@
 """JupyterLab on a workspace: it leaves nothing of a person beside the outputs, and nobody else can listen to its kernels."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -24,7 +25,7 @@ from dsar.workspace import Workspace
 _SOCKETS, _PROVISIONER = "DSAR_SOCKETS", "JUPYTER_DEFAULT_PROVISIONER_NAME"
 _LONGEST = 80  # characters of a folder in which a socket's path still fits (107 in all)
 START = "start.ipynb"
-_QUIET = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")  # it asks no other machine for anything
+_QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}  # it asks no other machine
 _NO_HISTORY = "c.HistoryManager.enabled = False\n"
 
 
@@ -73,12 +74,21 @@ def open_lab(workspace: Workspace, options: Sequence[str] = ()) -> int:
         copies.fill(NOTEBOOKS / START, target / START, workspace.root)
     with TemporaryDirectory(prefix="dsar-") as folder:
         _profile(Path(folder))
-        env = {**os.environ, "DSAR_WORKSPACE": str(workspace.root), "IPYTHONDIR": folder, _SOCKETS: folder, _PROVISIONER: "dsar-warm"}
-        own = ["--FileContentsManager.checkpoints_class=dsar.run.lab.NoCheckpoints", *_QUIET]
+        _settings(Path(folder))
+        config = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_CONFIG_PATH")]))
+        ours = {"DSAR_WORKSPACE": str(workspace.root), "IPYTHONDIR": folder, "JUPYTER_CONFIG_PATH": config, _SOCKETS: folder}
+        env = {**os.environ, **ours, _PROVISIONER: "dsar-warm"}
+        own = ["--FileContentsManager.checkpoints_class=dsar.run.lab.NoCheckpoints"]
         if os.name == "posix" and len(folder) < _LONGEST:
             own.append("--AsyncMappingKernelManager.kernel_manager_class=dsar.run.lab.PrivateKernel")
         command = [sys.executable, "-m", "jupyter", "lab", str(target / START), "--notebook-dir", str(target), *own, *options]
         return subprocess.call(command, env=env, umask=0o077)  # noqa: S603 - our own command
+
+
+def _settings(folder: Path) -> None:
+    """Set what JupyterLab does by itself, where an analyst has not set it."""
+    target = files.private_dir(folder / "labconfig") / "default_setting_overrides.json"
+    target.write_text(json.dumps(_QUIET), encoding="utf-8")
 
 
 def _profile(folder: Path) -> None:

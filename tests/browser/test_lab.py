@@ -3,11 +3,13 @@
 With `DSAR_PICTURES=FOLDER` the pictures of README and docs are taken on the way (`make pictures`).
 """
 
+import io
 import os
 from pathlib import Path
 
 import openpyxl
 import pytest
+from PIL import Image
 
 from dsar.desk.notebooks import NOTEBOOKS
 from dsar.run.jobs import TASKS
@@ -57,7 +59,7 @@ def picked(lab):
     lab.notebook("desk").get_by_text("nothing may leave", exact=True).wait_for()
     choice.select_option(label="A-1: 9 days left, in work")
     lab.notebook("desk").locator(".jp-OutputArea a", has_text="3 · Access report").first.wait_for()
-    picture(lab, "desk")
+    picture(lab, "desk", "Pick a request")
     return outputs
 
 
@@ -76,7 +78,7 @@ def ruled(lab, desk, picked):
     for n in range(len(waiting)):
         form.locator("select").nth(n).select_option(label="theirs")
         form.get_by_placeholder("what shows it").nth(n).fill("her own order of 2019 went there")
-    picture(lab, "review")
+    picture(lab, "review", "Rule")
     form.get_by_role("button", name="Record the rulings").click()
     lab.notebook("review").get_by_text("recorded. Ask the sources again").first.wait_for()
     assert erasing.opened(desk.root).review.waiting == {}
@@ -84,11 +86,19 @@ def ruled(lab, desk, picked):
     return outputs
 
 
-def picture(lab, name):
+def picture(lab, name, at=None):
+    """Take the picture that README and docs show of a notebook, from its top or from a heading on; small."""
     if folder := os.environ.get("DSAR_PICTURES"):
-        lab.notebook(name).locator(".jp-WindowedPanel-outer").evaluate("box => { box.scrollTop = 0 }")
+        outer = lab.notebook(name).locator(".jp-WindowedPanel-outer")
+        outer.evaluate("box => { box.scrollTop = 0 }")
+        if at:
+            outer.get_by_role("heading", name=at, exact=True).evaluate("heading => heading.scrollIntoView()")
         lab.page.wait_for_timeout(400)
-        lab.page.screenshot(path=Path(folder) / f"lab-{name}.png")
+        small(Path(folder) / f"lab-{name}.png", lab.page.screenshot())
+
+
+def small(path, shot):
+    Image.open(io.BytesIO(shot)).convert("RGB").quantize(64).save(path, optimize=True)
 
 
 def test_it_opens_on_what_waits_without_a_cell_being_run(lab):
@@ -96,8 +106,9 @@ def test_it_opens_on_what_waits_without_a_cell_being_run(lab):
     page.get_by_role("link", name="2 · Review").first.wait_for()
     assert "Find out who asks: until then nothing may leave" in page.inner_text()
     assert lab.page.locator(".jp-Notebook img").first.is_visible()  # the chart
+    assert not lab.page.get_by_text("Jupyter news").is_visible()  # nor does JupyterLab want to ask other machines for anything
     if folder := os.environ.get("DSAR_PICTURES"):
-        lab.page.screenshot(path=Path(folder) / "lab-start.png")
+        small(Path(folder) / "lab-start.png", lab.page.screenshot())
     page.get_by_role("link", name="1 · The desk").first.click()
     lab.page.wait_for_function("window.jupyterapp.shell.currentWidget?.context?.path === 'desk.ipynb'")
 
@@ -131,7 +142,6 @@ def test_it_runs_through(ruled, lab, name):
     if name != "retention_audit":
         assert all(part in html(shown) for part in ("A-1", "in work", "9 days left", "Waits for"))
         assert any("image/png" in o["data"] for cell in shown for o in cell)
-    picture(lab, name)
     lab.close(name)
 
 
