@@ -473,6 +473,8 @@ class Workspace:
     def picked(self) -> str:
         """The id of the request that was picked last, by whoever works here; raises `UnknownRequest` where none is."""
         if not self._last_picked:
+            if all(case.closed for case in self.register.cases().values()):
+                raise UnknownRequest("no case is open", where="the register", remedy="register a letter at the desk")
             remedy = "pick one in the notebook desk, or write its id into request_id above"
             raise UnknownRequest("no request is picked", where="request_id", remedy=remedy)
         return self._last_picked

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from IPython.display import Image
+    from matplotlib.figure import Figure
 
 COLUMNS = ("Request", "Rights", "State", "Due", "Days left", "Waits for", "Next", "Handler", "Mind")
 _ORDER = ("identity to settle", "in work", "to send", "waiting for the requester", "done")
@@ -109,13 +110,16 @@ def counts(cases: Iterable[Case]) -> dict[str, int]:
 
 def chart(cases: Mapping[str, Case], today: date) -> "Image":
     """Return a picture of the open cases: one bar each, as long as the days left."""
-    from IPython.display import Image
     from matplotlib.figure import Figure
 
     shown = sorted((c for c in cases.values() if not c.closed), key=lambda c: (c.due, c.request.id))[:40]
     figure = Figure(figsize=(8, 1.1 + 0.3 * len(shown)), layout="constrained")
     axes = figure.subplots()
     left = [(c.due - today).days for c in shown]
+    if not shown:
+        axes.text(0.5, 0.5, "No case is open.", ha="center", va="center")
+        axes.set_axis_off()
+        return _picture(figure, 0)
     axes.barh([c.request.id for c in shown], left, color=[_COLOURS[c.state] for c in shown])
     for n, (case, days) in enumerate(zip(shown, left, strict=True)):
         axes.annotate(f" {days}: {case.state}", (max(days, 0), n), va="center")
@@ -124,9 +128,15 @@ def chart(cases: Mapping[str, Case], today: date) -> "Image":
     axes.margins(x=0.35)
     axes.set_xlabel("days left")
     axes.spines[["top", "right"]].set_visible(False)
+    return _picture(figure, len(shown))
+
+
+def _picture(figure: "Figure", cases: int) -> "Image":
+    from IPython.display import Image
+
     target = BytesIO()
     figure.savefig(target, format="png", dpi=110)
-    return Image(target.getvalue(), format="png", alt=f"Days left of {len(shown)} open cases")  # type: ignore[no-untyped-call]
+    return Image(target.getvalue(), format="png", alt=f"Days left of {cases} open cases")  # type: ignore[no-untyped-call]
 
 
 _COLOURS = {

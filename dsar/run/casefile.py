@@ -84,7 +84,8 @@ def _shown(path: Path) -> Markup:
     notebook.cells = [c for c in notebook.cells if not {"parameters", "injected-parameters"} & set(c.metadata.get("tags", []))]
     if notebook.cells and notebook.cells[-1].source.startswith("---\n"):
         del notebook.cells[-1]
-    exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True)
+    left_out = {"exclude_input_prompt": True, "exclude_output_prompt": True, "exclude_anchor_links": True}
+    exporter = HTMLExporter(template_name="basic", **left_out)  # type: ignore[no-untyped-call]
     html, _ = exporter.from_notebook_node(notebook)
     html = _LINK.sub(r"\2", html)
     html = _HEADING.sub(lambda found: f"{found[1]}{int(found[2]) + 1}", html)

@@ -138,7 +138,8 @@ def test_a_ruling_made_in_the_form_is_in_the_export(ruled, lab, desk):
 def test_it_runs_through(ruled, lab, name):
     shown = lab.run(name)
     assert faults(shown) == []
-    assert {o["output_type"] for cell in shown for o in cell} == {"execute_result"}
+    gone = {"text/plain": ""}  # a bar that came because the machine was slow, and went
+    assert {o["output_type"] for cell in shown for o in cell if o.get("data") != gone} == {"execute_result"}
     if name != "retention_audit":
         assert all(part in html(shown) for part in ("A-1", "in work", "9 days left", "Waits for"))
         assert any("image/png" in o["data"] for cell in shown for o in cell)

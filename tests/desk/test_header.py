@@ -105,6 +105,9 @@ def test_the_picker_picks_and_shows_what_is_next(ws, monkeypatch):
     for case in ws.register.cases().values():
         ws.register.record(case, "closed", by="M", outcome="withdrawn")
     assert [c.value for c in ws.picker().children] == ["No case is open."]
+    monkeypatch.setenv("DSAR_USER", "N")
+    with pytest.raises(UnknownRequest, match="no case is open"):
+        _ = ws.picked
 
 
 def test_a_due_letter_that_has_to_wait_is_listed_and_the_others_are_written(ws):
