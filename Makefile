@@ -59,8 +59,9 @@ bench-collect: .venv/test ## Collecting for 1,000 requests beside 1, over 10 mil
 bench-workbook: .venv/test ## A million rows as a workbook, beside pandas; QUICK=1 for less than a minute
 	$(BIN)/python bench/workbook.py
 
-pictures: .venv/test ## Make the pictures of README and docs anew (needs soffice, pdftoppm, chromium)
+pictures: .venv/test ## Make the pictures of README and docs anew (needs soffice, pdftoppm, chromium); JupyterLab's come from its tests
 	PYTHONPATH=. $(BIN)/python docs/pictures/make.py
+	DSAR_PICTURES=docs/pictures $(BIN)/pytest -q tests/browser/test_lab.py
 
 lock: ## Make the lock files anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group build --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements.lock

@@ -7,9 +7,35 @@ dossier["crm.contacts"]                 # what was found, as a pandas frame
 dossier.held                            # what waits for a human
 ws.export(request)                      # workbook and package for the requester
 ws.checklist(request)                   # deletion checklist per system owner
+dsar.erasure.look_again(ws, request)    # asks the sources again: is it gone?
+
+Public, and kept from version to version: the names below, the methods of `Workspace` without an underscore, the functions that
+`dsar.erasure` lists, what they return (`Dossier`, `Request`, `Case`, `Review`, `Listing`, `Written`) with its documented attributes, and
+`dsar.errors`. A source of your own stands on `dsar.source`. All else may change with any version.
 """
 
+from typing import TYPE_CHECKING, Any
+
+from dsar import errors
+from dsar.answer.publish import Written
+from dsar.desk.review import Review
+from dsar.errors import DsarError
+from dsar.find.dossier import Dossier
+from dsar.listing import Listing
+from dsar.request.case import Case
+from dsar.request.register import Request
 from dsar.workspace import Workspace
 from dsar.workspace import open_workspace as open  # noqa: A004 - reads as dsar.open("folder")
 
-__all__ = ["Workspace", "open"]
+if TYPE_CHECKING:
+    from dsar.run import erasure
+
+__all__ = ["Case", "Dossier", "DsarError", "Listing", "Request", "Review", "Workspace", "Written", "erasure", "errors", "open"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "erasure":  # fetched when it is asked for: what most notebooks do without
+        from dsar.run import erasure
+
+        return erasure
+    raise AttributeError(f"module 'dsar' has no attribute '{name}'")

@@ -166,7 +166,8 @@ def collect(
     """Ask all sources once for all requests, and show one outcome per table; exit status 1 if a source failed."""
     workspace = _open(context)
     failed = False
-    for dossier in workspace.collect_all(_chosen(workspace, request), again=again, progress=lambda table: err.print(f"reading {table}")).values():
+    progress = None if err.is_terminal else lambda table: err.print(f"reading {table}")  # a terminal has a bar
+    for dossier in workspace.collect_all(_chosen(workspace, request), again=again, progress=progress).values():
         lines = Lines("What", "Table", "Result", title=dossier.request.id, title_justify="left")
         for row in dossier.found.itertuples(index=False):
             lines.add_row(str(row.What), str(row.Table), str(row.Result))
@@ -260,12 +261,25 @@ def records(
     out.print(lines)
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(context: typer.Context) -> None:
-    """Open JupyterLab on the workspace, with a copy of the notebooks in it."""
+    """Open JupyterLab on what waits today, with a copy of the notebooks in the workspace; further options are JupyterLab's (--no-browser …)."""
     from dsar.run.lab import open_lab
 
-    raise typer.Exit(open_lab(_open(context)))
+    raise typer.Exit(open_lab(_open(context), context.args))
+
+
+@app.command("case-file")
+def case_file(context: typer.Context, request: Annotated[str, typer.Argument()]) -> None:
+    """Write the notebooks of a request, as they were run, as one page and a PDF into its case folder: for the file, not for sending."""
+    from dsar.run.casefile import case_file
+
+    workspace = _open(context)
+    made = case_file(workspace, workspace.request(request)).files
+    for path in made:
+        out.print(f"  {path}")
+    if len(made) == 1:
+        out.print("No PDF: that takes a Chromium. Open the page in any browser and print it.")
 
 
 def _chosen(workspace: Workspace, ids: list[str] | None) -> list[Request]:

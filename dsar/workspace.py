@@ -4,13 +4,14 @@ import importlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from filelock import FileLock
 
@@ -22,7 +23,9 @@ from dsar.answer.delivery import Delivery, Way, deliver
 from dsar.answer.nearby import Nearby
 from dsar.answer.publish import Written, withdraw
 from dsar.datamap import DataMap
-from dsar.desk import delivered, drafts, facts, fastlane, identity, status
+from dsar.desk import agenda as agendas
+from dsar.desk import delivered, drafts, facts, fastlane, identity, notebooks, status
+from dsar.desk.header import Header
 from dsar.desk.review import Open, Review
 from dsar.erase import checklist as checklists
 from dsar.erase import first_steps, measures
@@ -41,6 +44,7 @@ from dsar.keep import asof, purge, record, summary
 from dsar.keep.ledger import Entry, Ledger
 from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
+from dsar.patience import Waiting, patience, patiently
 from dsar.request import letters
 from dsar.request.case import Case
 from dsar.request.entry import COLUMNS, entry
@@ -50,6 +54,7 @@ from dsar.source import Asker, Settings, Source
 
 if TYPE_CHECKING:
     from IPython.display import Image
+    from ipywidgets import VBox
 
 MAP, REQUESTS, REGISTER, LEDGER, INTAKE = "dsar.toml", "requests.csv", "register.db", "ledger.jsonl", "intake"
 
@@ -151,19 +156,30 @@ class Workspace:
         self.sweep([request])
         if not again and (snapshot := self.snapshot(request)):
             return snapshot
-        with self._alone():
-            return (None if again else self.snapshot(request)) or self._collect([request])[request.id]
+        with self._alone(), patience("asking the sources") as waiting:
+            return (None if again else self.snapshot(request)) or self._collect([request], self._telling(waiting))[request.id]
 
-    def collect_all(self, requests: Iterable[Request], *, again: bool = False, progress: Progress = lambda _: None) -> dict[str, Dossier]:
+    def collect_all(self, requests: Iterable[Request], *, again: bool = False, progress: Progress | None = None) -> dict[str, Dossier]:
         """Return dossiers by request id, collecting what is missing in one pass over the sources.
 
         A snapshot in which a table failed or waits is collected anew, unless somebody decided on it.
         """
         wanted = list(requests)
         self.sweep(wanted)
-        with self._alone():
+        with self._alone(), patience("asking the sources") if progress is None else nullcontext() as waiting:
             kept = {} if again else self.kept(wanted)
-            return kept | self._collect([r for r in wanted if r.id not in kept], progress)
+            return kept | self._collect([r for r in wanted if r.id not in kept], progress or self._telling(waiting))
+
+    def _telling(self, waiting: Waiting | None) -> Progress:
+        """Return what tells a wait which table is being read."""
+        tables, seen = sum(1 for _ in self.datamap.tables()), set[str]()
+
+        def tell(table: str) -> None:
+            if waiting:
+                waiting(f"reading {table}", len(seen), tables)
+            seen.add(table)
+
+        return tell
 
     def _alone(self) -> FileLock:
         """Return the lock under which requests are collected, one process and thread after the other.
@@ -308,17 +324,20 @@ class Workspace:
 
         return others
 
+    @patiently("writing the answer")
     def export(self, request: Request) -> Written:
         """Write the portability workbook and package; raises `IdentityNotVerified`, `AnswerIncomplete`."""
         written = exports.export(self._fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
         return self._wrote("exported for portability", request, written)
 
+    @patiently("locking the files")
     def deliver(self, request: Request, *, to: str | None = None, way: Way = "workbook") -> Delivery:
         """Prepare the outbox for sending: files under a passphrase, a draft mail, the second reader's sheet; raises `DeliveryRefused`."""
         prepared = deliver(self.collect(request), self.case(request), to=to, way=way)
         self.ledger.add([record.written("prepared for sending", request.id, [*prepared.drafts, *prepared.files])])
         return prepared
 
+    @patiently("writing the answer")
     def access_report(self, request: Request) -> Written:
         """Write the access workbook; raises `IdentityNotVerified`, `AnswerIncomplete`."""
         written = access.report(self._fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
@@ -353,6 +372,7 @@ class Workspace:
         """What rectification, restriction, objection or withdrawal mean for what was found: columns System, What, Action, Why, Article, Rows."""
         return measures.overview(self.collect(request), right)
 
+    @patiently("writing the worklists")
     def worklists(self, request: Request, right: str) -> Written:
         """Write one worklist per system for such a right; raises `NotAsked`, `IdentityNotVerified`, `AnswerIncomplete`."""
         dossier = self.collect(request)
@@ -364,6 +384,7 @@ class Workspace:
         # What stood there when the lists went out, to be compared with what stands there when they come back.
         return files.private_dir(self.case(request) / "before") / right
 
+    @patiently("asking the sources again")
     def verify(self, request: Request, right: str) -> Listing:
         """Ask the sources again what became of each row on a right's worklists: columns Step ID, What, Key, Now, Columns."""
         before = dossiers.load(self._before(request, right), request, self.datamap)
@@ -378,6 +399,7 @@ class Workspace:
         columns = ("What", "Action", "Columns", "Why", "Article", "Until", "Rows")
         return listing(columns, ((*line, rows) for line, rows in lines.items()), empty="Nothing was found, so there is nothing to erase.")
 
+    @patiently("writing the worklists")
     def checklist(self, request: Request) -> Written:
         """Write one deletion worklist per system; raises `IdentityNotVerified`, `AnswerIncomplete`."""
         fresh, decisions = self._fresh(request), self.decisions(request)
@@ -391,6 +413,7 @@ class Workspace:
 
     # -- the desk --------------------------------------------------------------------------------
 
+    @patiently("taking the snapshot")
     def first_steps(self, request: Request, *, by: str) -> Written:
         """Take the snapshot, list for owners what to leave alone and what to stop at once, and record that; before identity is settled."""
         dossier = self.collect(request)
@@ -422,13 +445,62 @@ class Workspace:
         lines = [(i, c.state, ", ".join(c.duplicates)) for i, c in self.register.add([made], by=by).items()]
         return listing(("Request", "State", "Seems to be by the same person as"), lines, empty="")
 
+    @patiently("looking what waits")
+    def agenda(self) -> Listing:
+        """What waits today, the most urgent first, and the notebook for it: columns What waits, Requests, Go on with."""
+        cases = self.register.cases().values()
+        return agendas.agenda(cases, self.review.waiting, [c.request.id for c in cases if self._planned(c)], self.today)
+
+    def header(self, request: Request, right: str = "") -> Header:
+        """Where a request stands, for the top of a notebook (on a right): days left, what it waits for, what is next; from the register alone."""
+        return self._header(self.register.case(request.id), right)
+
+    def _header(self, case: Case, right: str = "") -> Header:
+        return Header(case, self.today, notebooks.next_for(case, planned=self._planned(case)), right)
+
+    def _planned(self, case: Case) -> bool:
+        return (self.root / "cases" / case.request.id / "erasure").is_dir()
+
+    def picker(self) -> "VBox":
+        """A list of the open cases to pick from; what is picked, the other notebooks are about, until another is (`picked`)."""
+        from dsar.desk.picker import picker
+
+        open_ = sorted((c for c in self.register.cases().values() if not c.closed), key=lambda c: (c.due, c.request.id))
+        headers = {c.request.id: self._header(c) for c in open_}
+        before = self._last_picked
+        return picker(headers, before if before in headers else next(iter(headers), ""), lambda i: self.pick(self.request(i)))
+
+    def pick(self, request: Request) -> None:
+        """Note the request that whoever works here goes on with."""
+        self.case(request)
+        files.write_atomic(self._pick, request.id)
+
     @property
-    def first_due(self) -> str:
-        """The open request that is due first; raises `UnknownRequest` where none is open."""
+    def picked(self) -> str:
+        """The id of the request that was picked last, by whoever works here; raises `UnknownRequest` where none is."""
+        if not self._last_picked:
+            if all(case.closed for case in self.register.cases().values()):
+                raise UnknownRequest("no case is open", where="the register", remedy="register a letter at the desk")
+            remedy = "pick one in the notebook desk, or write its id into request_id above"
+            raise UnknownRequest("no request is picked", where="request_id", remedy=remedy)
+        return self._last_picked
+
+    @property
+    def _last_picked(self) -> str:
+        return self._pick.read_text(encoding="utf-8") if self._pick.is_file() else ""
+
+    @property
+    def _pick(self) -> Path:
+        return self.root / "cases" / f".picked-{quote(record.user(), safe='')}"
+
+    @property
+    def at_hand(self) -> str:
+        """The open request that was picked last, else the one due first; raises `UnknownRequest` where none is open."""
         shown = self.status()
         if shown.empty:
-            raise UnknownRequest("no case is open", where="the register")
-        return str(shown["Request"].iloc[0])
+            raise UnknownRequest("no case is open", where="the register", remedy="register a letter at the desk")
+        open_ = [str(i) for i in shown["Request"]]
+        return self._last_picked if self._last_picked in open_ else open_[0]
 
     def status(self) -> Listing:
         """The open cases, the earliest due first: what waits on whom, and what to do next."""
@@ -465,23 +537,30 @@ class Workspace:
         """Until when each right has to be answered, and why: columns Right, State, Due, Target, Tell of an extension by, How it was counted."""
         return status.clocks(self.register.case(request.id))
 
+    @patiently("drafting letters")
     def draft(self, request: Request, *names: str, right: str = "") -> Listing:
         """Draft letters, those the case needs now when none is named: columns File, Goes to, What, Legal text.
 
-        Your edits of an earlier draft stay. Raises `IdentityNotVerified` for a letter that has to wait, `BadEvent` where the
-        register lacks what it is about, `UnknownLetter`.
+        Your edits of an earlier draft stay. A due letter that has to wait for open points is listed with them. Raises `IdentityNotVerified`
+        and `AnswerIncomplete` for a named letter that has to wait, `BadEvent` where the register lacks what it is about, `UnknownLetter`.
         """
         case = self.register.case(request.id)
         made: list[drafts.Draft] = []
+        waits = []
         for name in names or self._due(case):
-            for ending, mailbox, code in self._codes(case, name):
-                letter = letters.render(name, case, facts.facts(name, case, lambda: self._found(request), code, right))
-                made.append(drafts.write(replace(letter, name=name + ending), case, self.case(request), self.today, mailbox))
+            try:
+                for ending, mailbox, code in self._codes(case, name):
+                    letter = letters.render(name, case, facts.facts(name, case, lambda: self._found(request), code, right))
+                    made.append(drafts.write(replace(letter, name=name + ending), case, self.case(request), self.today, mailbox))
+            except AnswerIncomplete as error:  # the others are written all the same
+                if names:
+                    raise
+                waits.append(("not yet", "", f"{name.replace('_', ' ')}: {error.what}", ""))
         for draft in made:
             if draft.changed:
                 details: dict[str, Any] = {"letter": draft.letter.name, "file": draft.path.name, "reviewed": draft.letter.reviewed}
                 case = self.register.record(case, "letter drafted", by="dsar", **details)
-        return listing(("File", "Goes to", "What", "Legal text"), drafts.listed(made), empty="No letter is due.")
+        return listing(("File", "Goes to", "What", "Legal text"), [*drafts.listed(made), *waits], empty="No letter is due.")
 
     def _due(self, case: Case) -> list[str]:
         """Return the letters the case needs now; whoever also asks about what we only hold for a client is told whom to ask."""

@@ -1,16 +1,13 @@
-"""What a stranger writes into a form field stays text: in notebooks, pages, terminals, parameters and paths; and files from outside have limits."""
+"""What a stranger writes stays text in terminals, parameters and paths (in browsers: tests/browser); and files from outside have limits."""
 
 import io
 import os
-import shutil
 import zipfile
 from datetime import date
 
 import nbformat
 import openpyxl
 import pytest
-from nbconvert import HTMLExporter
-from playwright.sync_api import sync_playwright
 
 import dsar
 from connectors.files import sheet_names, xlsx_rows
@@ -21,125 +18,8 @@ from dsar.run.jobs import NOTEBOOKS, Job
 from dsar.run.pool import run_all
 from dsar.terminal import Terminal
 from dsar.workspace import maps
-from tests.needs import needs
+from tests.browser.planted import HOSTILE
 from tests.run import erasing
-
-HOSTILE = (
-    '<img src=x onerror="window.pwned=1">',
-    "<script>window.pwned=2</script>",
-    "[click](javascript:window.pwned=3)",
-    "![x](https://evil.example/p.png)",
-    "$\\href{javascript:window.pwned=4}{x}$ \\(y\\)",
-    "\x1b[31mred\x1b]0;title\x07",
-    "\"'); DROP TABLE customers;--",
-    '=HYPERLINK("https://evil.example")',
-    '";open("pwned","w").write("x")#',
-    "{{ 7*7 }}{% raw %}",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    """A person whose every value is hostile, as the account's name, a note and a delivery address; and her answered request."""
-    folder = tmp_path_factory.mktemp("hostile")
-    ws = erasing.build(folder, rights="access; portability")
-    for n, value in enumerate(HOSTILE, 100):
-        erasing.sql(folder, "shop.db", "UPDATE customers SET name = '" + HOSTILE[0] + HOSTILE[1] + "' WHERE id = 1")
-        import sqlite3
-        from contextlib import closing
-
-        with closing(sqlite3.connect(folder / "shop.db")) as database:
-            database.execute("INSERT INTO notes VALUES (?, 1, ?)", (n, value))
-            database.commit()
-    request = ws.request("A-1")
-    ws.collect(request)
-    for group in list(ws.review.waiting):
-        ws.review.rule(group, "not theirs", by="R. Eader", reason="a delivery address that two people share")
-    ws.collect(request)
-    return ws, request
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield started
-        started.close()
-
-
-def looked_at(browser, html, tmp_path):
-    """Open a page as a reader does, and return what came of it: what was asked for, what ran, and the text in sight."""
-    path = tmp_path / "page.html"
-    path.write_text(html, encoding="utf-8")
-    tab, asked = browser.new_page(), []
-    tab.on("request", lambda request: asked.append(request.url))
-    tab.on("dialog", lambda dialog: asked.append(dialog.message))
-    tab.goto(path.as_uri())
-    tab.wait_for_timeout(300)
-    seen = {
-        "asked": [url for url in asked if "evil" in url or url.endswith("/x")],
-        "pwned": tab.evaluate("window.pwned"),
-        "images": tab.evaluate("[...document.images].filter(i => i.hasAttribute('onerror') || i.src.includes('evil')).length"),
-        "links": tab.evaluate("[...document.links].filter(a => /javascript|evil/.test(a.href)).length"),
-        "text": tab.evaluate("document.body.textContent"),
-        # A formula begins and ends in one stretch of text, outside of what says that it holds none.
-        "formulas": tab.evaluate(
-            """() => { const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); let found = 0;
-                while (walk.nextNode()) { const node = walk.currentNode, inside = node.parentElement.closest('.tex2jax_ignore, script, style');
-                  if (!inside && /[$][^$]+[$]|\\\\[(]/.test(node.data)) found++; } return found; }"""
-        ),
-    }
-    tab.close()
-    return seen
-
-
-HARMLESS = {"asked": [], "pwned": None, "images": 0, "links": 0, "formulas": 0}
-
-
-@needs("chromium")
-def test_in_a_notebook_every_value_is_text(desk, browser, tmp_path):
-    ws, request = desk
-    cells = [
-        "import dsar",
-        f"ws = dsar.open({str(ws.root)!r}); request = ws.request({request.id!r})",
-        "ws.collect(request)['shop.notes']",
-        "ws.collect(request)['shop.customers']",
-        "from dsar.listing import listing; listing(('What', 'Said'), ws.collect(request)['shop.notes'][['id', 'body']].values.tolist(), empty='')",
-    ]
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    head = nbformat.v4.new_code_cell('request_id = ""\nworkspace = ""', metadata={"tags": ["parameters"]})
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    nbformat.write(
-        nbformat.v4.new_notebook(cells=[head, *map(nbformat.v4.new_code_cell, cells)], metadata=kernel), folder / "portability_export.ipynb"
-    )
-    (result,) = run_all([Job(request.id, "portability", ws.root, "2026-11-23T09:00:00+00:00", 60, folder)], 1)
-    assert result.state == "done", result
-    executed = nbformat.read(ws.root / "cases" / request.id / "notebooks" / "portability_export.ipynb", as_version=4)
-    html, _ = HTMLExporter(template_name="basic").from_notebook_node(executed)  # which, unlike JupyterLab, cleans nothing up
-    seen = looked_at(browser, f"<!doctype html><meta charset=utf-8>{html}", tmp_path)
-    assert {k: seen[k] for k in HARMLESS} == HARMLESS
-    for value in (*HOSTILE[:5], *HOSTILE[6:]):
-        assert value in seen["text"], value
-
-
-@needs("chromium")
-def test_a_page_that_does_not_escape_would_be_seen(browser, tmp_path):
-    seen = looked_at(browser, "<!doctype html><body>" + "".join(HOSTILE) + '<a href="javascript:1">x</a>', tmp_path)
-    assert {k: bool(seen[k]) for k in HARMLESS} == dict.fromkeys(HARMLESS, True)
-
-
-@needs("chromium")
-def test_in_the_page_for_the_requester_every_value_is_text(desk, browser, tmp_path):
-    ws, request = desk
-    written = ws.export(request)
-    package = next(p for p in written.files if p.suffix == ".zip")
-    with zipfile.ZipFile(package) as archive:
-        html = archive.read(next(n for n in archive.namelist() if n.endswith("index.html"))).decode()
-    seen = looked_at(browser, html, tmp_path)
-    assert {k: seen[k] for k in ("asked", "pwned", "images", "links")} == {k: HARMLESS[k] for k in ("asked", "pwned", "images", "links")}
-    for value in (HOSTILE[0] + HOSTILE[1],):
-        assert value in seen["text"], value
 
 
 def test_in_a_listing_no_formula_begins(tmp_path):

@@ -9,9 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from dsar import files
+from dsar.listing import listing
 
 
 @dataclass(frozen=True)
@@ -23,8 +22,8 @@ class Written:
     def _repr_html_(self) -> str:
         if not self.files:
             return "<p>Nothing was found, so there is nothing to write.</p>"
-        listed = pd.DataFrame({"File": [f.name for f in self.files], "Bytes": [f.stat().st_size for f in self.files]})
-        return f"<p>In <code>{escape(str(self.files[0].parent))}</code>:</p>" + listed.to_html(index=False)
+        listed = listing(("File", "Bytes"), [(f.name, f"{f.stat().st_size:,}") for f in self.files], empty="")
+        return f"<p>In <code>{escape(str(self.files[0].parent))}</code>:</p>" + listed.to_display()
 
 
 _PREPARED = ("delivery", "review")  # for sending, from what lies in the outbox

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from IPython.display import Image
+    from matplotlib.figure import Figure
 
 COLUMNS = ("Request", "Rights", "State", "Due", "Days left", "Waits for", "Next", "Handler", "Mind")
 _ORDER = ("identity to settle", "in work", "to send", "waiting for the requester", "done")
@@ -24,7 +25,7 @@ _ORDER = ("identity to settle", "in work", "to send", "waiting for the requester
 def status(cases: Iterable[Case], today: date) -> Listing:
     """Return the open cases, the earliest due first: columns `COLUMNS`."""
     lines = [_line(case, today) for case in sorted((c for c in cases if not c.closed), key=lambda c: (c.due, c.request.id))]
-    return listing(COLUMNS, lines, empty="No case is open.")
+    return listing(COLUMNS, lines, empty="No case is open.", sparse=True)
 
 
 def _line(case: Case, today: date) -> tuple[object, ...]:
@@ -83,8 +84,12 @@ def warnings(case: Case, today: date) -> Iterator[str]:
 
 def history(cases: Iterable[Case]) -> Listing:
     """Return what happened in some cases: columns Request, On, By, What, Right, Details."""
-    lines = [(c.request.id, str(e.on), e.by, e.kind, e.right, "; ".join(f"{k}: {v}" for k, v in e.details.items())) for c in cases for e in c.events]
-    return listing(("Request", "On", "By", "What", "Right", "Details"), lines, empty="Nothing happened yet.")
+    lines = [(c.request.id, str(e.on), e.by, e.kind, e.right, _spelled(e.details)) for c in cases for e in c.events]
+    return listing(("Request", "On", "By", "What", "Right", "Details"), lines, empty="Nothing happened yet.", sparse=True)
+
+
+def _spelled(details: Mapping[str, object]) -> str:
+    return "; ".join(f"{k}: {', '.join(map(str, v)) if isinstance(v, list) else v}" for k, v in details.items())
 
 
 def clocks(case: Case) -> Listing:
@@ -94,7 +99,7 @@ def clocks(case: Case) -> Listing:
         for right, d in case.deadlines.items()
     ]
     columns = ("Right", "State", "Due", "Target", "Tell of an extension by", "How it was counted")
-    return listing(columns, lines, empty="It asks for nothing.")
+    return listing(columns, lines, empty="It asks for nothing.", sparse=True)
 
 
 def counts(cases: Iterable[Case]) -> dict[str, int]:
@@ -105,13 +110,16 @@ def counts(cases: Iterable[Case]) -> dict[str, int]:
 
 def chart(cases: Mapping[str, Case], today: date) -> "Image":
     """Return a picture of the open cases: one bar each, as long as the days left."""
-    from IPython.display import Image
     from matplotlib.figure import Figure
 
     shown = sorted((c for c in cases.values() if not c.closed), key=lambda c: (c.due, c.request.id))[:40]
     figure = Figure(figsize=(8, 1.1 + 0.3 * len(shown)), layout="constrained")
     axes = figure.subplots()
     left = [(c.due - today).days for c in shown]
+    if not shown:
+        axes.text(0.5, 0.5, "No case is open.", ha="center", va="center")
+        axes.set_axis_off()
+        return _picture(figure, 0)
     axes.barh([c.request.id for c in shown], left, color=[_COLOURS[c.state] for c in shown])
     for n, (case, days) in enumerate(zip(shown, left, strict=True)):
         axes.annotate(f" {days}: {case.state}", (max(days, 0), n), va="center")
@@ -120,9 +128,15 @@ def chart(cases: Mapping[str, Case], today: date) -> "Image":
     axes.margins(x=0.35)
     axes.set_xlabel("days left")
     axes.spines[["top", "right"]].set_visible(False)
+    return _picture(figure, len(shown))
+
+
+def _picture(figure: "Figure", cases: int) -> "Image":
+    from IPython.display import Image
+
     target = BytesIO()
     figure.savefig(target, format="png", dpi=110)
-    return Image(target.getvalue(), format="png", alt=f"Days left of {len(shown)} open cases")  # type: ignore[no-untyped-call]
+    return Image(target.getvalue(), format="png", alt=f"Days left of {cases} open cases")  # type: ignore[no-untyped-call]
 
 
 _COLOURS = {

@@ -26,7 +26,7 @@ from dsar.datamap import Address, DataMap
 from dsar.errors import DossierMissing
 from dsar.find.hold import HOLDS
 from dsar.find.outcome import OpenPoint, Outcome
-from dsar.listing import Listing, listing
+from dsar.listing import STYLE, Listing, badge, listing
 from dsar.request.register import Request
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ class Dossier:
     unlisted: Mapping[str, tuple[str, ...]]  # tables of a source that the map neither maps nor ignores
     ruled: str = ""  # the rulings it was collected with
 
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        """Return the rows found in a table, with the table's own columns."""
-        return values.to_frame(self._named(name).given.drop_columns(list(PROVENANCE)))
+    def __getitem__(self, name: str) -> Listing:
+        """Return the rows found in a table, with the table's own columns; a notebook shows them whole."""
+        return Listing(values.to_frame(self._named(name).given.drop_columns(list(PROVENANCE))))
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the tables that hold rows found."""
@@ -214,9 +214,9 @@ class Dossier:
         return bars(names, shown["Found"].tolist(), shown["Held"].tolist())
 
     def _repr_html_(self) -> str:
-        head = f"<p><b>{self.request.id}</b>, collected {self.collected_at:%Y-%m-%d %H:%M} UTC: "
-        verdict = "complete</p>" if self.complete else f"<b>not complete</b>, {len(self.open_points)} open point(s)</p>"
-        return head + verdict + self.found.to_display()
+        verdict = badge("complete", "good") if self.complete else badge(f"not complete: {_points(len(self.open_points))}", "bad")
+        head = f"<p><b>{self.request.id}</b>, collected {self.collected_at:%Y-%m-%d %H:%M} UTC: {verdict}</p>"
+        return STYLE + head + self.found.to_display().removeprefix(STYLE)
 
     # -- on disk ---------------------------------------------------------------------------------
 
@@ -308,6 +308,10 @@ def _read(folder: Path, request: Request, entry: dict[str, Any]) -> Found:
 def as_key(*parts: object) -> str:
     """Return a row's key as `dsar_key` spells it."""
     return json.dumps(list(parts), default=values.as_text)
+
+
+def _points(count: int) -> str:
+    return "1 open point" if count == 1 else f"{count} open points"
 
 
 def _seal(text: str) -> str:

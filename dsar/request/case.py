@@ -6,6 +6,7 @@ Nothing here is stored: state, clock and what is waited for are worked out from 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any, Literal
 
 from dsar.datamap import Controller
@@ -44,7 +45,7 @@ class Case:
         found = [e for e in self.events if e.kind == kind and (right is None or e.right == right)]
         return found[-1] if found else None
 
-    @property
+    @cached_property
     def deadlines(self) -> dict[str, Deadline]:
         """The clock of every right."""
         return {right: self.request.deadline(right, self.controller) for right in self.request.rights}

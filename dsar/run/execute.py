@@ -12,6 +12,7 @@ from filelock import FileLock
 from traitlets.config import Config
 
 from dsar import errors, files
+from dsar.listing import PLAIN
 from dsar.run.jobs import Job, Result, State
 from dsar.run.kernels import WARM
 
@@ -106,6 +107,7 @@ def private_kernel(memory: int, provisioner: str = "dsar-warm") -> Iterator[Conf
     Over TCP, everybody on the machine could listen to what the cells print.
     """
     os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = provisioner
+    os.environ[PLAIN] = "1"  # nobody looks on
     with files.scratch() as made:
         os.environ["JUPYTER_RUNTIME_DIR"] = folder = str(made)
         # Named in full: left to itself, jupyter_client puts them into the working folder, where two kernels meet.

@@ -1,9 +1,11 @@
 """JupyterLab on a workspace: it leaves nothing of a person beside the outputs, and nobody else can listen to its kernels."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,11 +18,14 @@ from tornado.web import HTTPError
 from traitlets import default
 
 from dsar import files
+from dsar.run import copies
 from dsar.run.jobs import NOTEBOOKS
 from dsar.workspace import Workspace
 
-_SOCKETS = "DSAR_SOCKETS"
+_SOCKETS, _PROVISIONER = "DSAR_SOCKETS", "JUPYTER_DEFAULT_PROVISIONER_NAME"
 _LONGEST = 80  # characters of a folder in which a socket's path still fits (107 in all)
+START = "start.ipynb"
+_QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}  # it asks no other machine
 _NO_HISTORY = "c.HistoryManager.enabled = False\n"
 
 
@@ -59,20 +64,31 @@ class PrivateKernel(ServerKernelManager):  # type: ignore[misc]
         return f"{os.environ[_SOCKETS]}/{uuid4().hex[:8]}"
 
 
-def open_lab(workspace: Workspace) -> int:
-    """Open JupyterLab with a copy of the notebooks in the workspace, and return its exit status once it is closed."""
+def open_lab(workspace: Workspace, options: Sequence[str] = ()) -> int:
+    """Open JupyterLab on the start page, with a copy of the notebooks in the workspace; return its exit status once it is closed.
+
+    `options` are JupyterLab's own, such as `--no-browser`.
+    """
     target = files.private_dir(workspace.root / "notebooks")
-    for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
-        if not (target / notebook.name).exists():
-            files.write_atomic(target / notebook.name, notebook.read_bytes())
+    if START not in copies.bring(NOTEBOOKS, target):
+        copies.fill(NOTEBOOKS / START, target / START, workspace.root)
     with TemporaryDirectory(prefix="dsar-") as folder:
         _profile(Path(folder))
-        env = {**os.environ, "DSAR_WORKSPACE": str(workspace.root), "IPYTHONDIR": folder, _SOCKETS: folder}
+        _settings(Path(folder))
+        config = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_CONFIG_PATH")]))
+        ours = {"DSAR_WORKSPACE": str(workspace.root), "IPYTHONDIR": folder, "JUPYTER_CONFIG_PATH": config, _SOCKETS: folder}
+        env = {**os.environ, **ours, _PROVISIONER: "dsar-warm"}
         own = ["--FileContentsManager.checkpoints_class=dsar.run.lab.NoCheckpoints"]
         if os.name == "posix" and len(folder) < _LONGEST:
             own.append("--AsyncMappingKernelManager.kernel_manager_class=dsar.run.lab.PrivateKernel")
-        command = [sys.executable, "-m", "jupyter", "lab", "--notebook-dir", str(target), *own]
+        command = [sys.executable, "-m", "jupyter", "lab", str(target / START), "--notebook-dir", str(target), *own, *options]
         return subprocess.call(command, env=env, umask=0o077)  # noqa: S603 - our own command
+
+
+def _settings(folder: Path) -> None:
+    """Set what JupyterLab does by itself, where an analyst has not set it."""
+    target = files.private_dir(folder / "labconfig") / "default_setting_overrides.json"
+    target.write_text(json.dumps(_QUIET), encoding="utf-8")
 
 
 def _profile(folder: Path) -> None:

@@ -64,7 +64,15 @@ def _answer(folder: Path) -> None:
     request = ws.request("R-0")
     _invented(ws, request).save(ws.case(request) / "dossier")
     dossier = ws.collect(request)
-    for shown in (dossier, ws.portability(request), dossier.held, ws.open_points(request), ws.difference(request), ws.plan(request)):
+    for shown in (
+        ws.header(request),
+        dossier,
+        ws.portability(request),
+        dossier.held,
+        ws.open_points(request),
+        ws.difference(request),
+        ws.plan(request),
+    ):
         shown._repr_html_()
     dossier.chart()
     for written in (ws.export(request), ws.checklist(request)):

@@ -89,13 +89,13 @@ def test_the_earliest_due_comes_first_and_a_closed_case_is_gone(ws, time):
     time.day(3)
     add(ws, "B", mailbox="ben@example.org")
     assert list(ws.status()["Request"]) == ["A", "B"]
-    assert ws.first_due == "A"
+    assert ws.at_hand == "A"
     ws.register.record(ws.register.case("A"), "closed", by="M", outcome="withdrawn")
     assert list(ws.status()["Request"]) == ["B"]
     assert status.counts(ws.register.cases().values()) == {"identity to settle": 1}
     ws.register.record(ws.register.case("B"), "closed", by="M", outcome="withdrawn")
     with pytest.raises(UnknownRequest, match="no case is open"):
-        _ = ws.first_due
+        _ = ws.at_hand
     ws.register.record(ws.register.case("B"), "reopened", by="M", why="they wrote again today")
     assert list(ws.status()["Request"]) == ["B"]
 

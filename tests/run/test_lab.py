@@ -4,11 +4,16 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pytest
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from nbformat.sign import NotebookNotary
 from tornado.web import HTTPError
 
+from dsar.run import copies
+from dsar.run.jobs import NOTEBOOKS
 from dsar.run.lab import NoCheckpoints, PrivateKernel, _profile
+from tests.run import erasing
 
 
 def test_a_saved_notebook_leaves_no_copy(tmp_path):
@@ -74,3 +79,44 @@ async def said(kernel, code):
     finally:
         client.stop_channels()
     return "".join(heard)
+
+
+def test_copies_are_renewed_unless_somebody_edited_them(tmp_path, capsys):
+    shipped, target = tmp_path / "shipped", tmp_path / "copies"
+    shipped.mkdir()
+    target.mkdir()
+
+    def ship(version):
+        for name in ("a", "b", "c"):
+            cells = [nbformat.v4.new_code_cell('request_id = ""', id="p", metadata={"tags": ["parameters"]})]
+            nbformat.write(nbformat.v4.new_notebook(cells=[*cells, nbformat.v4.new_code_cell(f"'{version}'", id="c")]), shipped / f"{name}.ipynb")
+
+    def change(name, cell, source):
+        read = nbformat.read(target / name, as_version=4)
+        read.cells[cell].source, read.cells[1].outputs = source, [nbformat.v4.new_output("stream", text="run")]
+        nbformat.write(read, target / name)
+
+    ship("one")
+    assert copies.bring(shipped, target) == []
+    change("b.ipynb", 0, 'request_id = "R-1"')  # run for somebody: that is no edit
+    change("c.ipynb", 1, "'mine'")
+    ship("two")
+    assert copies.bring(shipped, target) == ["c.ipynb"]
+    assert "c.ipynb" in capsys.readouterr().err
+    assert [nbformat.read(target / f"{n}.ipynb", as_version=4).cells[1].source for n in "abc"] == ["'two'", "'two'", "'mine'"]
+    assert copies.bring(shipped, target) == ["c.ipynb"]
+
+
+def test_the_start_page_is_filled_and_trusted_and_only_ours_is_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    erasing.build(tmp_path)
+    (tmp_path / "start.ipynb").write_text('{"cells": [{"cell_type": "code", "source": "boom"}]}')  # what lies there is not run
+    copies.fill(NOTEBOOKS / "start.ipynb", tmp_path / "start.ipynb", tmp_path)
+    read = nbformat.read(tmp_path / "start.ipynb", as_version=4)
+    shown = [o.data for c in read.cells if c.cell_type == "code" for o in c.outputs]
+    assert "deletion_checklist.ipynb" in shown[0]["text/html"]
+    assert "image/png" in shown[1]
+    assert NotebookNotary().check_signature(read)
+    (tmp_path / "requests.csv").write_text("no,such,header\n")
+    copies.fill(NOTEBOOKS / "start.ipynb", tmp_path / "start.ipynb", tmp_path)  # whoever runs it reads what is wrong
+    assert [c.outputs for c in nbformat.read(tmp_path / "start.ipynb", as_version=4).cells if c.cell_type == "code"] == [[], [], []]

@@ -7,6 +7,7 @@ from dsar.erase import execute as executing
 from dsar.erase import jobs
 from dsar.erase.jobs import Job
 from dsar.errors import DsarError, ErasureRefused
+from dsar.patience import patiently
 from dsar.request.register import Request
 from dsar.run.erasure.records import load_plan, states
 from dsar.run.erasure.systems import Outcome, Writing, chosen, writing
@@ -15,6 +16,7 @@ from dsar.source import Can
 from dsar.workspace import Workspace
 
 
+@patiently("erasing")
 def execute(ws: Workspace, requests: Sequence[Request], source: str | None = None, *, by: str) -> list[Outcome]:
     """Make the changes that were looked at in a dry run, in every source that can; what a killed run left begun is completed first.
 

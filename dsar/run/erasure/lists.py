@@ -11,6 +11,7 @@ from dsar.desk import returned
 from dsar.erase import jobs, owners, suppress
 from dsar.keep.ledger import Entry
 from dsar.listing import Listing, listing
+from dsar.patience import patiently
 from dsar.request.register import Request
 from dsar.run.erasure.records import load_plan, load_verified, planned_requests
 from dsar.workspace import Workspace
@@ -27,6 +28,7 @@ def plan_listing(ws: Workspace, request: Request) -> Listing:
     return listing(("System", "What", "Key", "Action", "Why", "Article", "Until"), lines, empty="Nothing was found, so there is nothing to erase.")
 
 
+@patiently("writing the checklists")
 def checklists(ws: Workspace, requests: Sequence[Request]) -> Written:
     """Write one checklist per owner over these requests, from what the dry run planned."""
     known = {step: text for r in requests for step, text in _known(ws, r).items()}

@@ -7,9 +7,11 @@ from dsar.datamap import Address
 from dsar.erase import audit
 from dsar.erase import verify as verifying
 from dsar.listing import Listing, listing
+from dsar.patience import patiently
 from dsar.workspace import Workspace
 
 
+@patiently("looking at everyone's rows")
 def retention(ws: Workspace) -> Listing:
     """What the controller promised and did not keep: columns System, What, Promise, Rows, Before, Left out, For, Keys, Fault.
 
@@ -35,6 +37,7 @@ def trend(ws: Workspace) -> Listing:
     return listing(("On", "Promise", "Rows"), lines, empty="There was no audit before.")
 
 
+@patiently("looking at everyone's rows")
 def audit_lists(ws: Workspace) -> Written:
     """Write one workbook per owner with the keys of what was promised and not kept, into the workspace's `worklists/`."""
     return audit.write(ws.root, ws.datamap, _audited(ws))

@@ -11,6 +11,7 @@ from dsar.erase.plan import Step, plan
 from dsar.errors import AnswerIncomplete, DsarError, ErasureRefused
 from dsar.find.dossier import Dossier
 from dsar.listing import Listing
+from dsar.patience import patiently
 from dsar.request.register import Request
 from dsar.run.erasure.lists import plan_listing
 from dsar.run.erasure.records import save_plan
@@ -18,6 +19,7 @@ from dsar.run.erasure.systems import Outcome, Writing, chosen, crowds, writing
 from dsar.workspace import Workspace
 
 
+@patiently("trying the erasure")
 def dry_run(ws: Workspace, requests: Sequence[Request], source: str | None = None) -> list[Outcome]:
     """Plan anew, try every change and undo it, and write down what `execute` will be held to."""
     # A snapshot that somebody decided on is what was decided; one from before changes were made is not how it is.
@@ -49,6 +51,7 @@ def planned(ws: Workspace, dossiers: Mapping[str, Dossier]) -> dict[str, tuple[S
     return {i: plan(dossier, ws.today, frozen(cases[i], cases.values())) for i, dossier in dossiers.items()}
 
 
+@patiently("planning the erasure")
 def ensure_plan(ws: Workspace, request: Request) -> Listing:
     """The plan that was looked at, made now where there is none: columns System, What, Key, Action, Why, Article, Until."""
     if not record.has_plan(ws.case(request)):

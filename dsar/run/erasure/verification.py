@@ -15,6 +15,7 @@ from dsar.find.collect import collect
 from dsar.find.recall import Remembered
 from dsar.find.review import Rulings
 from dsar.listing import Listing, listing
+from dsar.patience import patiently
 from dsar.request.register import Request
 from dsar.run.erasure.records import load_plan, load_verified, planned_requests, states
 from dsar.workspace import Workspace
@@ -29,6 +30,7 @@ class Asked(NamedTuple):
     known: Sequence[Remembered]  # rows that are still to be dealt with, and that perhaps nothing else leads to any more
 
 
+@patiently("asking the sources again")
 def verify(ws: Workspace, requests: Sequence[Request]) -> dict[str, Verification]:
     """Ask again what became of every step, all requests in one pass; raises `DossierMissing` where nothing was planned.
 
@@ -42,6 +44,7 @@ def verify(ws: Workspace, requests: Sequence[Request]) -> dict[str, Verification
     return found
 
 
+@patiently("asking the sources again")
 def verify_all(ws: Workspace) -> dict[str, Verification]:
     """Ask again for every request that anything was planned for, and for those of which only a stub is left."""
     kept = planned_requests(ws)
@@ -76,6 +79,7 @@ def _on_the_list(ws: Workspace, request: Request, step: Step) -> str:
     return suppress.chosen(ws.root, ws.root / "cases" / request.id, request, ws.datamap.table(step.address).activity)
 
 
+@patiently("asking the sources again")
 def look_again(ws: Workspace, request: Request) -> Listing:
     """What became of each step, by asking again: columns System, What, Key, Planned, Seen, Remark; what needs somebody to act comes first."""
     found = verify(ws, [request])[request.id]
@@ -86,6 +90,7 @@ def look_again(ws: Workspace, request: Request) -> Listing:
     return listing(("System", "What", "Key", "Planned", "Seen", "Remark"), lines, empty="There was nothing to look for.")
 
 
+@patiently("writing the certificate")
 def certify(ws: Workspace, request: Request) -> Written:
     """Write the certificate of what the last verification saw; raises `DossierMissing` where nobody looked yet."""
     found = load_verified(ws, request)
@@ -95,6 +100,7 @@ def certify(ws: Workspace, request: Request) -> Written:
     return certificate.write(ws.datamap, ws.case(request), request, load_plan(ws, request), found, labels)
 
 
+@patiently("writing the certificates")
 def certificates(ws: Workspace, request_id: str) -> tuple[Path, ...]:
     """Return the certificate of a request as files; none where its case was purged and only a stub is left."""
     if not record.has_plan(ws.root / "cases" / request_id):

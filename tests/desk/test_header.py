@@ -1,0 +1,118 @@
+"""What stands at the top of a notebook, what waits today, and which request is at hand."""
+
+from datetime import date
+
+import pytest
+
+import dsar
+from dsar.desk.agenda import agenda
+from dsar.desk.header import Header
+from dsar.desk.notebooks import next_for
+from dsar.errors import UnknownRequest
+from tests.run import erasing
+
+
+@pytest.fixture
+def ws(tmp_path):
+    erasing.build(tmp_path, rights="access; erasure")
+    with (tmp_path / "requests.csv").open("a", encoding="utf-8") as file:
+        file.write("A-2,2026-11-16,objection,email=cleo@x.org,,\n")
+    return erasing.opened(tmp_path)
+
+
+def told(header):
+    return dict(header.lines())
+
+
+def test_the_top_says_days_left_what_it_waits_for_and_what_is_next(ws):
+    header = ws.header(ws.request("A-1"), "portability")
+    assert header.left() == ("9 days left", "calm")
+    assert told(header)["Waits for"] == "nobody but us"
+    assert told(header)["Go on with"].notebook == "access_report"
+    shown = header._repr_html_()
+    assert '<span class="badge badge-bad">it does not ask for portability</span>' in shown
+    assert '<a href="access_report.ipynb">3 · Access report</a>' in shown
+    assert "it does not ask for" not in ws.header(ws.request("A-1"), "access")._repr_html_()
+    assert repr(header).startswith("A-1: in work, 9 days left\nAsks for: access, erasure\n")
+
+
+@pytest.mark.parametrize(
+    ("today", "said"),
+    [
+        (date(2026, 11, 29), ("3 days left", "wait")), (date(2026, 12, 1), ("1 day left", "wait")), (date(2026, 12, 2), ("due today", "wait")),
+        (date(2026, 12, 3), ("overdue by 1 day", "bad")),
+    ],
+)  # fmt: skip
+def test_it_counts_the_days(ws, today, said):
+    assert Header(ws.register.case("A-1"), today).left() == said
+
+
+def test_who_has_proved_nothing_is_told_loudly_and_sent_to_the_desk(ws):
+    header = ws.header(ws.request("A-2"))
+    assert "nothing may leave" in header._repr_html_()
+    assert told(header)["Go on with"].notebook == "desk"
+    ws.register.record(ws.register.case("A-2"), "closed", by="M", outcome="withdrawn")
+    closed = ws.header(ws.request("A-2"))
+    assert closed.left()[0] == "closed"
+    assert not {"Waits for", "Go on with"} & told(closed).keys()
+
+
+def test_after_the_answer_comes_the_erasure_and_then_the_look_back(ws):
+    ws.register.record(ws.register.case("A-1"), "decided", by="M", right="access", outcome="granted")
+    case = ws.register.case("A-1")
+    assert next_for(case).name == "deletion_checklist"
+    assert next_for(case, planned=True).name == "verify_erasure"
+
+
+def test_what_waits_stands_in_the_order_of_urgency(ws):
+    ws.collect(ws.request("A-1"))
+    lines = [(what, requests, go.notebook) for what, requests, go in ws.agenda().itertuples(index=False)]
+    assert lines == [
+        ("One ruling to make: rows that could be somebody else's, and texts that speak of others", "A-1", "review"),
+        ("Find out who asks: until then nothing may leave", "A-2", "desk"),
+        ("Answer: access", "A-1", "access_report"),
+    ]
+    late = agenda(ws.register.cases().values(), {}, [], date(2026, 12, 14))
+    assert list(late["Requests"])[:2] == ["A-1 (since 2026-12-02)", "A-2 (2026-12-16)"]
+    for case in ws.register.cases().values():
+        ws.register.record(case, "closed", by="M", outcome="withdrawn")
+    assert ws.agenda().to_display() == "<p>Nothing waits on 2026-11-23: no case is open. A letter that came in is registered at the desk.</p>"
+
+
+def test_each_who_works_here_has_a_request_at_hand(ws, monkeypatch):
+    monkeypatch.setenv("DSAR_USER", "M. Aker/..")
+    with pytest.raises(UnknownRequest, match="no request is picked — pick one in the notebook desk"):
+        _ = ws.picked
+    assert ws.at_hand == "A-1"
+    ws.pick(ws.request("A-2"))
+    assert (ws.picked, ws.at_hand) == ("A-2", "A-2")
+    monkeypatch.setenv("DSAR_USER", "R. Eader")
+    assert ws.at_hand == "A-1"
+    monkeypatch.setenv("DSAR_USER", "M. Aker/..")
+    assert dsar.open(ws.root).picked == "A-2"
+    ws.register.record(ws.register.case("A-2"), "closed", by="M", outcome="withdrawn")
+    assert ws.at_hand == "A-1"
+
+
+def test_the_picker_picks_and_shows_what_is_next(ws, monkeypatch):
+    monkeypatch.setenv("DSAR_USER", "M")
+    choice, shown = ws.picker().children
+    assert [label for label, _ in choice.options] == ["A-1: 9 days left, in work", "A-2: 23 days left, identity to settle"]
+    assert ws.picked == "A-1"  # what is shown as chosen is what is picked
+    choice.value = "A-2"
+    assert ws.picked == "A-2"
+    assert "Objection checklist" in shown.outputs[0]["data"]["text/html"]
+    for case in ws.register.cases().values():
+        ws.register.record(case, "closed", by="M", outcome="withdrawn")
+    assert [c.value for c in ws.picker().children] == ["No case is open."]
+    monkeypatch.setenv("DSAR_USER", "N")
+    with pytest.raises(UnknownRequest, match="no case is open"):
+        _ = ws.picked
+
+
+def test_a_due_letter_that_has_to_wait_is_listed_and_the_others_are_written(ws):
+    drafted = ws.draft(ws.request("A-1"))
+    waits = [what for file, what in zip(drafted["File"], drafted["What"], strict=True) if file == "not yet"]
+    assert [what.partition(":")[0] for what in waits] == ["access answer", "erasure answer"]
+    assert "shop.addresses: 1 held" in waits[0]
+    assert any(name.endswith(".docx") for name in drafted["File"])
