@@ -28,6 +28,7 @@ ONLY_POSIX = {
 ASKED_FIRST = {  # where they are met only after it was asked whether they are there
     "dsar/run/warm.py": "started by dsar/run/kernels.py alone, where FORKS says so",
     "dsar/run/kernels.py": "FORKS",
+    "dsar/run/casefile.py": "behind `hasattr`",
     "dsar/files.py": "behind `fcntl is None`",
     "connectors/swap.py": "behind `sys.platform`; geteuid where /proc was read",
 }
