@@ -19,6 +19,7 @@ from dsar.errors import DsarError
 from dsar.find import dossier as dossiers
 from dsar.find.dossier import PROVENANCE, Dossier, Found, as_key
 from dsar.find.outcome import Outcome
+from dsar.listing import PLAIN
 from dsar.request.register import Request
 
 _MORE = """
@@ -48,6 +49,7 @@ def rehearse(map_: Path | None = None) -> None:
     """
     os.environ.pop("DSAR_REGISTER", None)  # else the invented person would be registered there
     os.environ["DSAR_NOW"] = "2026-02-01T09:00:00+00:00"
+    os.environ[PLAIN] = "1"  # nobody waits for it
     if map_ is not None:
         with suppress(DsarError):  # whoever opens the workspace is told
             datamap.read(map_)
