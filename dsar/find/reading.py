@@ -28,15 +28,18 @@ def _next_table(collection: Collection) -> Address | None:
 
 def _pending(collection: Collection, address: Address) -> Iterator[Pending]:
     state = collection.states[address]
-    search = set(state.table.match_kinds(address.source))
+    search = set(state.searched_by)
     if not _answers_many(collection, address.source):
         search.discard(kinds.MAILBOX)  # a look-up finds what is spelled alike, or nothing
     for request, known in collection.known.items():
-        for (kind, value), trace in known.items():
-            # The row that issued a key is the one row that bears it: no need to ask its table again.
-            at_home = trace.issued and trace.home == address and state.table.match_columns(kind, address.source) == state.table.key
-            if kind in search and not at_home and (kind, value) not in state.asked[request]:
-                yield Pending(request, kind, value)
+        asked = state.asked[request]
+        for identifier, trace in known.items():
+            kind, value = identifier
+            if kind in search and identifier not in asked:
+                # The row that issued a key is the one row that bears it: no need to ask its table again.
+                at_home = trace.issued and trace.home == address and state.searched_by[kind] == state.table.key
+                if not at_home:
+                    yield Pending(request, kind, value)
 
 
 def _answers_many(collection: Collection, name: str) -> bool:

@@ -21,7 +21,7 @@ def lead_on(collection: Collection, state: State, request: str, position: int) -
     if state.table.owner == "organisation":
         hold = hold or HOLDS["through company"]
     via = f"{state.address} {state.key(position)}"
-    for kind, reveal in state.table.reveals_of(state.address.source).items():
+    for kind, reveal in state.reveals.items():
         column = reveal.column
         borne = state.rows[position].get(column)
         plain = f"{reveal.prefix}{kinds.normal('key', borne)}" if reveal.prefix and borne is not None else borne
