@@ -16,7 +16,7 @@ from dsar.find.bystanders import Cells
 from dsar.find.check import counted, drift, in_words
 from dsar.find.hold import HOLDS, Hold
 from dsar.find.judge import given, hold_of
-from dsar.find.order import reading_order
+from dsar.find.order import ways
 from dsar.find.review import REDACTED, RELEASE, Rulings, held_by
 from dsar.find.trail import Names, State
 from dsar.request.register import Request
@@ -35,11 +35,10 @@ class Collection:
         self.requests, self.rulings = {r.id: r for r in requests}, rulings
         self.datamap, self.sources, self.clock = datamap, sources, clock
         self.region = datamap.controller.region
-        self.order = reading_order(datamap)
+        self.ways = ways(datamap)  # in the order in which tables are read
         names: Names = defaultdict(set)
         self.states = {a: State(a, t, zone=datamap.zone(a.source), names=names) for a, t in datamap.tables()}
         self.unlisted: dict[str, tuple[str, ...]] = {}
-        self.nothing: dict[Address, pa.Table] = {}  # what a request receives of a table that holds nothing of theirs
         self.settled: dict[tuple[Address, str, int], Hold | None] | None = None
         self.cells: Cells = {}
         self.known = {r.id: given(r, one_mailbox=datamap.controller.one_mailbox) for r in requests}

@@ -1,6 +1,7 @@
 """Tables are read one after the other until nothing is left to be asked, each for all requests at once."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from dsar import kinds
 from dsar.datamap import Address
@@ -23,7 +24,7 @@ def read_all(collection: Collection, progress: Progress) -> None:
 
 def _next_table(collection: Collection) -> Address | None:
     """Return the first table, in reading order, that has something left to be asked."""
-    return next((a for a in collection.order if not collection.states[a].failed and any(True for _ in _pending(collection, a))), None)
+    return next((a for a in collection.ways if not collection.states[a].failed and any(True for _ in _pending(collection, a))), None)
 
 
 def _pending(collection: Collection, address: Address) -> Iterator[Pending]:
@@ -32,14 +33,11 @@ def _pending(collection: Collection, address: Address) -> Iterator[Pending]:
     if not _answers_many(collection, address.source):
         search.discard(kinds.MAILBOX)  # a look-up finds what is spelled alike, or nothing
     for request, known in collection.known.items():
-        asked = state.asked[request]
-        for identifier, trace in known.items():
-            kind, value = identifier
-            if kind in search and identifier not in asked:
-                # The row that issued a key is the one row that bears it: no need to ask its table again.
-                at_home = trace.issued and trace.home == address and state.searched_by[kind] == state.table.key
-                if not at_home:
-                    yield Pending(request, kind, value)
+        for (kind, value), trace in islice(known.items(), state.asked_up_to[request], None):
+            # The row that issued a key is the one row that bears it: no need to ask its table again.
+            at_home = kind in search and trace.issued and trace.home == address and state.searched_by[kind] == state.table.key
+            if kind in search and not at_home:
+                yield Pending(request, kind, value)
 
 
 def _answers_many(collection: Collection, name: str) -> bool:
@@ -53,6 +51,7 @@ def _read(collection: Collection, address: Address) -> None:
     judge_keys(collection, pending)
     for request, kind, value in pending:
         state.asked[request].add((kind, value))
+    state.asked_up_to.update((request, len(known)) for request, known in collection.known.items())
     try:
         answers = list(_answers(collection, state, [Want(str(n), p.kind, p.value) for n, p in enumerate(pending)]))
     except Exception as error:  # noqa: BLE001 - whatever a connector raises, this table has failed and the rest goes on

@@ -16,6 +16,8 @@ from dsar.find.widening import lead_on
 
 def recall(collection: Collection, remembered: Mapping[str, Sequence[Remembered]]) -> bool:
     """Read rows of earlier plans that nothing led to this time, by their keys, and return whether one was found."""
+    if not any(remembered.values()):
+        return False
     linked = {(r, s.address, s.known_key(p)) for s in collection.states.values() for r, links in s.links.items() for p in links}
     wanted: dict[Address, list[tuple[str, Remembered]]] = defaultdict(list)
     for request, known in ((r, k) for r, listed in remembered.items() if r in collection.requests for k in listed):

@@ -67,6 +67,9 @@ class State:
     links: dict[str, dict[int, list[Link]]] = field(default_factory=lambda: defaultdict(dict))  # request → row → why
     names: Names = field(default_factory=lambda: defaultdict(set))  # of all tables
     asked: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))  # request → (kind, value)
+    asked_up_to: dict[str, int] = field(
+        default_factory=lambda: defaultdict(int)
+    )  # request → how many of its identifiers, which only grow in number, were looked at
     keys: dict[int, str] = field(default_factory=dict)  # row → its key as JSON, once it was spelled
 
     @cached_property
