@@ -8,10 +8,11 @@ import os
 import time
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +31,7 @@ STRETCH = 1_000_000  # lines of a file whose rows are sorted together, so that a
 GROUP = 5_000  # rows of a row group: what is unpacked for the lines of one address; fewer take more room
 ABANDONED = 86_400  # seconds after which a part without an entry is rubbish
 
+State = Literal["kept now", "kept before", "came back"]
 _PATTERN = "^" + logline.COMBINED.pattern.decode() + "\n$"
 
 
@@ -49,32 +51,36 @@ class _Laid(NamedTuple):
     rows: int
 
 
-def compact(file: LogFile, store: Path, entries: Entries) -> tuple[Entry, bool]:
-    """Return the entry of a file, and whether it was made now; raises as `logblocks.blocks`, and `SourceBroken` where the check fails."""
-    known, shorter = entries.same(file)
-    if known is not None:
-        if logentries.mark(file) not in known.marks:
-            entries.add(entries.seen_as(known, file))
-        return known, False
+def compact(file: LogFile, store: Path, entries: Entries) -> tuple[Entry, State]:
+    """Return the entry of a file, and since when it is kept; raises as `logblocks.blocks`, and `SourceBroken` where the check fails."""
+    known = entries.same(file)
+    if known.same:
+        if logentries.mark(file) not in known.same.marks:
+            entries.add(entries.seen_as(known.same, file))
+        return known.same, "kept before"
+    if known.former:
+        return known.former[0], "came back"
     entry = _written(file, store)
     checked(entry, store)
-    entries.add(Entry(**{**vars(entry), "replaces": tuple(old.id for old in shorter)}))
-    for old in shorter:
+    entries.add(replace(entry, replaces=tuple(old.id for old in known.shorter)))
+    for old in known.shorter:
         discard(old, store, entries)
-    return entry, True
+    return entry, "kept now"
 
 
 def discard(entry: Entry, store: Path, entries: Entries) -> None:
-    """Take an entry out of the store, and its parts."""
-    entries.forget(entry)
+    """Take out of the store an entry that another replaces, and those of its parts that the other has not taken over."""
+    others = {part.name for other in entries.known.values() if other.id != entry.id for part in other.parts}
     for part in entry.parts:
-        (store / part.name).unlink(missing_ok=True)
-        logrows.drop(store, part.name)
+        if part.name not in others:
+            (store / part.name).unlink(missing_ok=True)
+            logrows.drop(store, part.name)
+    entries.forget(entry)  # last: a run that is killed before is completed by `sweep`
 
 
 def sweep(store: Path, entries: Entries) -> None:
     """Remove what a killed run left: parts without an entry, half-written files, entries that another replaces."""
-    for old in entries.replaced.values():
+    for old in list(entries.replaced.values()):
         discard(old, store, entries)
     counted = {part.name for entry in entries.known.values() for part in entry.parts}
     for path in chain(store.glob("day=*/*"), (store / "rows").glob("day=*/*")):

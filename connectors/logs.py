@@ -77,7 +77,7 @@ class Logs:
         """Put every file that is packed, or that nobody has written to for a day, into the store of its table, and yield each file."""
         for table in self.settings.declared.tables:
             if store := self._store(table, made=True):
-                with self._files(table) as files, self._faults(table, store):
+                with logentries.alone(store), self._files(table) as files, self._faults(table, store):
                     yield from self._compacted(table, store, files, now.timestamp() - _FINISHED)
 
     def _compacted(self, table: str, store: Path, files: Sequence[LogFile], finished: float) -> Iterator[Kept]:
@@ -89,8 +89,8 @@ class Logs:
             if not file.packed and file.modified > finished:
                 return Kept(table, file.path.name, "in use")
             with self._faults(table, file.path):
-                entry, made = logcompact.compact(file, store, entries)
-            return Kept(table, file.path.name, "kept now" if made else "kept before", entry.lines, entry.last)
+                entry, state = logcompact.compact(file, store, entries)
+            return Kept(table, file.path.name, state, entry.lines, entry.last)
 
         yield from logblocks.spread(one, [logentries.whole(file) for file in files])
 
@@ -100,7 +100,7 @@ class Logs:
         """Anonymise the kept days of tables that are due, but for needed addresses; yield each table and day."""
         for table in self.settings.declared.tables:
             if store := self._store(table):
-                with self._faults(table, store):
+                with logentries.alone(store), self._faults(table, store):
                     for done in logexpire.expire(store, partial(due, table), today, needed.get(table, ()), anonymiser):
                         yield table, done
 
