@@ -9,9 +9,10 @@ import time
 from datetime import date
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from connectors import logcompact, logentries, logkepterase, loglookup
+from connectors import logcompact, logentries, logexpire, logkepterase, loglookup
 from connectors.loganonymous import NOBODY
 from dsar import values
 from dsar.errors import ErasureRefused
@@ -77,6 +78,8 @@ def test_only_the_persons_lines_change_in_store_and_raw_file(three, raw):
     assert {name: after.get(name) for name in before if "11-03" not in name} == {name: inode for name, inode in before.items() if "11-03" not in name}
     assert not [name for name in before if "11-03" in name and name in after]  # the old part is gone, and so is its index
     assert len(after) == len(before)
+    addresses = [pq.read_table(path, partitioning=None)["address"].to_pylist() for path in (three / "kept").glob("day=*/*")]
+    assert all(found == sorted(found, key=lambda a: (a is None, a)) for found in addresses)
     assert run(of, planned) == ["already"] * 2
     assert compacted(of) == ([("access.log.1.gz", "kept before", 6)] if raw else [])
 
@@ -140,6 +143,7 @@ def test_a_day_that_expired_stays_expired(three, raw):
     assert run(of, changes(of)) == ["done"] * 2
     assert list(kept(three).values()) == [[GONE, GONE, *THREE[4:]]]
     assert (changes(of), answer(of, BOB, SIX)[0]) == ([], others)
+    assert [pq.read_schema(path).metadata[logexpire.MARK] for path in (three / "kept").glob("day=2026-11-03/*")] == [b"2027-11-05"]
     assert compacted(of) == ([("access.log.1.gz", "kept before", 6)] if raw else [])
     assert next(iter(of.expire(lambda _, day: day <= date(2026, 11, 4), date(2027, 11, 6), {}, Rules)))[1].day == date(2026, 11, 3)
     assert list(kept(three).values()) == [THREE[4:]]
@@ -159,13 +163,14 @@ def test_what_was_written_wrong_never_counts(three, monkeypatch):
 
 
 def test_a_broken_line_of_theirs(tmp_path):
-    write(tmp_path, "access.log.1", [f"{ANN} broken off", "oops", line(BOB)])
+    write(tmp_path, "access.log.1", [f"{ANN} broken off", f'{ANN} - - [today] "GET "x" y" "z"', "oops", line(BOB)])
     of = source(tmp_path)
     compacted(of)
     (tmp_path / "raw/access.log.1").unlink()
-    assert run(of, changes(of)) == ["done"]
-    assert kept(tmp_path) == {"access.log.1": [f"{NOBODY} -", "oops", line(BOB)]}
-    assert [(p.count, p.asks) for p in answer(of, BOB)[3]] == [(2, ())]
+    assert [p.count for p in answer(of, BOB)[3]] == [2]
+    assert run(of, changes(of)) == ["done"] * 2
+    assert kept(tmp_path) == {"access.log.1": [f"{NOBODY} -", f"{NOBODY} -", "oops", line(BOB)]}
+    assert [(p.count, p.asks) for p in answer(of, BOB)[3]] == [(3, ())]  # as it would be, had the file been kept like this
 
 
 WORKER = """
