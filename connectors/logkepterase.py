@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors import logcompact, logentries, logexpire, logkept, logline, loglookup, logrows
+from connectors import logcolumns, logcompact, logentries, logexpire, logkept, logline, loglookup, logrows
 from connectors.logentries import Content, Entries, Entry, Part
 from dsar import files
 from dsar.errors import ErasureRefused
@@ -79,7 +79,7 @@ def _written(store: Path, part: Part, entry: Entry, changed: Places) -> Part:
     table = _read(store / part.name).cast(logkept.SCHEMA)
     rows = pa.array(sorted(changed), pa.int64())
     lines = pa.array([changed[row] + b"\n" for row in sorted(changed)], pa.large_binary())
-    fresh = logcompact.rows_of(lines, 0)
+    fresh = logcolumns.rows_of(lines, 0)
     fresh = fresh.set_column(fresh.column_names.index("number"), "number", table["number"].take(rows).combine_chunks())
     stays = np.ones(len(table), bool)
     stays[rows.to_numpy()] = False
