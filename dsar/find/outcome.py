@@ -1,7 +1,7 @@
 """One outcome per table, and what is open before an answer is complete."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -10,6 +10,8 @@ from dsar.datamap import Address
 from dsar.find.order import Way
 
 State = Literal["found", "nothing", "failed", "waiting", "not searched", "a client's"]
+_HELD_REMEDY = "rule on them: `dsar review`, or the notebook review"
+_CELLS_REMEDY = "mask, keep or leave out what they say: `dsar review`, or the notebook review"
 COMPLETE = ("found", "nothing", "a client's")
 
 
@@ -62,6 +64,22 @@ class OpenPoint:
 
     def __str__(self) -> str:
         return f"{self.table}: {self.what}"
+
+
+def points_of(table: str, outcome: Outcome) -> Iterator[OpenPoint]:
+    """Yield what an outcome leaves open."""
+    if not outcome.complete:
+        yield OpenPoint(table, outcome.words(), "mend the source and collect again, or answer for it by hand")
+    if outcome.malformed:
+        what = f"{outcome.malformed} of its lines or rows cannot be read, so some of the person's may be missing"
+        yield OpenPoint(table, what, "mend the source and collect again, or look through them by hand")
+    if outcome.undeclared:
+        columns = ", ".join(outcome.undeclared)
+        yield OpenPoint(table, f"the map does not know the column {columns}", "classify it in dsar.toml and collect again")
+    elif outcome.held:
+        yield OpenPoint(table, f"{outcome.held} held", _HELD_REMEDY)
+    if outcome.cells:
+        yield OpenPoint(table, f"{outcome.cells} cells speak of somebody else", _CELLS_REMEDY)
 
 
 class TableFacts(NamedTuple):
