@@ -85,7 +85,10 @@ def once(folder: Path, what: str) -> None:
         assert any(isinstance(part, Done) for part in source.read(Match("visits", (Want("0", "ip", "203.0.113.250"),))))
     else:
         chosen = requests if int(what) >= len(requests) else [r for r in requests if r.identity_settled][: int(what)]
-        collect(chosen, ws.datamap, sources, ws.clock)
+        found = collect(chosen, ws.datamap, sources, ws.clock)
+        failed = sorted({str(a) for dossier in found.values() for a, f in dossier.tables.items() if f.outcome.state == "failed"})
+        if failed or len(found) != len(chosen):
+            sys.exit(f"not all was collected, so nothing is measured: {', '.join(failed)}")
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
     print(_cpu() - before, peak)
 

@@ -193,10 +193,10 @@ def dump(ws: Workspace) -> Dump:
                 rows = connection.exec_driver_sql(f"SELECT * FROM {table.name}").fetchall()  # noqa: S608 - our own names
                 found.rows[source, table.name] = {json.dumps([row[place]]): tuple(row) for row in rows}
     for path in sorted((ws.root / "logs").iterdir()):
-        from connectors import logerase, logfiles
+        from connectors import loganonymous, logfiles
 
         with path.open("rb") as stream:
-            found.lines[path.name] = list(logerase.lines_of(logfiles.LogFile(path, stream, path.stat().st_size, 0)))
+            found.lines[path.name] = list(loganonymous.lines_of(logfiles.LogFile(path, stream, path.stat().st_size, 0)))
     return found
 
 
@@ -280,7 +280,7 @@ def _databases(before: Dump, after: Dump, touched: dict[tuple[str, str], dict[st
 
 
 def _logs(before: Dump, after: Dump, touched: dict[str, Step], counts: Counter[str]) -> None:
-    from connectors.logerase import digest
+    from connectors.logline import digest
 
     for name, old in before.lines.items():
         counts["lines of others that changed"] += len(old) != len(after.lines[name])

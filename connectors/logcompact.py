@@ -8,17 +8,18 @@ import os
 import time
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors import logblocks, logentries, logkept, logline, loglookup, logrows
+from connectors import logblocks, logcolumns, logentries, logkept, loglookup, logrows
 from connectors.logentries import Entries, Entry, Part
 from connectors.logfiles import LogFile
 from connectors.logmatch import Matcher
@@ -30,7 +31,7 @@ STRETCH = 1_000_000  # lines of a file whose rows are sorted together, so that a
 GROUP = 5_000  # rows of a row group: what is unpacked for the lines of one address; fewer take more room
 ABANDONED = 86_400  # seconds after which a part without an entry is rubbish
 
-_PATTERN = "^" + logline.COMBINED.pattern.decode() + "\n$"
+State = Literal["kept now", "kept before", "came back"]
 
 
 class _Some(NamedTuple):
@@ -49,32 +50,36 @@ class _Laid(NamedTuple):
     rows: int
 
 
-def compact(file: LogFile, store: Path, entries: Entries) -> tuple[Entry, bool]:
-    """Return the entry of a file, and whether it was made now; raises as `logblocks.blocks`, and `SourceBroken` where the check fails."""
-    known, shorter = entries.same(file)
-    if known is not None:
-        if logentries.mark(file) not in known.marks:
-            entries.add(entries.seen_as(known, file))
-        return known, False
+def compact(file: LogFile, store: Path, entries: Entries) -> tuple[Entry, State]:
+    """Return the entry of a file, and since when it is kept; raises as `logblocks.blocks`, and `SourceBroken` where the check fails."""
+    known = entries.same(file)
+    if known.same:
+        if logentries.mark(file) not in known.same.marks:
+            entries.add(entries.seen_as(known.same, file))
+        return known.same, "kept before"
+    if known.former:
+        return known.former[0], "came back"
     entry = _written(file, store)
     checked(entry, store)
-    entries.add(Entry(**{**vars(entry), "replaces": tuple(old.id for old in shorter)}))
-    for old in shorter:
+    entries.add(replace(entry, replaces=tuple(old.id for old in known.shorter)))
+    for old in known.shorter:
         discard(old, store, entries)
-    return entry, True
+    return entry, "kept now"
 
 
 def discard(entry: Entry, store: Path, entries: Entries) -> None:
-    """Take an entry out of the store, and its parts."""
-    entries.forget(entry)
+    """Take out of the store an entry that another replaces, and those of its parts that the other has not taken over."""
+    others = {part.name for other in entries.known.values() if other.id != entry.id for part in other.parts}
     for part in entry.parts:
-        (store / part.name).unlink(missing_ok=True)
-        logrows.drop(store, part.name)
+        if part.name not in others:
+            (store / part.name).unlink(missing_ok=True)
+            logrows.drop(store, part.name)
+    entries.forget(entry)  # last: a run that is killed before is completed by `sweep`
 
 
 def sweep(store: Path, entries: Entries) -> None:
     """Remove what a killed run left: parts without an entry, half-written files, entries that another replaces."""
-    for old in entries.replaced.values():
+    for old in list(entries.replaced.values()):
         discard(old, store, entries)
     counted = {part.name for entry in entries.known.values() for part in entry.parts}
     for path in chain(store.glob("day=*/*"), (store / "rows").glob("day=*/*")):
@@ -106,7 +111,7 @@ def _written(file: LogFile, store: Path) -> Entry:
             data = some.lines.buffers()[2]
             head = head or bytes(memoryview(data)[: logentries.HEAD])
             length, crc = length + data.size, zlib.crc32(data, crc)
-            stretch.append(_small(rows_of(some.lines, lines)))
+            stretch.append(_small(logcolumns.rows_of(some.lines, lines)))
             unreadable += (lines + n for n in some.unreadable_at)
             lines += len(some.lines)
             if sum(map(len, stretch)) >= STRETCH:
@@ -167,75 +172,6 @@ def _lines(data: bytes) -> pa.Array:
 def _small(rows: pa.Table) -> pa.Table:
     """Return rows in less memory: text that comes again once."""
     return rows.cast(pa.schema([pa.field(f.name, pa.dictionary(pa.int32(), f.type)) if f.name in logkept.REPEATED else f for f in rows.schema]))
-
-
-def rows_of(lines: pa.Array, before: int) -> pa.Table:
-    """Return the rows of the store for lines with their line feeds; the first is number `before` + 1.
-
-    Whatever does not give its line back to the byte keeps the line.
-    """
-    found = pc.extract_regex(_text(lines), _PATTERN)
-    of = {
-        name: pc.struct_field(found, name).cast(pa.string()) for name in ("client", "user", "at", "request", "status", "bytes", "referrer", "browser")
-    }
-    address = _each(of["client"], lambda client: logline.normal(client.encode()), pa.string())
-    columns = {
-        "address": address,
-        "spelled": pc.if_else(pc.equal(of["client"], address), None, of["client"]),
-        "at": _each(of["at"], logline.moment, logkept.SCHEMA.field("at").type),
-        "zone": pc.utf8_slice_codeunits(of["at"], 21),
-        "status": of["status"].cast(pa.int16()),
-        "bytes": _known(of["bytes"]).cast(pa.int64()),
-        "request": of["request"],
-        **{name: _known(of[name]) for name in ("user", "referrer", "browser")},
-        "number": pa.array(np.arange(before + 1, before + 1 + len(lines))),
-        "line": pa.nulls(len(lines), pa.binary()),
-    }
-    rows = pa.table(columns).select(logkept.SCHEMA.names).cast(logkept.SCHEMA)
-    bare = pc.binary_slice(lines, 0, -1).cast(pa.binary())
-    return _with_lines(rows, bare, pc.fill_null(pc.not_equal(logkept.texts_of(rows), bare), True))
-
-
-def _with_lines(rows: pa.Table, lines: pa.Array, kept: pa.Array) -> pa.Table:
-    """Return the rows with these lines kept whole; beside them stands what can be told of them."""
-    odd = np.flatnonzero(kept.to_numpy(zero_copy_only=False))
-    if not len(odd):
-        return rows
-    texts = lines.take(pa.array(odd)).to_pylist()
-    known = [logline.parsed(logline.Line(text, logline.client_of(text))) for text in texts]
-    columns = {name: [row.get(name) for row in known] for name in ("user", "at", "request", "status", "bytes", "referrer", "browser")}
-    columns |= {"address": [logline.normal(logline.client_of(text)) for text in texts], "spelled": [None] * len(odd), "line": texts}
-    for name, values in columns.items():
-        kind = rows.schema.field(name).type
-        new = pc.replace_with_mask(rows[name].combine_chunks(), kept, pa.array(values, kind))
-        rows = rows.set_column(rows.schema.get_field_index(name), name, new)
-    return rows
-
-
-def _text(lines: pa.Array) -> pa.Array:
-    """Return lines as text, those that are no UTF-8 as NULL."""
-    try:
-        return lines.cast(pa.large_string())
-    except pa.ArrowInvalid:
-        return pa.array([_decoded(line) for line in lines.to_pylist()], pa.large_string())
-
-
-def _decoded(line: bytes) -> str | None:
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _each(column: pa.Array, work: object, kind: pa.DataType) -> pa.Array:
-    """Return what is made of each value; of equal ones only once."""
-    assert callable(work)
-    known = pc.dictionary_encode(column)
-    return pa.array([work(value) for value in known.dictionary.to_pylist()], kind).take(known.indices)
-
-
-def _known(column: pa.Array) -> pa.Array:
-    return pc.if_else(pc.equal(column, "-"), None, column)
 
 
 def _by_day(rows: pa.Table, before: date) -> Iterator[tuple[date, pa.Table]]:

@@ -1,18 +1,22 @@
 """Which files are in a kept store: by what is in them, since servers rename and pack their logs.
 
 An entry knows its file by length and CRC-32 of what it holds, as a gzip file has them at its end, and by its first bytes. A raw file that
-begins as an entry does and is longer has grown since: then the entry's lines count no more, and the raw file is read.
+begins as an entry does and is longer has grown since: then the entry's lines count no more, and the raw file is read. An entry out of which
+somebody's lines were taken remembers what its file held before: should that come back, from a backup, it is read as well, and never kept again.
 """
 
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from filelock import FileLock
 
 from connectors import logblocks
 from connectors.logblocks import Piece
@@ -32,6 +36,15 @@ class Part:
     rows: int
 
 
+class Content(NamedTuple):
+    """By what a file is known: its length and CRC-32, and a hash of its first bytes; without that, no file is it."""
+
+    length: int
+    crc: int
+    head: str
+    head_length: int
+
+
 @dataclass(frozen=True)
 class Entry:
     """A file that is wholly in the store: `lines` is the sum of its parts' rows, counted again from the disk."""
@@ -46,12 +59,19 @@ class Entry:
     unreadable: int
     unreadable_at: tuple[int, ...]  # the numbers of the first such lines
     parts: tuple[Part, ...]
-    replaces: tuple[str, ...] = ()  # entries of the same file when it was shorter
+    replaces: tuple[str, ...] = ()  # entries of the same file when it was shorter, or before lines of it were erased
+    former: tuple[Content, ...] = ()  # what the file held before lines of it were erased
+    edition: int = 0  # how often lines of it were erased
 
     @property
     def id(self) -> str:
         """What the entry and its parts are named by."""
-        return entry_id(self.length, self.crc, self.head)
+        return entry_id(self.length, self.crc, self.head) + (f"-{self.edition}" if self.edition else "")
+
+    @property
+    def content(self) -> Content:
+        """By what its file is known."""
+        return Content(self.length, self.crc, self.head, self.head_length)
 
     @property
     def last(self) -> date | None:
@@ -81,6 +101,14 @@ def head_of(data: bytes) -> str:
     return hashlib.sha256(data[:HEAD]).hexdigest()
 
 
+class Known(NamedTuple):
+    """What a store knows of a file: the entry of its lines, those of when it was shorter, and those of which it holds erased lines."""
+
+    same: Entry | None = None
+    shorter: tuple[Entry, ...] = ()
+    former: tuple[Entry, ...] = ()
+
+
 class Entries:
     """The entries of a store."""
 
@@ -96,6 +124,7 @@ class Entries:
     def _read(path: Path) -> Entry:
         raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         parts = tuple(Part(**part) for part in raw.pop("parts"))
+        raw["former"] = [Content(*former) for former in raw.get("former", ())]
         lists: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
         return Entry(**lists, parts=parts)
 
@@ -109,29 +138,41 @@ class Entries:
     def forget(self, entry: Entry) -> None:
         """Take an entry away."""
         (self.folder / f"{entry.id}.json").unlink(missing_ok=True)
+        self.known.pop(entry.id, None)
+        self.replaced.pop(entry.id, None)
 
     def seen_as(self, entry: Entry, file: LogFile) -> Entry:
         """Return an entry that knows its file also as it lies now."""
         return replace(entry, marks=tuple(dict.fromkeys((*entry.marks, mark(file)))))
 
-    def same(self, file: LogFile) -> tuple[Entry | None, tuple[Entry, ...]]:
-        """Return the entry that holds the lines of a file, if any, and those that held them when it was shorter; raises as `logblocks.blocks`."""
+    def same(self, file: LogFile) -> Known:
+        """Return what is known of a file; raises as `logblocks.blocks`."""
         if known := self.known.get(self._marks.get(mark(file), "")):
-            return known, ()
+            return Known(known)
         alike = self._alike(file)
         if not alike:
-            return None, ()
-        length, prefixes = _content(file, {entry.length for entry in alike})
-        held = [entry for entry in alike if prefixes.get(entry.length) == entry.crc]
-        exact = next((entry for entry in held if entry.length == length), None)
-        return exact, () if exact else tuple(held)
+            return Known()
+        length, prefixes = _content(file, {content.length for content, _ in alike})
+        held = [(content, entry) for content, entry in alike if prefixes.get(content.length) == content.crc]
+        now = tuple(entry for content, entry in held if content == entry.content)
+        if exact := next((entry for entry in now if entry.length == length), None):
+            return Known(exact)
+        return Known(None, now, tuple({entry.id: entry for content, entry in held if content != entry.content}.values()))
 
-    def _alike(self, file: LogFile) -> list[Entry]:
-        """Return the entries whose file began as this one does."""
+    def _alike(self, file: LogFile) -> list[tuple[Content, Entry]]:
+        """Return the entries whose file begins, or began before lines were erased, as this one does."""
         if not self.known:
             return []
         start = next((bytes(buffer[start : min(stop, start + HEAD)]) for buffer, start, stop in logblocks.blocks(whole(file))), b"")
-        return [entry for entry in list(self.known.values()) if hashlib.sha256(start[: entry.head_length]).hexdigest() == entry.head]
+        contents = [(content, entry) for entry in list(self.known.values()) for content in (entry.content, *entry.former)]
+        return [(content, entry) for content, entry in contents if hashlib.sha256(start[: content.head_length]).hexdigest() == content.head]
+
+
+@contextmanager
+def alone(store: Path) -> Iterator[None]:
+    """Wait until nobody else writes to a store: what is being kept meanwhile would come from a file before lines of it were erased."""
+    with FileLock(files.private_dir(store) / ".lock", mode=0o600, is_singleton=True):
+        yield
 
 
 def whole(file: LogFile) -> Piece:

@@ -39,12 +39,12 @@ def held(store: Path, files: Sequence[LogFile]) -> tuple[list[Held], list[LogFil
     found: list[Held] = []
     raw: list[LogFile] = []
     for file in files:
-        same, shorter = entries.same(file)
-        for entry in (same, *shorter):
+        known = entries.same(file)
+        for entry in (known.same, *known.shorter, *known.former):
             if entry:
                 left.pop(entry.id, None)
-        if same:
-            found.append(Held(file.path.name, same))
+        if known.same:
+            found.append(Held(file.path.name, known.same))
         else:
             raw.append(file)
     # A server that numbers its files gives the same name to another file each day; where that file still lies there, its name is its own.
@@ -103,12 +103,17 @@ def _is_in(table: pa.Table, wanted: pa.Array) -> pa.ChunkedArray:
     return pc.is_in(table["address"], value_set=wanted)
 
 
+def stretches(entry: Entry) -> dict[str, list[Part]]:
+    """Return the parts of an entry by the stretch of lines they were made of, in order."""
+    found: dict[str, list[Part]] = {}
+    for part in entry.parts:
+        found.setdefault(part.name.rpartition("-")[2], []).append(part)
+    return found
+
+
 def again(entry: Entry, store: Path) -> Iterator[pa.Array]:
     """Yield the lines of an entry in their order, some at a time."""
-    stretches: dict[str, list[Part]] = {}
-    for part in entry.parts:
-        stretches.setdefault(part.name.rpartition("-")[2], []).append(part)
-    for parts in stretches.values():
+    for parts in stretches(entry).values():
         tables = [pq.read_table(store / part.name, partitioning=None, read_dictionary=list(logkept.REPEATED)) for part in parts]
         table = pa.concat_tables(tables).unify_dictionaries()
         order = pc.sort_indices(table["number"])

@@ -15,21 +15,20 @@ as the format demands comes with its text in `request`; any other line without a
 import heapq
 import ipaddress
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 
-from connectors import exact, logblocks, logcompact, logentries, logexpire, logfiles, logformat, logline, loglookup, logmatch, logtally
+from connectors import exact, logblocks, logcompact, logentries, logexpire, logformat, logline, loglookup, logmatch, logtally
 from connectors.logblocks import Piece
 from connectors.logentries import Entries
 from connectors.logfiles import LogFile
 from connectors.logline import COLUMNS, KEY, MORE, Line
+from connectors.logtables import LogTables
 from connectors.logtally import Tally
 from dsar import values
-from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
-from dsar.files import private_dir
+from dsar.errors import NotOffered, SourceBroken
 from dsar.source import Anonymiser, Ask, Can, Done, Eraser, Everyone, Expired, Kept, Keys, Match, Others, Part, Rows, Schema, Settings, Text
 
 __all__ = ["COLUMNS", "KEY", "MORE", "Logs"]
@@ -45,13 +44,14 @@ class Logs:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.tables = LogTables(settings)
 
     def schema(self) -> Mapping[str, Schema]:
         """Return each mapped set of files, and by its name each file of the folder `url` that no pattern names; no line is read."""
         tables = self.settings.declared.tables
-        taken = {path.resolve() for name in tables for path in self._paths(name)}
-        lying = sorted(self._folder().iterdir()) if self.settings.declared.url else []
-        return {name: Schema(dict(self._columns(name)), KEY) for name in tables} | {
+        taken = {path.resolve() for name in tables for path in self.tables.paths(name)}
+        lying = sorted(self.tables.folder().iterdir()) if self.settings.declared.url else []
+        return {name: Schema(dict(self.tables.columns(name)), KEY) for name in tables} | {
             path.name: Schema({}) for path in lying if path.is_file() and path.resolve() not in taken
         }
 
@@ -76,8 +76,8 @@ class Logs:
     def compact(self, now: datetime) -> Iterator[Kept]:
         """Put every file that is packed, or that nobody has written to for a day, into the store of its table, and yield each file."""
         for table in self.settings.declared.tables:
-            if store := self._store(table, made=True):
-                with self._files(table) as files, self._faults(table, store):
+            if store := self.tables.store(table, made=True):
+                with logentries.alone(store), self.tables.files(table) as files, self.tables.faults(table, store):
                     yield from self._compacted(table, store, files, now.timestamp() - _FINISHED)
 
     def _compacted(self, table: str, store: Path, files: Sequence[LogFile], finished: float) -> Iterator[Kept]:
@@ -88,9 +88,9 @@ class Logs:
             file = piece.file
             if not file.packed and file.modified > finished:
                 return Kept(table, file.path.name, "in use")
-            with self._faults(table, file.path):
-                entry, made = logcompact.compact(file, store, entries)
-            return Kept(table, file.path.name, "kept now" if made else "kept before", entry.lines, entry.last)
+            with self.tables.faults(table, file.path):
+                entry, state = logcompact.compact(file, store, entries)
+            return Kept(table, file.path.name, state, entry.lines, entry.last)
 
         yield from logblocks.spread(one, [logentries.whole(file) for file in files])
 
@@ -99,8 +99,8 @@ class Logs:
     ) -> Iterator[tuple[str, Expired]]:
         """Anonymise the kept days of tables that are due, but for needed addresses; yield each table and day."""
         for table in self.settings.declared.tables:
-            if store := self._store(table):
-                with self._faults(table, store):
+            if store := self.tables.store(table):
+                with logentries.alone(store), self.tables.faults(table, store):
                     for done in logexpire.expire(store, partial(due, table), today, needed.get(table, ()), anonymiser):
                         yield table, done
 
@@ -109,12 +109,12 @@ class Logs:
         if odd:
             at = f"{self.settings.name}.{ask.table}"
             raise SourceBroken("logs are searched by client, user and query_email only", where=at, remedy="mend `match` in dsar.toml")
-        if not self._plain(ask.table):
+        if not self.tables.plain(ask.table):
             yield from self._match_any(ask, wanted)
             return
         tally = Tally()
         asked = {address: ids for (_, address), ids in wanted.asked.items()}
-        with self._files(ask.table) as files:
+        with self.tables.files(ask.table) as files:
             of = self._hits(ask.table, files, asked, tally)
             found = (row for name, lines in of for row in logline.numbered(name, lines))
             yield from exact.limited(logtally.rows(found, asked, tally), ask, self.settings, ["client"])
@@ -122,15 +122,15 @@ class Logs:
 
     def _hits(self, table: str, files: Sequence[LogFile], asked: Collection[str], tally: Tally) -> Iterator[tuple[str, Iterator[Line]]]:
         """Yield each file by name with its lines of wanted addresses: from the store where it stands for the file, else read, all at once."""
-        store = self._store(table)
-        with self._faults(table, store or self._place(table)):
+        store = self.tables.store(table)
+        with self.tables.faults(table, store or self.tables.place(table)):
             kept, raw = loglookup.held(store, files) if store else ([], list(files))
             found = loglookup.lines(store, [entry for _, entry in kept], asked) if store else {}
         pieces = [piece for file in raw for piece in logblocks.pieces(file)]
         matcher = logmatch.Matcher(asked if pieces else ())
 
         def found_in(piece: Piece) -> logmatch.Found:
-            with self._faults(table, piece.file.path):
+            with self.tables.faults(table, piece.file.path):
                 return matcher(piece)
 
         def read() -> Iterator[tuple[str, Iterator[Line]]]:
@@ -142,9 +142,9 @@ class Logs:
 
     def _match_any(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
         """Answer where every line has to be taken apart: another format, proxies, names and queries."""
-        self._store(ask.table)
+        self.tables.store(ask.table)
         tally = Tally()
-        with self._files(ask.table) as files:
+        with self.tables.files(ask.table) as files:
             found = (rows for file in files for rows in self._apart(ask.table, file, wanted, tally))
             yield from exact.limited(found, ask, self.settings, (c for c, _ in wanted.columns))
         yield from exact.unclear(wanted)
@@ -152,7 +152,7 @@ class Logs:
 
     def _apart(self, table: str, file: LogFile, wanted: exact.Wanted, tally: Tally) -> Iterator[Rows]:
         mapped = exact.mapped(self.settings, table)
-        columns = self._columns(table)
+        columns = self.tables.columns(table)
         for some in exact.batches(logline.numbered(file.path.name, self._parsed_lines(table, file, tally)), exact.CHUNK):
             # Equal lines are counted in the whole file, so every line is numbered before those that are wanted are picked.
             chunk = exact.Raw(logtally.by_column(some, columns), lambda _, found: values.infer(found), mapped)
@@ -170,7 +170,7 @@ class Logs:
             raise SourceBroken(
                 "the map's format or trusted proxies cannot be read", where=f"{self.settings.name}.{table}", remedy=str(error)
             ) from error
-        with self._faults(table, file.path):
+        with self.tables.faults(table, file.path):
             for number, text in enumerate(logblocks.lines(file), 1):
                 tally.read += 1
                 fields = parse(text.rstrip(b"\r\n"))
@@ -184,8 +184,8 @@ class Logs:
     def _keys(self, ask: Keys) -> Iterator[Part]:
         tally = Tally()
         keys = exact.key_set(KEY, ask.keys).keys
-        columns = self._columns(ask.table)
-        with self._files(ask.table) as files:
+        columns = self.tables.columns(ask.table)
+        with self.tables.files(ask.table) as files:
             for name, lines in self._everything(ask.table, files, {key[0] for key in keys}, tally):
                 rows = (row for row in logline.numbered(name, lines) if (row["file"], row["line"], str(row["copy"])) in keys)
                 for some in exact.batches(rows, exact.CHUNK):
@@ -197,12 +197,12 @@ class Logs:
         self, table: str, files: Sequence[LogFile], names: Collection[object] | None, tally: Tally
     ) -> Iterator[tuple[str, Iterator[Line]]]:
         """Yield the files of these names, or all, with all their lines."""
-        store = self._store(table)
-        with self._faults(table, store or self._place(table)):
+        store = self.tables.store(table)
+        with self.tables.faults(table, store or self.tables.place(table)):
             kept, raw = loglookup.held(store, files) if store else ([], list(files))
         for file in raw:
             if names is None or file.path.name in names:
-                yield file.path.name, self._lines(table, file, tally) if self._plain(table) else self._parsed_lines(table, file, tally)
+                yield file.path.name, self._lines(table, file, tally) if self.tables.plain(table) else self._parsed_lines(table, file, tally)
         for name, entry in kept:
             if store and (names is None or name in names):
                 tally.read += entry.lines
@@ -210,84 +210,16 @@ class Logs:
 
     def _everyone(self, ask: Everyone) -> Iterator[Part]:
         tally = Tally()
-        columns = {c: self._columns(ask.table)[c] for c in ask.columns}
-        with self._files(ask.table) as files:
+        columns = {c: self.tables.columns(ask.table)[c] for c in ask.columns}
+        with self.tables.files(ask.table) as files:
             every = (row for name, lines in self._everything(ask.table, files, None, tally) for row in logline.numbered(name, lines))
             for some in exact.batches(islice(every, ask.limit), exact.CHUNK):
                 tally.rows += len(some)
                 yield Rows(values.frame(logtally.by_column(some, columns), columns))
         yield Done(tally.read, tally.rows)
 
-    def _plain(self, table: str) -> bool:
-        """Whether the client field, as the line begins with it, tells all."""
-        mapped = exact.mapped(self.settings, table)
-        declared = mapped.file
-        return declared is None or (declared.format == "combined" and not declared.trusted and set(mapped.match) == {"ip"})
-
-    def _columns(self, table: str) -> Mapping[str, str]:
-        return COLUMNS if self._plain(table) else {**COLUMNS, **MORE}
-
     def _lines(self, table: str, file: LogFile, tally: Tally) -> Iterator[Line]:
-        with self._faults(table, file.path):
+        with self.tables.faults(table, file.path):
             for text in logblocks.lines(file):
                 tally.read += 1
                 yield Line(text, logline.client_of(text))
-
-    @contextmanager
-    def _files(self, table: str) -> Iterator[list[LogFile]]:
-        """Yield the files of a table as they stand now, open; there may be none where a store is."""
-        place = self._place(table)
-        with self._faults(table, place), ExitStack() as stack:
-            try:
-                found = stack.enter_context(logfiles.snapshot(place.parent, place.name))
-            except FileNotFoundError:
-                if not self._store(table):
-                    raise
-                found = []
-            yield found
-
-    def _store(self, table: str, *, made: bool = False) -> Path | None:
-        """Return the folder of a table's kept store, where the map names one and there is one, or it is to be made."""
-        declared = exact.mapped(self.settings, table).file
-        if declared is None or not declared.store:
-            return None
-        if not self._plain(table):
-            at, remedy = f"{self.settings.name}.{table}", "take `store` out of dsar.toml, or match by ip alone"
-            raise SourceBroken("a kept store answers for addresses in the plain combined format only", where=at, remedy=remedy)
-        folder = self.settings.root / self.settings.expand(declared.store)
-        if made:
-            private_dir(folder)
-        return folder if made or (folder / "files").is_dir() else None
-
-    @contextmanager
-    def _faults(self, table: str, path: Path) -> Iterator[None]:
-        at = f"{self.settings.name}.{table}"
-        try:
-            yield
-        except DsarError:
-            raise
-        except FileNotFoundError as error:
-            raise SourceUnreachable("no log file is there", where=at, remedy="correct `file.path` in dsar.toml, or mount the logs") from error
-        except (PermissionError, IsADirectoryError) as error:
-            raise SourceUnreachable(f"{path.name} cannot be opened ({type(error).__name__})", where=at, remedy="then collect again") from error
-        except logblocks.DAMAGED as error:
-            raise SourceBroken(f"{path.name} is damaged or not whole ({type(error).__name__})", where=at, remedy="bring it back whole") from error
-
-    def _paths(self, table: str) -> list[Path]:
-        """Return the files of a table, in the order of their names; raises where there is neither one nor a store."""
-        with self._files(table) as found:
-            return [file.path for file in found]
-
-    def _place(self, table: str) -> Path:
-        """Return the folder and the pattern of a table's files."""
-        file = exact.mapped(self.settings, table).file
-        if file is None:
-            remedy = 'set file = { path = "logs/access*" } in dsar.toml'
-            raise SourceBroken("names no files", where=f"{self.settings.name}.{table}", remedy=remedy)
-        return self.settings.root / self.settings.expand(file.path)
-
-    def _folder(self) -> Path:
-        folder = self.settings.root / self.settings.expand(self.settings.declared.url)
-        if not folder.is_dir():
-            raise SourceUnreachable("there is no such folder", where=f"sources.{self.settings.name}.url", remedy="mount the logs")
-        return folder

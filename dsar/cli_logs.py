@@ -24,11 +24,14 @@ def compact(context: typer.Context) -> None:
         out.print(f"{address} {day.day}: {what}", markup=False)
     for name, kept in done.overdue:
         err.print(f"{name}.{kept.table}: {kept.file} still lies there, and all its lines have to be anonymised: delete it", markup=False)
+    for name, kept in done.came_back:
+        remedy = "`dsar verify` says whose; erase them again, or delete the file"
+        err.print(f"{name}.{kept.table}: {kept.file} holds lines again that were erased from the store: {remedy}", markup=False)
     if done.unknown:
         err.print(f"nothing was anonymised: nobody knows yet which addresses {', '.join(done.unknown)} needs; run `dsar collect`", markup=False)
     if not done.kept:
         out.print('no table has a store: set file = { path = …, store = "logs-kept" } in dsar.toml')
-    raise typer.Exit(1 if done.unknown or done.overdue else 0)
+    raise typer.Exit(1 if done.unknown or done.overdue or done.came_back else 0)
 
 
 def _counted(done: logs.Done) -> dict[str, dict[str, tuple[int, int]]]:

@@ -37,6 +37,7 @@ _NAMED = re.compile(r'(?:"[^"<>@]*"\s*|[^"<>@,;:|]*)<([^<>]*)>')  # Dora <dora@e
 _LOCAL = re.compile(r'[^\s@,;:<>|]+|"[^\s@<>"]+"')  # what may stand between two addresses stands in none, unless quoted
 _HOST = re.compile(r"[\w.-]+|\[[\w.:]+\]")
 _WHOLE = re.compile(r"(0|-?[1-9][0-9]*)\.0")
+_SPELLINGS = 50_000  # remembered of each kind: a batch asks of the same ones again and again
 _EXTENSION = 5  # digits; what is longer is a number of its own
 _TWO_DESKS = re.compile(r"[\\/]\s*x", re.IGNORECASE)
 
@@ -103,6 +104,7 @@ def _visible(text: str) -> str:
     return text if text.isascii() else "".join(c for c in text if unicodedata.category(c) != "Cf")
 
 
+@lru_cache(_SPELLINGS)
 def _email(text: str) -> str | None:
     text = unicodedata.normalize("NFC", text.strip())
     if named := _NAMED.fullmatch(text):
@@ -125,6 +127,7 @@ def _host(domain: str) -> str | None:
     return host.lower().rstrip(".") if _HOST.fullmatch(host) else None
 
 
+@lru_cache(_SPELLINGS)
 def _phone(text: str, region: str | None) -> str | None:
     if _TWO_DESKS.search(text):
         return None  # the library would read the first extension and pass over the second
@@ -139,6 +142,7 @@ def _phone(text: str, region: str | None) -> str | None:
     return f"{line};ext={number.extension}" if number.extension else line
 
 
+@lru_cache(_SPELLINGS)
 def _ip(text: str) -> str | None:
     try:
         address = ipaddress.ip_address(text.strip().removeprefix("[").removesuffix("]"))

@@ -224,11 +224,11 @@ class Adviser(Protocol):
 
 
 class Kept(NamedTuple):
-    """A file and whether it is in the store: written now, there before, or still written to by its server."""
+    """A file and whether it is in the store: written now, there before, still written to by its server, or holding lines again that were erased."""
 
     table: str
     file: str
-    state: Literal["kept now", "kept before", "in use"]
+    state: Literal["kept now", "kept before", "in use", "came back"]
     lines: int = 0
     last: date | None = None  # the last day it has lines of
 

@@ -18,7 +18,7 @@ from dsar.datamap import Address, Replace, Retention, Table
 from dsar.erase.blockers import blockers
 from dsar.find.dossier import Dossier
 from dsar.find.order import reading_order, upstream
-from dsar.find.recall import looks
+from dsar.find.remembered import looks
 from dsar.law import rights
 from dsar.law.erasure import GROUNDS, Ground
 from dsar.law.retention import keep_until

@@ -13,7 +13,7 @@ from dsar.erase import jobs
 from dsar.erase.plan import GOES, WAITS, Step
 from dsar.erase.verify import Verdict, Verification
 from dsar.errors import DossierMissing
-from dsar.find.recall import Remembered
+from dsar.find.remembered import Remembered
 from dsar.request.register import Request
 
 _FOLDER, _PLAN, _VERIFIED = "erasure", "plan.json", "verified.json"

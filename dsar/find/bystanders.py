@@ -49,13 +49,13 @@ def _own(states: States, request: str, known: Mapping[tuple[str, str], Trace], h
         for position in state.links.get(request, ()):
             if hold(state, request, position) is None:
                 borne |= set(_borne(state, position, region))
-                names.add(kinds.name_parts(state.table.name_in(state.rows[position])))
+                names.add(state.name(position))
     return Own(frozenset(proved | borne), frozenset(names))
 
 
 def _borne(state: State, position: int, region: str) -> Iterator[tuple[str, str]]:
     for kind in ("email", "phone", "ip"):
-        for column in state.table.match_columns(kind, state.address.source):
+        for column in state.searched_by.get(kind, ()):
             if (value := kinds.normal(kind, state.rows[position].get(column), region)) is not None:
                 yield kind, value
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dsar import kinds, values
 from dsar.datamap import Address, Table
 from dsar.errors import DsarError, SourceBroken
-from dsar.source import Asked, Done, Keys, Malformed, Others, Rows, Schema, Source, Waiting, Want
+from dsar.source import Done, Keys, Malformed, Others, Rows, Schema, Source, Waiting, Want
 
 
 @dataclass(frozen=True)
@@ -88,18 +88,13 @@ def _check_asks(address: Address, table: Table, part: Rows, wants: Mapping[str, 
     if {a.row for a in part.asks} != set(range(len(part.frame))):
         raise SourceBroken("rows came that nobody asked for", where=str(address))
     columns = {c: values.pylist(part.frame[c]) for c in {a.matched_on for a in part.asks} if c in part.frame.columns}
+    matching = {kind: table.match_columns(kind, address.source) for kind in {want.kind for want in wants.values()}}
     for asked in part.asks:
-        _check_asked(address, table, asked, wants, columns, region)
-
-
-def _check_asked(
-    address: Address, table: Table, asked: Asked, wants: Mapping[str, Want], columns: Mapping[str, Sequence[object]], region: str | None
-) -> None:
-    want = wants.get(asked.ask_id)
-    if want is None or asked.matched_on not in table.match_columns(want.kind, address.source):
-        raise SourceBroken("rows came that nobody asked for", where=str(address))
-    if kinds.normal(want.kind, columns[asked.matched_on][asked.row], region) != want.value:
-        raise SourceBroken("a row came for an identifier it does not bear", where=str(address))
+        want = wants.get(asked.ask_id)
+        if want is None or asked.matched_on not in matching[want.kind]:
+            raise SourceBroken("rows came that nobody asked for", where=str(address))
+        if kinds.normal(want.kind, columns[asked.matched_on][asked.row], region) != want.value:
+            raise SourceBroken("a row came for an identifier it does not bear", where=str(address))
 
 
 def require_unique(address: Address, table: Table, source: Source, answer: Answer) -> None:

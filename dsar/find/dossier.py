@@ -1,67 +1,35 @@
 """The dossier: a snapshot of all that was collected for one request, and where it lies on disk.
 
-One Parquet file per table and a manifest; a killed run leaves the old snapshot or the new one.
 Each frame holds the table's columns and, for every row, why it is there (`PROVENANCE`).
 """
 
-import hashlib
 import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dsar import files, values
 from dsar.datamap import Address, DataMap
-from dsar.errors import DossierMissing
+from dsar.find import snapshot
 from dsar.find.hold import HOLDS
-from dsar.find.outcome import OpenPoint, Outcome
+from dsar.find.outcome import OpenPoint, points_of
+from dsar.find.snapshot import Found
 from dsar.listing import STYLE, Listing, badge, listing
 from dsar.request.register import Request
 
 if TYPE_CHECKING:
     from IPython.display import Image
 
+__all__ = ["PROVENANCE", "Dossier", "Found", "as_key", "forget", "load"]
+
 PROVENANCE = ("dsar_key", "dsar_matched_on", "dsar_standing", "dsar_hold", "dsar_kind", "dsar_via", "dsar_cells")
-_MANIFEST = "manifest.json"
 _UNLISTED = "the map neither maps nor ignores it"
 _UNLISTED_REMEDY = "map it (`dsar map` drafts it), or list it under `ignored` with the reason, and collect again"
-_HELD_REMEDY = "rule on them: `dsar review`, or the notebook review"
-_CELLS_REMEDY = "mask, keep or leave out what they say: `dsar review`, or the notebook review"
-
-
-@dataclass(frozen=True)
-class Found:
-    """What one table gave: its outcome, and its rows with their provenance."""
-
-    outcome: Outcome
-    table: pa.Table
-
-    @cached_property
-    def frame(self) -> pd.DataFrame:
-        """The rows with their provenance, found and held."""
-        return values.to_frame(self.table)
-
-    @cached_property
-    def given(self) -> pa.Table:
-        """The rows that are theirs, with their provenance."""
-        return self.table.filter(pc.equal(self.table["dsar_standing"], "found"))
-
-    @cached_property
-    def listed(self) -> list[dict[str, Any]]:
-        """The same rows as plain Python values; not to be changed."""
-        rows: list[dict[str, Any]] = self.table.to_pylist()
-        return rows
 
 
 _CLAIMED = {"two requests", "withheld", "not theirs", "cannot tell"}  # the last three are what was ruled, perhaps on the first
@@ -172,27 +140,7 @@ class Dossier:
     @cached_property
     def open_points(self) -> tuple[OpenPoint, ...]:
         """What makes this snapshot incomplete, table by table; empty when nothing does."""
-        points = []
-        for address, found in self.tables.items():
-            outcome = found.outcome
-            if not outcome.complete:
-                points.append(OpenPoint(str(address), outcome.words(), "mend the source and collect again, or answer for it by hand"))
-            if outcome.malformed:
-                what = f"{outcome.malformed} of its lines or rows cannot be read, so some of the person's may be missing"
-                points.append(OpenPoint(str(address), what, "mend the source and collect again, or look through them by hand"))
-            if outcome.undeclared:
-                columns = ", ".join(outcome.undeclared)
-                points.append(OpenPoint(str(address), f"the map does not know the column {columns}", "classify it in dsar.toml and collect again"))
-            elif outcome.held:
-                points.append(
-                    OpenPoint(
-                        str(address),
-                        f"{outcome.held} held",
-                        _HELD_REMEDY,
-                    )
-                )
-            if outcome.cells:
-                points.append(OpenPoint(str(address), f"{outcome.cells} cells speak of somebody else", _CELLS_REMEDY))
+        points = [point for address, found in self.tables.items() for point in points_of(str(address), found.outcome)]
         points += [OpenPoint(f"{source}.{name}", f"not searched: {_UNLISTED}", _UNLISTED_REMEDY) for source, name in self.undescribed]
         return tuple(points)
 
@@ -222,27 +170,15 @@ class Dossier:
 
     def save(self, folder: Path) -> None:
         """Write the snapshot to `folder`, replacing an older one in one step."""
-        fresh = folder.with_name(folder.name + ".new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        files.private_dir(fresh)
-        listed = {}
-        for address, found in self.tables.items():
-            name = f"{quote(str(address), safe='. ')}.parquet"
-            pq.write_table(found.table, fresh / name)
-            (fresh / name).chmod(0o600)
-            listed[str(address)] = {"file": name, "sha256": files.sha256(fresh / name), **asdict(found.outcome)}
-        manifest = {
+        head = {
             "request": self.request.id,
             "fingerprint": self.request.fingerprint,
             "map_sha256": self.datamap.sha256,
             "collected_at": self.collected_at,
             "ruled": self.ruled,
             "unlisted": self.unlisted,
-            "tables": listed,
         }
-        text = json.dumps(manifest, indent=1, default=values.as_text)
-        files.write_atomic(fresh / _MANIFEST, json.dumps({**json.loads(text), "seal": _seal(text)}, indent=1))
-        files.replace_dir(fresh, folder)
+        snapshot.write(folder, head, self.tables)
 
 
 def load(folder: Path, request: Request, datamap: DataMap) -> Dossier:
@@ -252,11 +188,13 @@ def load(folder: Path, request: Request, datamap: DataMap) -> Dossier:
     file is as it was written.
     """
     files.finish_replace(folder)
-    state = _state(folder)
+    state = snapshot.state(folder)
     known, kept = _last.get(folder, (None, None))
     if kept is not None and (known, kept.request, kept.datamap.sha256) == (state, request, datamap.sha256):
         return kept
-    dossier = _loaded(folder, request, datamap)
+    manifest, tables = snapshot.read(folder, request, datamap)
+    unlisted = {k: tuple(v) for k, v in manifest["unlisted"].items()}
+    dossier = Dossier(request, datamap, datetime.fromisoformat(manifest["collected_at"]), tables, unlisted, manifest["ruled"])
     _last.clear()
     _last[folder] = (state, dossier)
     return dossier
@@ -270,41 +208,6 @@ def forget() -> None:
     _last.clear()
 
 
-def _state(folder: Path) -> object:
-    if not folder.is_dir():
-        return None
-    with os.scandir(folder) as entries:
-        return sorted((e.name, (s := e.stat()).st_ino, s.st_size, s.st_mtime_ns) for e in entries)
-
-
-def _loaded(folder: Path, request: Request, datamap: DataMap) -> Dossier:
-    try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        sealed = manifest.pop("seal") == _seal(json.dumps(manifest, indent=1))
-    except OSError as error:
-        raise DossierMissing("nothing was collected yet", where=request.id, remedy="run `dsar collect`") from error
-    except (ValueError, KeyError, TypeError, AttributeError):
-        sealed = False
-    if not sealed:
-        raise DossierMissing("a file of the snapshot is missing or was changed", where=request.id, remedy="run `dsar collect`")
-    if (manifest["request"], manifest["map_sha256"], manifest["fingerprint"]) != (request.id, datamap.sha256, request.fingerprint):
-        raise DossierMissing("it was collected with another data map or other identifiers", where=request.id, remedy="run `dsar collect`")
-    tables = {a: _read(folder, request, manifest["tables"][str(a)]) for a, _ in datamap.tables()}
-    unlisted = {k: tuple(v) for k, v in manifest["unlisted"].items()}
-    return Dossier(request, datamap, datetime.fromisoformat(manifest["collected_at"]), tables, unlisted, manifest["ruled"])
-
-
-def _read(folder: Path, request: Request, entry: dict[str, Any]) -> Found:
-    path = folder / entry.pop("file")
-    content = pa.memory_map(str(path)).read_buffer() if path.is_file() and path.stat().st_size else None
-    if content is None or hashlib.sha256(content).hexdigest() != entry.pop("sha256"):
-        raise DossierMissing("a file of the snapshot is missing or was changed", where=request.id, remedy="run `dsar collect`")
-    moment = entry.pop("collected_at")
-    entry |= {k: tuple(entry[k]) for k in ("searched_by", "undeclared", "clients")}
-    outcome = Outcome(**entry, collected_at=datetime.fromisoformat(moment) if moment else None)
-    return Found(outcome, pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False))
-
-
 def as_key(*parts: object) -> str:
     """Return a row's key as `dsar_key` spells it."""
     return json.dumps(list(parts), default=values.as_text)
@@ -312,10 +215,6 @@ def as_key(*parts: object) -> str:
 
 def _points(count: int) -> str:
     return "1 open point" if count == 1 else f"{count} open points"
-
-
-def _seal(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _record(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,8 +46,7 @@ def hold_of(state: State, request: str, position: int, known: Known) -> Hold | N
     if state.table.owner == "organisation":
         return _of_company(state, traces)
     if state.table.attribute and all(link.kind == "ip" for link in links):
-        holds = [line_hold(state, position, trace)[0] for trace in traces]
-        return next((hold for hold in holds if hold), None)
+        return next((hold for trace in traces if (hold := line_hold(state, position, trace)[0])), None)
     clean = [(link, trace) for link, trace in zip(links, traces, strict=True) if trace.hold is None]
     if not clean:
         return traces[0].hold
@@ -90,8 +89,7 @@ def _household(state: State, request: str, link: Link, known: Known) -> bool:
 
 def _bears_another_address(state: State, position: int, known: Known) -> bool:
     """Whether a row found by number bears only e-mail addresses that are not theirs; where they proved none, it tells nothing."""
-    columns = state.table.match_columns("email", state.address.source)
-    borne = {value for c in columns if (value := kinds.normal("email", state.rows[position].get(c))) is not None}
+    borne = {value for c in state.searched_by.get("email", ()) if (value := kinds.normal("email", state.rows[position].get(c))) is not None}
     proved = _addresses(known)
     return bool(borne and proved) and not borne & proved
 
@@ -112,11 +110,11 @@ def _own(state: State) -> set[str]:
 
 def _keys(state: State, position: int, without: set[str]) -> Iterator[tuple[str, set[str]]]:
     """Yield each kind of key that a row bears, with its values, those in some columns left aside."""
-    source, row = state.address.source, state.rows[position]
-    for kind in state.table.match_kinds(source):
-        found = (kinds.normal(kind, row.get(c)) for c in state.table.match_columns(kind, source) if c not in without)
-        borne = {value for value in found if value is not None}
-        if borne and kind not in kinds.ADDRESSES:
+    row = state.rows[position]
+    for kind, columns in state.searched_by.items():
+        if kind not in kinds.ADDRESSES and (
+            borne := {value for c in columns if c not in without and (value := kinds.normal(kind, row.get(c))) is not None}
+        ):
             yield kind, borne
 
 

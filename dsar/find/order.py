@@ -1,7 +1,9 @@
 """The order in which tables are asked: a table after those that reveal what it is searched by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
+from dsar import kinds
 from dsar.datamap import Address, DataMap
 
 
@@ -37,6 +39,24 @@ def all_upstream(datamap: DataMap, address: Address) -> tuple[Address, ...]:
         found |= dict.fromkeys(fresh)
         waiting += fresh
     return tuple(a for a in found if a != address)
+
+
+class Way(NamedTuple):
+    """How a table is reached: the other tables that can lead to it, and the kinds that only a requester can give."""
+
+    before: tuple[Address, ...]
+    given: tuple[str, ...]
+
+
+def ways(datamap: DataMap) -> Mapping[Address, Way]:
+    """Return how each table is reached, in reading order."""
+    return {address: Way(all_upstream(datamap, address), _only_given(datamap, address)) for address in reading_order(datamap)}
+
+
+def _only_given(datamap: DataMap, address: Address) -> tuple[str, ...]:
+    """Return the kinds a table is searched by that a requester gives, or that no other table reveals."""
+    found = datamap.table(address).match_kinds(address.source)
+    return tuple(k for k in found if k != kinds.MAILBOX and (k in kinds.GIVEN or not any(a != address for a, _ in revealers(datamap, k))))
 
 
 def reading_order(datamap: DataMap) -> tuple[Address, ...]:

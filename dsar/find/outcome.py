@@ -1,16 +1,17 @@
 """One outcome per table, and what is open before an answer is complete."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from dsar import kinds
-from dsar.datamap import Address, DataMap
-from dsar.find.order import all_upstream, reading_order, revealers
+from dsar.datamap import Address
+from dsar.find.order import Way
 
 State = Literal["found", "nothing", "failed", "waiting", "not searched", "a client's"]
+_HELD_REMEDY = "rule on them: `dsar review`, or the notebook review"
+_CELLS_REMEDY = "mask, keep or leave out what they say: `dsar review`, or the notebook review"
 COMPLETE = ("found", "nothing", "a client's")
 
 
@@ -65,6 +66,22 @@ class OpenPoint:
         return f"{self.table}: {self.what}"
 
 
+def points_of(table: str, outcome: Outcome) -> Iterator[OpenPoint]:
+    """Yield what an outcome leaves open."""
+    if not outcome.complete:
+        yield OpenPoint(table, outcome.words(), "mend the source and collect again, or answer for it by hand")
+    if outcome.malformed:
+        what = f"{outcome.malformed} of its lines or rows cannot be read, so some of the person's may be missing"
+        yield OpenPoint(table, what, "mend the source and collect again, or look through them by hand")
+    if outcome.undeclared:
+        columns = ", ".join(outcome.undeclared)
+        yield OpenPoint(table, f"the map does not know the column {columns}", "classify it in dsar.toml and collect again")
+    elif outcome.held:
+        yield OpenPoint(table, f"{outcome.held} held", _HELD_REMEDY)
+    if outcome.cells:
+        yield OpenPoint(table, f"{outcome.cells} cells speak of somebody else", _CELLS_REMEDY)
+
+
 class TableFacts(NamedTuple):
     """What is known of a table once all is asked, for one request."""
 
@@ -77,13 +94,13 @@ class TableFacts(NamedTuple):
     unreadable: int = 0
 
 
-def outcomes(datamap: DataMap, facts: Mapping[Address, TableFacts], standings: Mapping[Address, Sequence[str]]) -> dict[Address, Outcome]:
-    """Return the outcome of each table of one request; `standings` holds "found" or "held" per row.
+def outcomes(ways: Mapping[Address, Way], facts: Mapping[Address, TableFacts], standings: Mapping[Address, Sequence[str]]) -> dict[Address, Outcome]:
+    """Return the outcome of each table of one request, in the order of `ways`; `standings` holds "found" or "held" per row.
 
     A table behind one that did not answer is not complete either: rows reached through it may be missing.
     """
-    alone = {a: _alone(facts[a], standings[a]) for a in reading_order(datamap)}
-    return {a: _behind(datamap, a, alone) if outcome.complete else outcome for a, outcome in alone.items()}
+    alone = {a: _alone(facts[a], standings[a]) for a in ways}
+    return {a: _behind(ways, a, alone) if outcome.complete else outcome for a, outcome in alone.items()}
 
 
 def _alone(fact: TableFacts, standing: Sequence[str]) -> Outcome:
@@ -109,24 +126,18 @@ def _alone(fact: TableFacts, standing: Sequence[str]) -> Outcome:
     return base
 
 
-def _behind(datamap: DataMap, address: Address, alone: Mapping[Address, Outcome]) -> Outcome:
+def _behind(ways: Mapping[Address, Way], address: Address, alone: Mapping[Address, Outcome]) -> Outcome:
     """Return the outcome of a table that answered, but may have been asked too little."""
-    outcome, before = alone[address], all_upstream(datamap, address)
+    outcome, before = alone[address], ways[address].before
     broken = [a for a in before if not alone[a].complete]
     if broken:
         why = f"{', '.join(map(str, broken))} did not answer, so rows reached through it may be missing"
         return replace(outcome, state="failed" if outcome.searched_by else "not searched", why=why)
     if outcome.searched_by:
         return outcome
-    if asked_for := _only_given(datamap, address):
+    if asked_for := ways[address].given:
         return replace(outcome, state="not searched", why=f"it is searched by {' or '.join(asked_for)}, which this request does not give")
-    unsearched = [a for a in before if not alone[a].searched_by and _only_given(datamap, a)]
+    unsearched = [a for a in before if not alone[a].searched_by and ways[a].given]
     if unsearched:
         return replace(outcome, state="not searched", why=f"{', '.join(map(str, unsearched))} could not be searched, so nothing led here")
     return outcome
-
-
-def _only_given(datamap: DataMap, address: Address) -> list[str]:
-    """Return the kinds a table is searched by that a requester gives, or that no other table reveals."""
-    found = datamap.table(address).match_kinds(address.source)
-    return [k for k in found if k != kinds.MAILBOX and (k in kinds.GIVEN or not any(a != address for a, _ in revealers(datamap, k)))]

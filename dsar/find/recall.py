@@ -1,42 +1,53 @@
-"""Rows that an earlier plan knows by their key: what led to them may be gone, and they still wait for their day or event.
+"""Reads again, by their keys, the rows of earlier plans that nothing leads to any more (`dsar.find.remembered`)."""
 
-A key alone proves little, since a system may give it to somebody else's row. So a row counts as theirs where it still reads as
-it did, apart from what was to change; any other is held until a person has looked.
-"""
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
-import json
-from collections.abc import Mapping
-from typing import Any, NamedTuple
-
-from dsar import values
-from dsar.datamap import Address, Table
-
-KIND = "record known from the plan"
-
-
-class Remembered(NamedTuple):
-    """A row as it was when it was planned: its key, and a digest of each of its columns."""
-
-    address: Address
-    key: str  # JSON, as `dsar_key`
-    looked: Mapping[str, str]  # column → `values.row_hash` of it alone
-    emptied: frozenset[str] = frozenset()  # columns that an erasure was to change
+from dsar.datamap import Address
+from dsar.find import records
+from dsar.find.check import in_words
+from dsar.find.collection import Collection
+from dsar.find.hold import HOLDS
+from dsar.find.remembered import KIND, Remembered, plain_key, reads_as_before
+from dsar.find.review import held_by
+from dsar.find.trail import Link, State, Trace
+from dsar.find.widening import lead_on
 
 
-def looks(table: Table, row: Mapping[str, Any]) -> dict[str, str]:
-    """Return a digest of each column that only people change; what says whether a row is open may change too."""
-    moving = {table.open_while.column} if table.open_while else set()
-    kept = (c for c, column in table.columns.items() if c in row and not column.computed and c not in moving)
-    return {c: values.row_hash({c: row[c]})[:12] for c in kept}
+def recall(collection: Collection, remembered: Mapping[str, Sequence[Remembered]]) -> bool:
+    """Read rows of earlier plans that nothing led to this time, by their keys, and return whether one was found."""
+    if not any(remembered.values()):
+        return False
+    linked = {(r, s.address, s.known_key(p)) for s in collection.states.values() for r, links in s.links.items() for p in links}
+    wanted: dict[Address, list[tuple[str, Remembered]]] = defaultdict(list)
+    for request, known in ((r, k) for r, listed in remembered.items() if r in collection.requests for k in listed):
+        if known.address in collection.states and (request, known.address, plain_key(known)) not in linked:
+            wanted[known.address].append((request, known))
+    found = [_recall_in(collection, collection.states[address], listed) for address, listed in wanted.items()]
+    return any(found)
 
 
-def reads_as_before(table: Table, row: Mapping[str, Any], known: Remembered) -> bool:
-    """Whether a row with a remembered key is the remembered row."""
-    now = looks(table, row)
-    same = [c for c, digest in known.looked.items() if c not in known.emptied and now.get(c) == digest]
-    return bool(same) and len(same) == len(known.looked.keys() - known.emptied)
+def _recall_in(collection: Collection, state: State, listed: Sequence[tuple[str, Remembered]]) -> bool:
+    if state.failed:
+        return False
+    try:
+        parts = list(records.rows_of(collection.source(state.address.source), state.address, dict.fromkeys(k.key for _, k in listed)))
+    except Exception as error:  # noqa: BLE001 - whatever a connector raises, this table has failed and the rest goes on
+        state.failed = str(in_words(error, str(state.address)))
+        return False
+    found = {state.known_key(p): p for part in parts for p in collection.add(state, part)}
+    state.collected_at = state.collected_at or collection.clock()
+    for request, known in listed:
+        name = f"{known.address} {plain_key(known)}"
+        state.asked[request].add((KIND, name))
+        if (position := found.get(plain_key(known))) is not None:
+            collection.known[request][KIND, name] = Trace(None if _certain(collection, state, request, position, known) else HOLDS["known by key"])
+            state.link(request, position, Link(KIND, name, "key"))
+            lead_on(collection, state, request, position)
+    return bool(found)
 
 
-def plain_key(known: Remembered) -> str:
-    """Return a remembered key, as `State.known_key` spells keys."""
-    return json.dumps([values.plain(v) for v in json.loads(known.key)])
+def _certain(collection: Collection, state: State, request: str, position: int, known: Remembered) -> bool:
+    """Whether a remembered row reads as it did, and nobody ruled against it since."""
+    ruled = collection.rulings[request].found.get((str(state.address), state.key(position), "")) if request in collection.rulings else None
+    return reads_as_before(state.table, state.rows[position], known) and not (ruled and held_by(ruled.choice))

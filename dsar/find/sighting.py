@@ -27,13 +27,10 @@ class Sighting:
     browser: str | None
     hold: Hold | None
 
-    def covers(self, moment: datetime, browser: object, rule: Attribution) -> bool:
-        """Whether a line of this moment and browser belongs to what was seen here."""
-        return self.at is not None and self.browser is not None and browser == self.browser and abs(moment - self.at) <= _hours(rule)
-
     def crowd(self, moments: Moments, rule: Attribution) -> int:
         """Return how many rows bear the address so near that a line could belong to either; a row without a moment may be near."""
-        return sum(n for at, n in moments.items() if at is None or self.at is None or abs(at - self.at) <= 2 * _hours(rule))
+        near = 2 * _hours(rule)
+        return sum(n for at, n in moments.items() if at is None or self.at is None or abs(at - self.at) <= near)
 
 
 def _hours(rule: Attribution) -> timedelta:
@@ -77,8 +74,8 @@ def judge(sighting: Sighting, rule: Attribution, everybody: Moments | None, ours
 def of_line(row: Mapping[str, Any], rule: Attribution, zone: tzinfo, sightings: Iterable[Sighting]) -> tuple[Hold | None, str]:
     """Return why a line is held (None where it is theirs), and the row of theirs that it was seen with."""
     at = instant(row.get(rule.at), zone)
-    near = [s for s in sightings if at is not None and s.covers(at, row.get(rule.browser), rule)]
-    if not near:
+    browser, hours = row.get(rule.browser), _hours(rule)
+    if at is None or browser is None or not (near := [s for s in sightings if s.browser == browser and s.at is not None and abs(at - s.at) <= hours]):
         return HOLDS["unattributed"], ""
     best = min(near, key=lambda s: s.hold is not None)
     return best.hold, best.row

@@ -5,12 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from functools import cached_property
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from dsar import kinds, values
-from dsar.datamap import Address, Table
+from dsar.datamap import Address, Reveal, Table
 from dsar.find.hold import Hold
 from dsar.find.outcome import TableFacts
 from dsar.find.sighting import Sighting
@@ -66,16 +67,48 @@ class State:
     links: dict[str, dict[int, list[Link]]] = field(default_factory=lambda: defaultdict(dict))  # request → row → why
     names: Names = field(default_factory=lambda: defaultdict(set))  # of all tables
     asked: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))  # request → (kind, value)
+    asked_up_to: dict[str, int] = field(
+        default_factory=lambda: defaultdict(int)
+    )  # request → how many of its identifiers, which only grow in number, were looked at
+    keys: dict[int, str] = field(default_factory=dict)  # row → its key as JSON, once it was spelled
+
+    @cached_property
+    def searched_by(self) -> Mapping[str, tuple[str, ...]]:
+        """Each scoped kind the table can be searched by, with the columns that hold it."""
+        return {kind: self.table.match_columns(kind, self.address.source) for kind in self.table.match_kinds(self.address.source)}
+
+    @cached_property
+    def reveals(self) -> Mapping[str, Reveal]:
+        """Each scoped kind that a row reveals, and where."""
+        return self.table.reveals_of(self.address.source)
+
+    @cached_property
+    def untyped(self) -> tuple[tuple[int, str], ...]:
+        """The columns, by their place, whose type the map does not say."""
+        found = enumerate(self.whole().column_names)
+        return tuple((place, name) for place, name in found if not ((column := self.table.columns.get(name)) and column.type))
+
+    @cached_property
+    def _name_columns(self) -> tuple[str, ...]:
+        return self.table.name_columns
+
+    def name(self, position: int) -> tuple[str, ...]:
+        """The person's name in a row, as `kinds.name_parts`."""
+        row = self.rows[position]
+        return kinds.name_parts(" ".join(str(row[c]) for c in self._name_columns if row.get(c) is not None)) if self._name_columns else ()
 
     def link(self, request: str, position: int, link: Link) -> None:
         """Note why a row is a request's, and whose name an identifier led to."""
         self.links[request].setdefault(position, []).append(link)
-        if name := kinds.name_parts(self.table.name_in(self.rows[position])):
+        if name := self.name(position):
             self.names[request, link.kind, link.value].add(name)
 
     def key(self, position: int) -> str:
         """The row's key as JSON."""
-        return json.dumps([self.rows[position][c] for c in self.table.key], default=values.as_text)  # as `dsar.find.dossier.as_key`
+        if position not in self.keys:
+            row = self.rows[position]
+            self.keys[position] = json.dumps([row[c] for c in self.table.key], default=values.as_text)  # as `dsar.find.dossier.as_key`
+        return self.keys[position]
 
     def known_key(self, position: int) -> str:
         """The row's key as text, to be compared with one that was remembered."""
@@ -91,11 +124,11 @@ class State:
 
     def own_types(self, found: pa.Table) -> pa.Table:
         """Return some of the rows with the types they would have alone: a column that nobody gives a type takes it from all rows that were read."""
-        for place, name in enumerate(found.column_names):
-            column = self.table.columns.get(name)
+        for place, name in self.untyped:
+            column = found.column(place)
             places = "(" in (self.types.get(name) or "")  # the source itself says how many a number has
-            if not (column and column.type) and not (places and found[name].null_count < len(found)):
-                found = found.set_column(place, name, values.narrowed(found[name]))
+            if not (places and column.null_count < len(found)) and (own := values.narrowed(column)) is not column:
+                found = found.set_column(place, name, own)
         return found
 
     def facts(self, request: str) -> TableFacts:

@@ -46,6 +46,11 @@ class Done:
     unknown: list[str] = field(default_factory=list)  # requests whose addresses nobody knows yet
     overdue: list[tuple[str, Kept]] = field(default_factory=list)  # raw files all of whose days have to be anonymised: they are not ours to delete
 
+    @property
+    def came_back(self) -> list[tuple[str, Kept]]:
+        """Raw files that hold lines again that were erased."""
+        return [(name, kept) for name, kept in self.kept if kept.state == "came back"]
+
 
 def compact(workspace: Workspace) -> Done:
     """Put finished log files into their stores, then anonymise what is due; raises what a source raises."""

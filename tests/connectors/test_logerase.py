@@ -13,8 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from connectors import logerase, logfiles, swap
-from connectors.logerase import NOBODY, LogEraser
+from connectors import loganonymous, logfiles, swap
+from connectors.loganonymous import NOBODY
+from connectors.logerase import LogEraser
 from connectors.logs import Logs
 from dsar import values
 from dsar.errors import ErasureRefused, NotOffered
@@ -60,7 +61,7 @@ def write(path, text):
 
 def read(path):
     with path.open("rb") as stream:
-        return b"".join(logerase.lines_of(logfiles.LogFile(path, stream, path.stat().st_size, 0))).decode()
+        return b"".join(loganonymous.lines_of(logfiles.LogFile(path, stream, path.stat().st_size, 0))).decode()
 
 
 def changes(source, client=ANN, new=NEW):

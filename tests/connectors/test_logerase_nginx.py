@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from connectors import logerase, logfiles
+from connectors import loganonymous, logfiles
 from dsar import values
 from dsar.errors import ErasureRefused
 from dsar.source import Change, Match, Rows, Want
@@ -26,7 +26,7 @@ def visit(server, client, n):
 
 def lines(server):
     with logfiles.snapshot(server.folder, "access.log*") as files:
-        return [line for file in files for line in logerase.lines_of(file)]
+        return [line for file in files for line in loganonymous.lines_of(file)]
 
 
 def erase(reading):
@@ -108,7 +108,7 @@ def test_no_line_is_lost_where_runs_are_killed_while_nginx_writes(nginx):  # noq
                 anns += 1
             for path in nginx.folder.glob("access.log.19*"):  # before logrotate would delete it
                 with logfiles.snapshot(nginx.folder, path.name) as files:
-                    away += logerase.lines_of(files[0])
+                    away += loganonymous.lines_of(files[0])
                 path.unlink()
             nginx.rotate(packed=turn % 2 == 0)
             started = [sys.executable, "-c", CHILD, str(nginx.folder)]

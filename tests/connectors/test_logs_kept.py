@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors import logblocks, logcompact, logentries, logkept, loglookup, logrows, logs
+from connectors import logblocks, logcolumns, logcompact, logentries, logkept, loglookup, logrows, logs
 from connectors.logs import Logs
 from dsar import datamap, values
 from dsar.errors import SourceBroken, SourceUnreachable
@@ -248,7 +248,7 @@ def test_a_line_that_comes_back_otherwise_stops_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(logkept, "stamp", lambda at, zone: real(at + timedelta(seconds=1), zone))
     compacted(source(tmp_path))  # the store notices by itself, and keeps the whole line
     shutil.rmtree(tmp_path / "kept")
-    monkeypatch.setattr(logcompact, "rows_of", lambda lines, before, of=logcompact.rows_of: of(lines, before).slice(1))
+    monkeypatch.setattr(logcolumns, "rows_of", lambda lines, before, of=logcolumns.rows_of: of(lines, before).slice(1))
     with pytest.raises(SourceBroken, match=r"access\.log: 1 of 2 lines came back from the store"):
         compacted(source(tmp_path))
     assert not logentries.Entries(tmp_path / "kept").known

@@ -3,6 +3,7 @@
 import pytest
 
 from dsar.datamap import Address
+from dsar.find.order import ways
 from dsar.find.outcome import Outcome, TableFacts, outcomes
 from tests.worlds import NOW, datamap
 
@@ -33,7 +34,7 @@ def facts(**changed):
 
 def words(facts, rows=()):
     standings = {a: [s for t, s in rows if t == a.table] for a in facts}
-    return {a.table: o.words() for a, o in outcomes(MAP, facts, standings).items()}
+    return {a.table: o.words() for a, o in outcomes(ways(MAP), facts, standings).items()}
 
 
 def test_found_and_nothing():
@@ -44,7 +45,7 @@ def test_found_and_nothing():
 def test_an_outcome_carries_all_that_is_known_of_the_table():
     standings = {a: ["held", "found", "found"] if a == ORDERS else [] for a in ASKED}
     known = facts(orders={"undeclared": ("new",), "malformed": 2, "unreadable": 3})
-    assert outcomes(MAP, known, standings)[ORDERS] == Outcome(
+    assert outcomes(ways(MAP), known, standings)[ORDERS] == Outcome(
         "found", 2, 1, searched_by=("email",), undeclared=("new",), malformed=2, unreadable=3, collected_at=NOW
     )
 
@@ -80,7 +81,7 @@ columns = ["id", "b_id", "email"]
         b: TableFacts("", "", (), 0, None, ()),
         c: TableFacts("", "", (), 0, NOW, ("email",)),
     }
-    found = outcomes(through, known, {x: [] for x in known})
+    found = outcomes(ways(through), known, {x: [] for x in known})
     why = "s.a did not answer, so rows reached through it may be missing"
     assert {x.table: o.words() for x, o in found.items()} == {"a": "failed: down", "b": f"not searched: {why}", "c": f"failed: {why}"}
 
@@ -99,7 +100,7 @@ columns = ["id", "x", "y", "email"]
     a, b = Address("s", "a"), Address("s", "b")
     for bad, other in ((a, b), (b, a)):
         known = {x: TableFacts("down" if x == bad else "", "", (), 0, None, ("email",)) for x in (a, b)}
-        found = outcomes(circle, known, {x: [] for x in known})
+        found = outcomes(ways(circle), known, {x: [] for x in known})
         assert {x: o.words() for x, o in found.items()} == {
             bad: "failed: down",
             other: f"failed: {bad} did not answer, so rows reached through it may be missing",

@@ -1,6 +1,7 @@
 """After an erasure: what waited is due, what led to it is gone, a key is somebody else's by now, a day has passed."""
 
 import inspect
+import os
 import shutil
 import sys
 import types
@@ -9,11 +10,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from connectors import logentries, logkepterase
 from dsar.erase import verify as verifying
-from dsar.run import erasure
+from dsar.run import erasure, logs
 from dsar.run.erasure import verification
 from tests.run import erasing
-from tests.run.test_erasure import erased, ruled, states
+from tests.run.test_erasure import GONE, erased, ruled, states
 
 SENT = "UPDATE orders SET status = 'sent' WHERE id = 10"
 NOT_DUE = {("shop.lines", "[100]"), ("shop.orders", "[10]"), ("shop.customers", "[1]"), ("shop.addresses", "[1]")}
@@ -144,3 +146,31 @@ def test_a_plan_made_by_an_address_that_is_no_longer_proved_recalls_nothing(tmp_
     assert record.remembered(ws.case(request), request)
     wrong = replace(request, identifiers=tuple(replace(i, value="bob@x.org") for i in request.identifiers))
     assert record.remembered(ws.case(request), wrong) == []
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_lines_go_from_the_kept_store_as_from_the_raw_file_and_are_seen_when_a_backup_brings_them_back(tmp_path, raw):
+    erasing.build(tmp_path)
+    toml, log = tmp_path / "dsar.toml", tmp_path / "logs/access.log.1"
+    toml.write_text(toml.read_text().replace('{ path = "logs/access*" }', '{ path = "logs/access*", store = "kept" }'))
+    ws, backup, others = erasing.opened(tmp_path), log.read_bytes(), erasing.visit("192.0.2.9", 2, "Chrome/1")
+    assert [kept.state for _, kept in logs.compact(ws).kept] == ["kept now"]
+    if not raw:
+        log.unlink()
+    request = ruled(ws, ws.request("A-1"))
+    erasure.dry_run(ws, [request])
+    assert all(o.done for o in erasure.execute(ws, [request], by="A"))
+    assert erasure.verify(ws, [request])["A-1"].passed
+    [entry] = logentries.Entries(tmp_path / "kept").known.values()
+    assert [text.decode() + "\n" for text in logkepterase.lines_of(tmp_path / "kept", entry)] == [GONE, others, GONE]
+    assert not [path for path in (tmp_path / "kept").rglob("*") if path.is_file() and b"Firefox/1" in path.read_bytes()]
+    assert (tmp_path / "logs/access.log.1").exists() == raw
+    log.write_bytes(backup)
+    os.utime(log, (1_700_000_000, 1_700_000_000))
+    assert [kept.file for _, kept in logs.compact(ws).came_back] == ["access.log.1"]
+    found = erasure.verify(ws, [request])["A-1"]
+    assert [(str(v.address), v.state) for v in found.verdicts if v.fault] == [("web.visits", "came back")] * 2
+    erasure.dry_run(ws, [request])
+    assert all(o.done for o in erasure.execute(ws, [request], by="A"))
+    assert (log.read_text(), erasure.verify(ws, [request])["A-1"].passed) == (GONE + others + GONE, True)
+    assert logs.compact(ws).came_back == []

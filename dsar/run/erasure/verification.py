@@ -12,7 +12,7 @@ from dsar.erase.plan import GOES, Step, plan
 from dsar.erase.verify import State, Verification
 from dsar.errors import DossierMissing
 from dsar.find.collect import collect
-from dsar.find.recall import Remembered
+from dsar.find.remembered import Remembered
 from dsar.find.review import Rulings
 from dsar.listing import Listing, listing
 from dsar.patience import patiently
