@@ -37,7 +37,7 @@ from dsar.find.collect import Clock, Progress, collect
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
 from dsar.find.review import Item, Ruling, Rulings
-from dsar.keep import asof, purge, record, summary
+from dsar.keep import asof, purge, record, summary, vault
 from dsar.keep.ledger import Entry, Ledger
 from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
@@ -64,16 +64,26 @@ def now() -> datetime:
 def open_workspace(folder: str | Path | None = None) -> "Workspace":
     """Return the workspace in `folder`, else `$DSAR_WORKSPACE`, else the nearest above the current folder.
 
-    Raises `WorkspaceMissing` where there is no `dsar.toml`, `BadMap` where it is not right, and
-    `UnknownCalendar` where it names a calendar without public holidays.
+    Sealed case folders are open until this process ends (`dsar.keep.vault`).
+
+    Raises `WorkspaceMissing` where there is no `dsar.toml`, `BadMap` where it is not right,
+    `UnknownCalendar` where it names a calendar without public holidays, and `KeyMissing` or `SealBroken` where
+    sealed case folders cannot be opened.
     """
+    root = located(folder)
+    datamap = maps.read(root / MAP)
+    check_calendar(datamap.controller.calendar)
+    vault.opened(root)
+    return Workspace(root, datamap)
+
+
+def located(folder: str | Path | None = None) -> Path:
+    """Return where the workspace lies: `folder`, else `$DSAR_WORKSPACE`, else the nearest above; raises `WorkspaceMissing`."""
     named = folder or os.environ.get("DSAR_WORKSPACE")
     candidates = [Path(named)] if named else [Path.cwd(), *Path.cwd().parents]
     for candidate in candidates:
         if (candidate / MAP).is_file():
-            datamap = maps.read(candidate / MAP)
-            check_calendar(datamap.controller.calendar)
-            return Workspace(candidate.resolve(), datamap)
+            return candidate.resolve()
     raise WorkspaceMissing(
         f"there is no {MAP} here", where=str(named or "."), remedy="name the folder with --workspace, or make one with `dsar init DIR`"
     )
@@ -100,7 +110,7 @@ class Workspace:
     def ledger(self) -> Ledger:
         """What was done here, in a chain that shows what was changed in it since."""
         known = {"tool": version("dsar"), "map": files.sha256(self.root / MAP)[:16] if (self.root / MAP).is_file() else ""}
-        return Ledger(self.root / LEDGER, self.clock, known)
+        return Ledger(self.root / LEDGER, self.clock, known, lambda entries: vault.seal(self.root, {e.request for e in entries}))
 
     def _wrote(self, what: str, request: Request, written: Written) -> Written:
         self.ledger.add([record.written(what, request.id, written.files)])

@@ -16,7 +16,7 @@ from dsar.answer import searches
 from dsar.answer.stranger import Needle, Needles, search, searchable
 from dsar.errors import DsarError
 from dsar.find import counted
-from dsar.keep import sweep
+from dsar.keep import sweep, vault
 from dsar.keep.purge import remove
 from dsar.recognise import MARK
 from dsar.request.case import Case
@@ -115,13 +115,13 @@ def _worklists(workspace: Workspace, ids: Collection[str], kept: Collection[Case
         still = {case.request.id for case in kept if not case.closed}
         erasure.checklists(workspace, [r for r in erasure.planned_requests(workspace) if r.id in still])
     oldest = workspace.clock().timestamp() - workspace.datamap.purge.working_copies * 86_400
-    for old in (root / "superseded", *(p for p in (root / INTAKE).glob("*") if p.stat().st_mtime < oldest)):
+    for old in (*(root / "superseded").glob("*"), *(p for p in (root / INTAKE).glob("*") if p.stat().st_mtime < oldest)):
         remove(old)
 
 
 def notebooks(root: Path, requests: Collection[str], known: Needles) -> None:
     """Empty the copies of notebooks that an analyst ran on these requests, and take what Jupyter put aside of them."""
-    for folder in sorted(root.rglob(_CHECKPOINTS)):
+    for folder in sorted(vault.each(root, lambda top: top.rglob(_CHECKPOINTS))):
         shutil.rmtree(folder)
     for path in sorted((root / "notebooks").rglob("*.ipynb")):
         text = path.read_text(encoding="utf-8")
