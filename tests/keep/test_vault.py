@@ -331,6 +331,29 @@ def test_a_new_key_opens_it_and_the_old_one_no_longer(sealed, tmp_path, plain):
     (tmp_path / "key").write_text((tmp_path / "key").read_text() + old)
 
 
+@pytest.mark.parametrize("ring", ["InFile", "Forgetful"])
+def test_the_keyring_keeps_the_key_or_nothing_is_sealed(plain, key, tmp_path, monkeypatch, ring):
+    folder = copied(plain, tmp_path / "w")
+    monkeypatch.delenv("DSAR_KEY_COMMAND")
+    monkeypatch.setenv("KEYRING_FILE", str(tmp_path / "ring.json"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", f"tests.keyrings.{ring}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    done = command(folder, "seal")
+    if ring == "Forgetful":
+        assert (done.returncode, "the keyring: does not keep what is put into it" in done.stderr) == (2, True)
+        assert tree(folder) == tree(plain)
+        assert not (folder / "sealed").exists()
+        return
+    public = (folder / "sealed/recipient.txt").read_text().strip()
+    assert done.returncode == 0
+    assert "The key is kept in the keyring of this account" in done.stdout
+    assert list(json.loads((tmp_path / "ring.json").read_text())) == [f"dsar|{public}"]
+    assert command(folder, "records", "A-3").returncode == 0
+    assert command(folder, "seal", "--new-key").returncode == 0
+    assert command(folder, "records", "A-3").returncode == 0
+    assert len(json.loads((tmp_path / "ring.json").read_text())) == 2
+
+
 # -- what is wrong is told -------------------------------------------------------------------------
 
 
