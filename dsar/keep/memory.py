@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from dsar.errors import MachineRefuses
@@ -52,10 +51,10 @@ def links_there(path: Path) -> bool:
 
 
 def sweep(root: Path, keep: Path) -> None:
-    """Take away what runs of this workspace that were killed while they opened or closed it left in memory."""
-    for folder in _all():
+    """Take away what runs of this workspace that were killed while they opened or closed it left in memory, and what a system left of a folder."""
+    for folder in (p for p in place().glob(_BEGINS + "*") if ours(p) and p != keep):
         of = folder / _OF
-        if folder != keep and (of.read_text(encoding="utf-8") == str(root) if of.is_file() else not any(folder.iterdir())):
+        if of.read_text(encoding="utf-8") == str(root) if of.is_file() else any(folder.iterdir()):  # it is the first that is made in one
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -80,10 +79,6 @@ def swapped() -> bool:
 def _encrypted(device: Path) -> bool:
     kind = Path("/sys/class/block") / device.name / "dm" / "uuid"
     return kind.is_file() and kind.read_text(encoding="utf-8").startswith("CRYPT-")
-
-
-def _all() -> Iterator[Path]:
-    yield from (p for p in place().glob(_BEGINS + "*") if ours(p))
 
 
 def _kind(folder: Path) -> str:

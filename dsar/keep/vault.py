@@ -77,15 +77,15 @@ class Opened:
         """
         newest = self.memory / f".newest-{os.getpid()}"
 
-        def look() -> None:
-            if not (newest.exists() and _intact(self.memory, self.root)):
+        def look(*, all_of_it: bool = True) -> None:
+            if not _intact(self.memory, self.root) or (all_of_it and not newest.exists()):
                 remedy = "run the same command again: what was sealed last stands"
                 raise SealBroken("what was open in memory was taken away by the system", where=STORE, remedy=remedy)
 
+        look(all_of_it=False)
         try:
             with FileLock(self.memory / ".sealing", mode=0o600):
                 newest.touch()
-                look()
                 yield look
         except FileNotFoundError:
             look()

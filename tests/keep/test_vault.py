@@ -282,6 +282,7 @@ def test_what_the_system_takes_out_of_memory_is_not_taken_for_deleted(sealed, ta
     ws = dsar.open(sealed)
     assert all(ws.snapshot(r) for r in ws.requests.values())
     vault.leave()
+    assert not place.exists()
     assert left_in_memory(sealed) == []
 
 
