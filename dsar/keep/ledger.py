@@ -24,6 +24,7 @@ from dsar import files
 from dsar.errors import LedgerBroken
 
 START = "0" * 64  # what the first line follows
+CONFIRMED = "intake confirmed"
 
 
 class Entry(NamedTuple):
