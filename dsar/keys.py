@@ -15,15 +15,18 @@ from dsar.errors import WorkspaceMissing
 SERVICE = "dsar"  # under which the keyring keeps what is ours
 
 
-def key(root: Path, purpose: str, *, make: bool = True) -> bytes:
-    """Return the key of a purpose (32 bytes), made when first asked for; raises `WorkspaceMissing` where it is lost and not to be made."""
+def key(root: Path, purpose: str, *, make: bool = True, given: bytes | None = None) -> bytes:
+    """Return the key of a purpose (32 bytes), made (or taken as `given`) when first asked for.
+
+    Raises `WorkspaceMissing` where it is lost and not to be made.
+    """
     named = os.environ.get("DSAR_KEYS")
     folder = files.private_dir(Path(named) if named else root / "secrets")
     path = folder / f"{purpose}.key"
     if not path.exists():
         if not make:
             raise WorkspaceMissing(f"the key '{purpose}' is not there", where=str(folder), remedy="bring it back, or name its folder in DSAR_KEYS")
-        files.write_atomic(path, secrets.token_bytes(32))
+        files.write_atomic(path, given or secrets.token_bytes(32))
     return path.read_bytes()
 
 
