@@ -96,8 +96,9 @@ def _stage(workspace: Workspace, case: Case, cases: Mapping[str, Case], stage: S
     workspace.ledger.add([Entry("register line purged" if stage == "register" else "purged", name, by, details)])
     kept.write(workspace.root, marked)
     if stage == "register":
+        # First, since a killed run has no request left to come back to; parts of their identifiers stand in it, and it is made anew.
+        (workspace.root / "cases" / nearby.FILE).unlink(missing_ok=True)
         workspace.register.purge(name, workspace.root / REQUESTS)
-        (workspace.root / "cases" / nearby.FILE).unlink(missing_ok=True)  # parts of their identifiers stand in it; it is made anew
         return 0
     return purging.clear(workspace.root / "cases" / name, stage)
 
