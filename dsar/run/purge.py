@@ -82,6 +82,8 @@ def _one(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: str
 def _completed(workspace: Workspace, name: str, done: frozenset[Stage]) -> int:
     """Take what a killed run left of stages that are marked as gone."""
     folder = workspace.root / "cases" / name
+    if "register" in done:  # its line is there still, or nobody would ask
+        _struck(workspace, name)
     return sum(purging.clear(folder, stage) for stage in STAGES if stage in done and stage != "register")
 
 
@@ -96,11 +98,15 @@ def _stage(workspace: Workspace, case: Case, cases: Mapping[str, Case], stage: S
     workspace.ledger.add([Entry("register line purged" if stage == "register" else "purged", name, by, details)])
     kept.write(workspace.root, marked)
     if stage == "register":
-        # First, since a killed run has no request left to come back to; parts of their identifiers stand in it, and it is made anew.
-        (workspace.root / "cases" / nearby.FILE).unlink(missing_ok=True)
-        workspace.register.purge(name, workspace.root / REQUESTS)
+        _struck(workspace, name)
         return 0
     return purging.clear(workspace.root / "cases" / name, stage)
+
+
+def _struck(workspace: Workspace, name: str) -> None:
+    # The index first, since after the line no run comes back to it; parts of their identifiers stand in it, and it is made anew.
+    (workspace.root / "cases" / nearby.FILE).unlink(missing_ok=True)
+    workspace.register.purge(name, workspace.root / REQUESTS)
 
 
 def _since(summary: CaseSummary) -> dict[Stage, datetime]:
