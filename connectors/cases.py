@@ -8,7 +8,7 @@ the column with the request, so that no request finds itself. What people sent b
 
 import csv
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,7 +62,8 @@ class Cases:
                 return self._others(ask, mapped)
 
     def _match(self, ask: Match, wanted: exact.Wanted, mapped: Table) -> Iterator[Part]:
-        rows = self._rows(ask.table)
+        by_request = all(want.kind.rpartition(".")[2] == "request" for want in ask.wanted)
+        rows = list(self._files({want.value.casefold() for want in ask.wanted} if by_request else None))
         found = [part for part in [wanted.rows(self._chunk(ask.table, rows, mapped))] if part]
         yield from exact.limited(found, ask, self.settings, (c for c, _ in wanted.columns))
         yield from exact.unclear(wanted)
@@ -111,12 +112,12 @@ class Cases:
     def _rows(self, table: str) -> list[dict[str, object]]:
         return list(self._files() if table == FILES else self._lines())
 
-    def _files(self) -> Iterator[dict[str, object]]:
-        """Yield the files of every case folder, apart from hidden ones of a run that goes on."""
+    def _files(self, requests: Collection[str] | None = None) -> Iterator[dict[str, object]]:
+        """Yield the files of these requests' case folders (None: of all), apart from hidden ones of a run that goes on."""
         root = self.settings.root / "cases"
         for path in sorted(root.glob("*/**/*")):
             request, *rest = path.relative_to(root).parts
-            if path.is_file() and not any(part.startswith(".") for part in rest):
+            if (requests is None or request.casefold() in requests) and path.is_file() and not any(part.startswith(".") for part in rest):
                 yield {"request": request, "place": "/".join(rest), "bytes": path.stat().st_size, "sha256": _digest(path)}
 
     def _lines(self) -> Iterator[dict[str, object]]:

@@ -17,7 +17,7 @@ import typer
 from rich.table import Table as Lines
 
 import dsar
-from dsar import cli_erase, cli_keep, cli_logs, cli_map, cli_register, cli_review, faults, files, forgotten
+from dsar import cli_erase, cli_keep, cli_logs, cli_map, cli_register, cli_review, cli_seal, faults, files, forgotten
 from dsar.answer.delivery import Way
 from dsar.errors import BadMap, DsarError
 from dsar.find.survey import advice, survey
@@ -37,6 +37,8 @@ app.add_typer(cli_register.fastlane_app, name="fastlane")
 app.add_typer(cli_keep.ledger_app, name="ledger")
 app.command()(cli_keep.purge)
 app.command()(cli_keep.audit)
+app.command()(cli_seal.seal)
+app.command("open")(cli_seal.open_)
 app.add_typer(cli_logs.logs_app, name="logs")
 for _command in (cli_register.status, cli_register.begin, cli_register.record, cli_register.letters, cli_register.delivered):
     app.command()(_command)
@@ -311,7 +313,7 @@ def main() -> None:
     """Run the command."""
     _in_utf8()
     try:
-        app()
+        cli_seal.then_closed(app)
     except Exception as error:  # noqa: BLE001 - what nobody foresaw is told as well, and by its class alone
         if os.environ.get("DSAR_DEBUG"):
             err.print("".join(frames(error)), markup=False)

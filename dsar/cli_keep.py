@@ -115,7 +115,9 @@ def _told(outcome: "Outcome", *, dry_run: bool) -> list[str]:
     lines = []
     if outcome.gone:
         what = ", ".join(outcome.gone)
-        lines.append(f"{name}: would go: {what}" if dry_run else f"{name}: gone: {what} ({outcome.files} files); summaries/{name}.json stays")
+        kept = "" if "/" in name else f"; summaries/{name}.json stays"
+        lines.append(f"{name}: would go: {what}" if dry_run else f"{name}: gone: {what} ({outcome.files} files){kept}")
+    lines += [f"{name}: {told}: nothing will find them by this request any more" for told in outcome.stays]
     lines += [f"{name}: nothing goes: {reason}" for reason in outcome.against]
     lines += [f"{name}: {stage} from {day} on" for stage, day in outcome.waits if not outcome.against]
     lines += [f"{name}: not completed: {outcome.error}"] if outcome.error else []

@@ -12,6 +12,7 @@ import dsar
 from dsar import files
 from dsar.desk import fastlane, identity, imports, intake, overview
 from dsar.errors import BadEvent, BadRequests, DsarError
+from dsar.keep.ledger import CONFIRMED, Entry
 from dsar.request.entry import COLUMNS, entry
 from dsar.request.events import KINDS
 from dsar.request.identity import METHODS
@@ -122,6 +123,8 @@ def confirm(context: typer.Context, sheet: Path, by: By) -> None:
     done = intake.confirm(workspace.register, sheet, workspace.datamap, by=by)
     for case in workspace.register.cases(done.registered).values():
         _registered(case.request.id, case.duplicates)
+    details = {"sheet": files.sha256(sheet), "registered": len(done.registered), "questions": done.questions}
+    workspace.ledger.add([Entry(CONFIRMED, "", by, details)])  # without it `dsar purge` leaves the sheet alone
     out.print(f"{len(done.registered)} registered, {done.questions} still a question")
 
 

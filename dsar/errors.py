@@ -142,3 +142,11 @@ class ErasureRefused(DsarError):
 
 class MachineRefuses(DsarError):
     """Mend the machine as it says, then run the same command again."""
+
+
+class KeyMissing(DsarError):
+    """Bring the key of the sealed case folders; nothing was lost, and nothing opened."""
+
+
+class SealBroken(DsarError):
+    """A sealed folder is not as it was left: bring it back, or find out who changed it."""

@@ -40,7 +40,7 @@ from dsar.find.collect import Clock, Progress, collect
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
 from dsar.find.review import Item, Ruling, Rulings
-from dsar.keep import asof, purge, record, summary
+from dsar.keep import asof, purge, record, summary, vault
 from dsar.keep.ledger import Entry, Ledger
 from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
@@ -69,12 +69,16 @@ def now() -> datetime:
 def open_workspace(folder: str | Path | None = None) -> "Workspace":
     """Return the workspace in `folder`, else `$DSAR_WORKSPACE`, else the nearest above the current folder.
 
-    Raises `WorkspaceMissing` where there is no `dsar.toml`, `BadMap` where it is not right, and
-    `UnknownCalendar` where it names a calendar without public holidays.
+    Sealed case folders are open until this process ends (`dsar.keep.vault`).
+
+    Raises `WorkspaceMissing` where there is no `dsar.toml`, `BadMap` where it is not right,
+    `UnknownCalendar` where it names a calendar without public holidays, and `KeyMissing` or `SealBroken` where
+    sealed case folders cannot be opened.
     """
     root = located(folder)
     datamap = maps.read(root / MAP)
     check_calendar(datamap.controller.calendar)
+    vault.opened(root)
     return Workspace(root, datamap)
 
 
@@ -101,8 +105,9 @@ class Workspace:
     @cached_property
     def register(self) -> Register:
         """The register: `register.db`, or the database that `$DSAR_REGISTER` names; what `requests.csv` says is taken over first."""
-        url = os.environ.get("DSAR_REGISTER") or f"sqlite:///{self.root / REGISTER}"
-        register = Register.open(url, self.datamap.controller, self.clock, lambda changed: record.follow(self.ledger, changed))
+        shared = os.environ.get("DSAR_REGISTER")
+        url, home = shared or f"sqlite:///{self.root / REGISTER}", None if shared else self.root
+        register = Register.open(url, self.datamap.controller, self.clock, lambda changed: record.follow(self.ledger, changed), home)
         record.follow(self.ledger, register)
         register.follow(self.root / REQUESTS, self.datamap)
         return register
@@ -111,7 +116,7 @@ class Workspace:
     def ledger(self) -> Ledger:
         """What was done here, in a chain that shows what was changed in it since."""
         known = {"tool": version("dsar"), "map": files.sha256(self.root / MAP)[:16] if (self.root / MAP).is_file() else ""}
-        return Ledger(self.root / LEDGER, self.clock, known)
+        return Ledger(self.root / LEDGER, self.clock, known, lambda entries: vault.seal(self.root, {e.request for e in entries}))
 
     def _wrote(self, what: str, request: Request, written: Written) -> Written:
         self.ledger.add([record.written(what, request.id, written.files)])

@@ -29,6 +29,9 @@ ASKED_FIRST = {  # where they are met only after it was asked whether they are t
     "dsar/run/warm.py": "started by dsar/run/kernels.py alone, where FORKS says so",
     "dsar/run/kernels.py": "FORKS",
     "dsar/run/casefile.py": "behind `hasattr`",
+    "dsar/keep/vault.py": "behind `fcntl is None`",
+    "dsar/keep/memory.py": "where there is a folder in memory: Linux",
+    "dsar/cli_seal.py": "after the workspace was opened, which needs one",
     "dsar/files.py": "behind `fcntl is None`",
     "connectors/swap.py": "behind `sys.platform`; geteuid where /proc was read",
 }

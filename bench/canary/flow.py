@@ -51,6 +51,30 @@ class Flow:
             raise SystemExit(f"dsar {' '.join(map(str, words))} ended with {status}: {text}")
         return text
 
+    @contextlib.contextmanager
+    def sealed(self):
+        """Seal the workspace, have it open meanwhile, as `dsar open` does, and close it."""
+        import pyrage
+
+        (self.home / "key").write_text(f"{pyrage.x25519.Identity.generate()}\n")
+        self.env["DSAR_KEY_COMMAND"] = f"cat {self.home / 'key'}"
+        self("seal")
+        with self.opened():
+            yield
+
+    @contextlib.contextmanager
+    def opened(self):
+        """Have the sealed workspace open meanwhile."""
+        from dsar.keep import vault
+
+        os.environ["DSAR_KEY_COMMAND"] = self.env["DSAR_KEY_COMMAND"]
+        vault.leave()
+        vault.opened(self.ws.resolve())
+        try:
+            yield
+        finally:
+            vault.leave()
+
     def _within(self, words, typed):
         from typer.testing import CliRunner
 

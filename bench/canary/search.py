@@ -18,6 +18,8 @@ MARKS = ("zqcanary", "zquinta", "203.0.113.77")
 SYSTEMS = ("shop.db", "logs", "requests.csv", "ask.txt", "mails", "inbox", "worklists", "superseded", "published", "intake")
 CASE = ("dossier", "before", "outbox", "delivery", "letters", "review", "superseded", "worklists", "inbox", "redacted")
 REGISTER = {("identifiers", "value"), ("requests", "reply_to"), ("requests", "no_reasonable_doubt"), ("events", "details")}
+# The same of a workspace whose case folders are sealed, and closed.
+SEALED = (("shop.db", "logs", "requests.csv", "ask.txt", "mails"), (), REGISTER)
 
 
 def found(text):

@@ -26,6 +26,7 @@ class Written:
         return f"<p>In <code>{escape(str(self.files[0].parent))}</code>:</p>" + listed.to_display()
 
 
+BUILDING = ".building-"  # how a folder's name begins in which files are built, in `published/`
 _PREPARED = ("delivery", "review")  # for sending, from what lies in the outbox
 Build = Callable[[str, Path], list[Path]]
 Check = Callable[[Sequence[Path]], None]
@@ -38,7 +39,7 @@ def publish(case: Path, folder: str, stem: str, build: Build, check: Check = lam
     version; other content becomes `stem_v2`, and the files it supersedes move to `superseded/`.
     """
     last = _record(case, folder, stem)
-    work = files.private_dir(case / f".building-{stem}")
+    work = files.private_dir(_record_path(case, folder, stem).parent / f"{BUILDING}{stem}")
     try:
         version = last["version"]
         hashes = _built(work, _name(stem, version), build)

@@ -1,7 +1,6 @@
 """The map as a whole, and reading it."""
 
 import hashlib
-import os
 import re
 import tomllib
 from collections import defaultdict
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, model_validator
 
-from dsar import forgotten, kinds
+from dsar import forgotten, keys, kinds
 from dsar.datamap import faults
 from dsar.datamap.activity import Activity, Recipient
 from dsar.datamap.controller import Controller, Policy, Purge
@@ -82,16 +81,17 @@ class DataMap(Model):
 
 
 def expand(text: str, root: Path, where: str) -> str:
-    """Return `text` with `${NAME}` taken from the environment; `${WORKSPACE}` is `root`.
+    """Return `text` with `${NAME}` taken from the environment, else from the system's keyring; `${WORKSPACE}` is `root`.
 
-    A name that is not set is a `BadMap`.
+    A name that is in neither is a `BadMap`.
     """
-    env = {**os.environ, "WORKSPACE": str(root)}
 
     def value(match: re.Match[str]) -> str:
-        if match[1] not in env:
-            raise BadMap(f"the environment variable {match[1]} is not set", where=where, remedy=f"export {match[1]}=… before you start")
-        return env[match[1]]
+        found = str(root) if match[1] == "WORKSPACE" else keys.secret(match[1])
+        if found is None:
+            remedy = f"export {match[1]}=… before you start, or keep it in the keyring: `keyring set dsar {match[1]}`"
+            raise BadMap(f"the environment variable {match[1]} is not set", where=where, remedy=remedy)
+        return found
 
     return re.sub(r"\$\{(\w+)\}", value, text)
 

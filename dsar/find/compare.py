@@ -52,10 +52,16 @@ def _rows(dossier: Dossier, address: Address) -> dict[str, dict[str, object]]:
 
 
 def shown(before: Dossier, after: Dossier) -> Listing:
-    """Return the differences to be read: columns What, Key, Change, Columns."""
+    """Return the differences to be read: columns What, Key, Change, Columns.
+
+    Between two requests, our own records are left out: that there was an earlier one is what is being looked at.
+    """
+    found = differences(before, after)
+    if before.request.id != after.request.id:
+        found = tuple(d for d in found if not after.datamap.table(d.address).of_request)
     lines = [
         (after.datamap.table(d.address).label, d.key, d.change, ", ".join(after.datamap.table(d.address).label_of(c) for c in d.columns))
-        for d in differences(before, after)
+        for d in found
     ]
     since = f"{before.request.id}, collected {before.collected_at:%Y-%m-%d}"
     return listing(("What", "Key", "Change", "Columns"), lines, empty=f"Nothing differs from {since}.")

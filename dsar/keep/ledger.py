@@ -24,6 +24,7 @@ from dsar import files
 from dsar.errors import LedgerBroken
 
 START = "0" * 64  # what the first line follows
+CONFIRMED = "intake confirmed"
 
 
 class Entry(NamedTuple):
@@ -58,11 +59,12 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True)
 class Ledger:
-    """The ledger in a file; `known` is what every line says of tool and map."""
+    """The ledger in a file; `known` is what every line says of tool and map, `first` is done before any line says that something was done."""
 
     path: Path
     clock: Callable[[], datetime]
     known: Mapping[str, str]
+    first: Callable[[Sequence[Entry]], object] = lambda _: None
 
     @cached_property
     def lock(self) -> FileLock:
@@ -90,6 +92,7 @@ class Ledger:
         """Append entries, on disk when this returns; raises `LedgerBroken` where the end is not as it was left."""
         if not entries:
             return self.head
+        self.first(entries)
         with self.lock:
             head = self._settled()
             at = self.clock().isoformat()

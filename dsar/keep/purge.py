@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
+from dsar.answer.publish import BUILDING
 from dsar.datamap import Purge
 from dsar.keep.summary import CaseSummary, Stage
 
@@ -40,6 +41,7 @@ def clear(case: Path, stage: Stage) -> int:
     if not case.is_dir():
         return 0
     chosen = [p for p in sorted(case.iterdir()) if stage != "working copies" or p.name not in DELIVERED]
+    chosen += sorted((case / "published").glob(f"{BUILDING}*")) if stage == "working copies" else []  # of a run that was killed
     count = sum(1 for top in chosen for p in (top.rglob("*") if top.is_dir() else (top,)) if p.is_file())
     for path in chosen:
         remove(path)

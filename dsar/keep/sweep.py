@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dsar.answer import decode
+from dsar.keep import memory
 
 _ENCODINGS = ("latin-1", "utf-8", "utf-16-le", "utf-16-be")
 
@@ -29,7 +30,7 @@ def files_with(root: Path, found: Callable[[str], bool], *, leave_out: Callable[
     for path in sorted(root.iterdir()):
         if leave_out(path):
             continue
-        if path.is_dir() and not path.is_symlink():
+        if path.is_dir() and (not path.is_symlink() or memory.links_there(path)):
             yield from files_with(path, found, leave_out=leave_out)
         elif path.is_file() and any(found(text) for text in texts(path)):
             yield path

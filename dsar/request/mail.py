@@ -5,16 +5,18 @@ import email.policy
 import email.utils
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from dsar.errors import BadMail
 from dsar.htmltext import plain
 
 ENDINGS = (".eml", ".msg")
+_NO_TEXT = re.compile("[\ud800-\udfff]")  # what Python makes of bytes in no coding
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,20 @@ class Mail:
 def read(path: Path) -> Mail:
     """Return the mail in a file; raises `BadMail` where it is none or cannot be read."""
     try:
-        return _msg(path) if path.suffix.lower() == ".msg" else _eml(path)
+        return _readable(_msg(path) if path.suffix.lower() == ".msg" else _eml(path))
     except BadMail:
         raise
     except Exception as error:  # noqa: BLE001 - the libraries raise what they please on a broken file
         raise BadMail(f"cannot be read as a mail ({type(error).__name__})", where=path.name, remedy="register it by hand") from None
+
+
+def _readable(mail: Mail) -> Mail:
+    """Show bytes that are no text as a sign, which no address holds: left out, they could make one person's address another's."""
+
+    def shown(found: Any) -> Any:
+        return tuple(map(shown, found)) if isinstance(found, tuple) else _NO_TEXT.sub("\ufffd", found) if isinstance(found, str) else found
+
+    return replace(mail, **{f.name: shown(getattr(mail, f.name)) for f in fields(mail) if f.name != "file"})
 
 
 def _eml(path: Path) -> Mail:

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
+from dsar import keys
 from dsar.datamap import Controller, DataMap
 from dsar.errors import BadRequests, ChangedMeanwhile, UnknownRequest
 from dsar.files import sha256, write_atomic
@@ -28,6 +29,7 @@ from dsar.request.events import Event, check
 from dsar.request.identity import Identifier
 from dsar.request.register import Request, read_lines
 
+_SECRET, _ELSEWHERE, _PURPOSE = "secret", "secret is with the keys", "register"  # notes of the register, and the key's name
 _FIELDS = ("received", "channel", "requester", "reply_to", "language", "regime", "calendar", "no_reasonable_doubt")
 
 
@@ -39,14 +41,23 @@ class Register:
     controller: Controller
     clock: Callable[[], datetime]
     changed: Callable[["Register"], None] = lambda _: None
+    home: Path | None = None
 
     @classmethod
-    def open(cls, url: str, controller: Controller, clock: Callable[[], datetime], changed: Callable[["Register"], None] = lambda _: None) -> Self:
+    def open(
+        cls,
+        url: str,
+        controller: Controller,
+        clock: Callable[[], datetime],
+        changed: Callable[["Register"], None] = lambda _: None,
+        home: Path | None = None,
+    ) -> Self:
         """Return the register at a database URL, made or brought up to date where it must be; raises `RegisterUnusable`.
 
-        `changed` is called after each change, once it is safe in the database.
+        `changed` is called after each change, once it is safe in the database. `home` is the workspace whose keys its own lies
+        with (`dsar.keys`); None: in the register itself, as where several desks share it and need the same one.
         """
-        return cls(tables.connect(url), controller, clock, changed)
+        return cls(tables.connect(url), controller, clock, changed, home)
 
     @property
     def today(self) -> date:
@@ -334,13 +345,19 @@ class Register:
 
     @property
     def secret(self) -> str:
-        """What challenge codes are made from; made at the first use, and never shown."""
-        if not self.meta("secret"):
+        """What challenge codes and the ledger's hashes are made from; made once, never shown; raises `WorkspaceMissing` where it is lost."""
+        if self.home is None or not self.meta(_ELSEWHERE):
             with self.engine.begin() as connection:
                 self._lock(connection)
-                if not connection.scalar(sa.select(tables.META.c.value).where(tables.META.c.key == "secret")):
-                    self._set_meta(connection, "secret", secrets.token_hex(32))
-        return self.meta("secret")
+                kept = connection.scalar(sa.select(tables.META.c.value).where(tables.META.c.key == _SECRET)) or ""
+                if self.home is None:
+                    if not kept:
+                        self._set_meta(connection, _SECRET, secrets.token_hex(32))
+                else:
+                    keys.key(self.home, _PURPOSE, given=bytes.fromhex(kept) or None)  # before it goes from here
+                    self._set_meta(connection, _ELSEWHERE, "1")
+                    connection.execute(sa.delete(tables.META).where(tables.META.c.key == _SECRET))
+        return self.meta(_SECRET) if self.home is None else keys.key(self.home, _PURPOSE, make=False).hex()
 
 
 def _without(path: Path, request_id: str) -> bool:

@@ -18,6 +18,8 @@ from tornado.web import HTTPError
 from traitlets import default
 
 from dsar import files
+from dsar.keep import vault
+from dsar.keep.vault import SEALED_EVERY
 from dsar.run import copies
 from dsar.run.jobs import NOTEBOOKS
 from dsar.workspace import Workspace
@@ -82,7 +84,18 @@ def open_lab(workspace: Workspace, options: Sequence[str] = ()) -> int:
         if os.name == "posix" and len(folder) < _LONGEST:
             own.append("--AsyncMappingKernelManager.kernel_manager_class=dsar.run.lab.PrivateKernel")
         command = [sys.executable, "-m", "jupyter", "lab", str(target / START), "--notebook-dir", str(target), *own, *options]
-        return subprocess.call(command, env=env, umask=0o077)  # noqa: S603 - our own command
+        return _watched(workspace.root, subprocess.Popen(command, env=env, umask=0o077))  # noqa: S603 - our own command
+
+
+def _watched(root: Path, lab: "subprocess.Popen[bytes]") -> int:
+    """Wait for JupyterLab to end, and meanwhile seal what notebooks are saved, where the workspace is sealed."""
+    while True:
+        try:
+            return lab.wait(SEALED_EVERY)
+        except subprocess.TimeoutExpired:
+            vault.seal(root)
+        except KeyboardInterrupt:
+            continue  # JupyterLab got it too, asks what is meant, and ends by itself
 
 
 def _settings(folder: Path) -> None:

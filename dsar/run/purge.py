@@ -23,19 +23,22 @@ from dsar.keep.ledger import Entry
 from dsar.keep.summary import STAGES, CaseSummary, Stage
 from dsar.request.case import Case
 from dsar.run import shared, summaries
-from dsar.run.retained import against
-from dsar.workspace import MAP, REGISTER, REQUESTS, Workspace
+from dsar.run.retained import against, still_there
+from dsar.workspace import INTAKE, MAP, REGISTER, REQUESTS, Workspace
+
+_UNCONFIRMED = "nobody confirmed it, or a question is left: `dsar register confirm` it, or delete it if none of its letters is a request"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one request: stages that went now (or would), the day of the next, and why nothing does."""
+    """What became of one request, or of a sheet of intake: stages that went now (or would), the day of the next, and why nothing does."""
 
     request: str
     gone: tuple[Stage, ...] = ()
     files: int = 0
     waits: tuple[tuple[Stage, date], ...] = ()
     against: tuple[str, ...] = ()
+    stays: tuple[str, ...] = ()  # rows that its erasure left in the systems, and that nobody could find any more by what was purged
     left: tuple[str, ...] = ()  # files of the workspace that still hold a value of the person: nobody but a person can say whose they are
     error: str = ""
 
@@ -45,6 +48,10 @@ def purge(workspace: Workspace, requests: Sequence[str] | None = None, *, by: st
     cases = workspace.register.cases()
     chosen = [case for i, case in cases.items() if requests is None or i in requests]
     outcomes = [_one(workspace, case, cases, by=by, dry_run=dry_run) for case in chosen]
+    outcomes += [
+        Outcome(f"{INTAKE}/{name}", ("working copies",), 1) if confirmed else Outcome(f"{INTAKE}/{name}", against=(_UNCONFIRMED,))
+        for name, confirmed in (shared.intake(workspace, dry_run=dry_run) if requests is None else {}).items()
+    ]
     if not dry_run:
         _old_records(workspace, by)
     return outcomes
@@ -58,8 +65,9 @@ def _one(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: str
     waits = tuple((stage, due[stage]) for stage in STAGES if stage in due and stage not in done and stage not in now)
     if reasons := against(workspace, case, cases) if now or not summary.closed else []:
         return Outcome(name, waits=waits, against=tuple(reasons))
+    stays = tuple(still_there(workspace, case)) if "working copies" in now else ()
     if dry_run:
-        return Outcome(name, now, waits=waits)
+        return Outcome(name, now, waits=waits, stays=stays)
     try:
         count = _completed(workspace, name, done)
         known = shared.needles(workspace, case) if now else []
@@ -68,12 +76,14 @@ def _one(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: str
         return Outcome(name, error=f"{type(error).__name__}: close what has a file of it open, then purge again")
     except DsarError as error:
         return Outcome(name, error=str(error))
-    return Outcome(name, now, count, waits, left=tuple(_left(workspace, known, cases, register="register" in now)) if now else ())
+    return Outcome(name, now, count, waits, stays=stays, left=tuple(_left(workspace, known, cases, register="register" in now)) if now else ())
 
 
 def _completed(workspace: Workspace, name: str, done: frozenset[Stage]) -> int:
     """Take what a killed run left of stages that are marked as gone."""
     folder = workspace.root / "cases" / name
+    if "register" in done:  # its line is there still, or nobody would ask
+        _struck(workspace, name)
     return sum(purging.clear(folder, stage) for stage in STAGES if stage in done and stage != "register")
 
 
@@ -88,10 +98,15 @@ def _stage(workspace: Workspace, case: Case, cases: Mapping[str, Case], stage: S
     workspace.ledger.add([Entry("register line purged" if stage == "register" else "purged", name, by, details)])
     kept.write(workspace.root, marked)
     if stage == "register":
-        workspace.register.purge(name, workspace.root / REQUESTS)
-        (workspace.root / "cases" / nearby.FILE).unlink(missing_ok=True)  # parts of their identifiers stand in it; it is made anew
+        _struck(workspace, name)
         return 0
     return purging.clear(workspace.root / "cases" / name, stage)
+
+
+def _struck(workspace: Workspace, name: str) -> None:
+    # The index first, since after the line no run comes back to it; parts of their identifiers stand in it, and it is made anew.
+    (workspace.root / "cases" / nearby.FILE).unlink(missing_ok=True)
+    workspace.register.purge(name, workspace.root / REQUESTS)
 
 
 def _since(summary: CaseSummary) -> dict[Stage, datetime]:

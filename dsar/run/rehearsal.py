@@ -48,6 +48,7 @@ def rehearse(map_: Path | None = None) -> None:
     Changes the environment, which each kernel gets anew.
     """
     os.environ.pop("DSAR_REGISTER", None)  # else the invented person would be registered there
+    os.environ.pop("DSAR_KEYS", None)
     os.environ["DSAR_NOW"] = "2026-02-01T09:00:00+00:00"
     os.environ[PLAIN] = "1"  # nobody waits for it
     if map_ is not None:

@@ -1,6 +1,8 @@
 """What stands against purging a request: as long as anything of it is owed, open, held or restricted, all of it stays."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from dsar.erase import jobs, record
 from dsar.erase.verify import Verification
@@ -56,6 +58,8 @@ def _of_the_files(workspace: Workspace, case: Case) -> Iterator[str]:
         yield "an erasure was begun and not completed"
     if record.has_plan(folder) and answered:
         yield from _of_the_erasure(record.load_verified(folder))
+    elif _erased(folder) and record.load_verified(folder) is None:
+        yield "rows were erased before it was closed, and nobody looked yet what became of that"
 
 
 def _of_the_erasure(seen: Verification | None) -> Iterator[str]:
@@ -65,3 +69,16 @@ def _of_the_erasure(seen: Verification | None) -> Iterator[str]:
         yield "its erasure is not complete, as last looked at"
     elif waiting := sum(v.state == "pending event" for v in seen.verdicts):
         yield f"{waiting} rows wait to be erased until something happens"
+
+
+def _erased(folder: Path) -> bool:
+    return any(job.results for job in jobs.all_of(folder))
+
+
+def still_there(workspace: Workspace, case: Case) -> Iterator[str]:
+    """Yield, table by table, how many rows the erasure of a request that was not granted to its end left, as last looked at."""
+    folder = workspace.root / "cases" / case.request.id
+    seen = record.load_verified(folder) if record.has_plan(folder) and _erased(folder) else None
+    left = Counter(v.address for v in seen.verdicts if v.fault or v.state == "pending event") if seen else Counter()
+    for address, rows in sorted(left.items()):
+        yield f"{rows} rows of {address} stay, that its erasure was to take"

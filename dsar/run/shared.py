@@ -16,7 +16,8 @@ from dsar.answer import searches
 from dsar.answer.stranger import Needle, Needles, search, searchable
 from dsar.errors import DsarError
 from dsar.find import counted
-from dsar.keep import sweep
+from dsar.keep import sweep, vault
+from dsar.keep.ledger import CONFIRMED
 from dsar.keep.purge import remove
 from dsar.recognise import MARK
 from dsar.request.case import Case
@@ -106,7 +107,7 @@ def _without_lines(path: Path, ids: Collection[str]) -> None:
 
 
 def _worklists(workspace: Workspace, ids: Collection[str], kept: Collection[Case]) -> None:
-    """Write the lists of searches and of deletions anew without what is gone; older versions of them go, and old proposals of intake."""
+    """Write the lists of searches and of deletions anew without what is gone; older versions of them go."""
     root = workspace.root
     out = searches.Open(root / "worklists")
     if any(s.id in ids for s in out.load()):
@@ -114,14 +115,29 @@ def _worklists(workspace: Workspace, ids: Collection[str], kept: Collection[Case
     if any((root / "worklists").glob("erasure_owner-*.xlsx")):
         still = {case.request.id for case in kept if not case.closed}
         erasure.checklists(workspace, [r for r in erasure.planned_requests(workspace) if r.id in still])
-    oldest = workspace.clock().timestamp() - workspace.datamap.purge.working_copies * 86_400
-    for old in (root / "superseded", *(p for p in (root / INTAKE).glob("*") if p.stat().st_mtime < oldest)):
+    for old in (root / "superseded").glob("*"):
         remove(old)
+
+
+def intake(workspace: Workspace, *, dry_run: bool) -> dict[str, bool]:
+    """Take the sheets of proposals that are older than working copies are kept, and return them: whether each was confirmed.
+
+    One that was not, or has a question left, stays: a letter that nobody registered must not be forgotten.
+    """
+    oldest = workspace.clock().timestamp() - workspace.datamap.purge.working_copies * 86_400
+    old = [p for p in files.lying(workspace.root / INTAKE) if p.is_file() and p.stat().st_mtime < oldest]
+    confirmed = (
+        {e["details"]["sheet"] for e in workspace.ledger.lines() if e["what"] == CONFIRMED and not e["details"]["questions"]} if old else set()
+    )
+    told = {p.name: files.sha256(p) in confirmed for p in old}
+    for path in (p for p in old if told[p.name] and not dry_run):
+        remove(path)
+    return told
 
 
 def notebooks(root: Path, requests: Collection[str], known: Needles) -> None:
     """Empty the copies of notebooks that an analyst ran on these requests, and take what Jupyter put aside of them."""
-    for folder in sorted(root.rglob(_CHECKPOINTS)):
+    for folder in sorted(vault.each(root, lambda top: top.rglob(_CHECKPOINTS))):
         shutil.rmtree(folder)
     for path in sorted((root / "notebooks").rglob("*.ipynb")):
         text = path.read_text(encoding="utf-8")

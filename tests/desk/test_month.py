@@ -83,6 +83,7 @@ class Desk:
 
     def addresses(self, asking):
         """Give everybody of the cast a mailbox: of somebody whose records are complete, or of nobody."""
+        assert self.ws.register.cases() == {}  # it is there by now, for it is a source
         dossiers = collect(list(asking.values()), self.ws.datamap, self.ws.sources(), self.time)
         whole = [
             r.identifiers[0].value

@@ -4,6 +4,7 @@ import tomllib
 from copy import deepcopy
 from pathlib import Path
 
+import keyring
 import pytest
 from traitlets.config import Config
 
@@ -11,11 +12,22 @@ from dsar import datamap
 from tests.docs.blocks import PAGES, ROOT, RUN, blocks, outside
 from tests.docs.shell import Shell
 from tests.docs.worlds import ENVIRONMENT, WORLDS, missing
+from tests.keyrings import InFile
 
 ELSEWHERE = {"README.md": "tests/test_docs.py runs it in a shell of its own, as a newcomer does"}
 LINES_ELSEWHERE = {"dsar --workspace docs/examples/chinook batch": "tests/test_chinook.py runs it, and compares every answer"}
 WITH_CODE = [page for page in PAGES if any(b.language in {"bash", "python"} and not b.reason for b in blocks(page)) and page not in ELSEWHERE]
 WITH_MAPS = [page for page in PAGES if any(b.language == "toml" and not b.reason for b in blocks(page))]
+
+
+@pytest.fixture
+def ring(monkeypatch, tmp_path):
+    """A keyring that answers, for the pages that need one."""
+    before = keyring.get_keyring()
+    monkeypatch.setenv("KEYRING_FILE", str(tmp_path / "keyring.json"))
+    keyring.set_keyring(InFile())
+    yield
+    keyring.set_keyring(before)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -25,6 +37,7 @@ def test_every_block_is_run_or_says_why_not(page):
     assert all(len(b.reason.split()) > 3 for b in blocks(page) if b.reason), "a reason is a sentence"
 
 
+@pytest.mark.usefixtures("ring")
 @pytest.mark.parametrize("page", WITH_CODE)
 def test_the_commands_of_a_page_work_one_after_the_other(page, tmp_path, monkeypatch):
     WORLDS.get(page, lambda folder: None)(tmp_path)

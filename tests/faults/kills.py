@@ -75,9 +75,9 @@ def tried(folder):
 
 STEPS = (
     Step("collect", 0.3, lambda _: None, collect),
-    Step("batch", 0.25, collect, answered),
-    Step("export", 0.2, collect, written),
-    Step("erase", 0.25, tried, erased),
+    Step("batch", 0.15, collect, answered),
+    Step("export", 0.25, collect, written),
+    Step("erase", 0.3, tried, erased),
 )
 
 

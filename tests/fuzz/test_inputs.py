@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dsar import datamap as maps
@@ -137,6 +137,7 @@ MAIL = a_mail()
 OUTLOOK = (Path(test_letters.__file__).parent / "mails" / "outlook.msg").read_bytes()
 
 
+@example((".eml", MAIL.replace(b"<ann@", b"<\x80ann@").replace(b"Message-ID", b"X-ID")))
 @SLOWLY
 @given(st.one_of(st.tuples(st.just(".eml"), mutated(MAIL)), st.tuples(st.just(".msg"), mutated(OUTLOOK))))
 def test_every_file_of_the_inbox_is_a_line_to_look_at(tmp_path_factory, desk, broken):

@@ -59,6 +59,10 @@ OUTCOMES = {
     ("analytics.cookies", "undetermined", "derived"): ("copy", "undetermined", "erase-marketing", "stop-marketing", "consent-undetermined"),
     ("social.messages", "undetermined", "provided"): ("copy", "undetermined", "erase-no-basis", "objection-undetermined", "consent-undetermined"),
     ("hosting.subscribers", "6(1)(b)", "third party"): ("copy-and-source", "third-party", "erase-third-party", "no-objection", "no-consent"),
+    **{
+        (f"cases.{table}", "6(1)(c)", "provided"): ("copy", "legal-duty", "keep-duty", "no-objection", "no-consent")
+        for table in ("identifiers", "requests", "events", "files", "suppressed")
+    },
     ("web.visits", "6(1)(f)", "observed"): ("copy", "legitimate-interests", "anonymise-objection", "weigh-objection", "no-consent"),
 }
 ASKED = ("access", "portability", "erasure", "objection", "withdrawal")

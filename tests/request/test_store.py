@@ -4,6 +4,7 @@ import os
 import stat
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from dsar.errors import BadEvent, BadRequests, ChangedMeanwhile, RegisterUnusable, UnknownRequest
+from dsar.errors import BadEvent, BadRequests, ChangedMeanwhile, RegisterUnusable, UnknownRequest, WorkspaceMissing
 from dsar.request import tables
 from dsar.request.entry import Entry, entry
 from dsar.request.events import Event
@@ -265,6 +266,20 @@ def test_a_bad_line_in_requests_csv_changes_nothing(register, tmp_path):
 def test_the_secret_is_made_once(register):
     assert len({register.secret for _ in range(3)}) == 1
     assert len(register.secret) == 64
+
+
+def test_the_secret_of_a_workspace_moves_to_its_keys_and_is_missed_there(register, tmp_path):
+    before, home = register.secret, tmp_path / "home"
+    moved = replace(register, home=home)
+    assert {moved.secret for _ in range(3)} == {before}
+    assert (home / "secrets/register.key").read_bytes().hex() == before
+    assert register.meta("secret") == ""
+    (home / "secrets/register.key").unlink()
+    with pytest.raises(WorkspaceMissing, match="the key 'register' is not there"):
+        _ = moved.secret  # never another: the ledger would seem changed, and no code would be right
+    fresh = Register.open(f"sqlite:///{tmp_path / 'fresh.db'}", MAP.controller, lambda: NOW, home=tmp_path / "other")
+    assert (len(fresh.secret), fresh.meta("secret")) == (64, "")
+    fresh.engine.dispose()
 
 
 def test_the_migrations_make_exactly_these_tables(register):

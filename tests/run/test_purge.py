@@ -307,6 +307,46 @@ def test_an_erasure_that_waits_or_was_not_looked_at_keeps_its_files(tmp_path):
     assert waiting[0].endswith("rows wait to be erased until something happens")
 
 
+def test_of_a_withdrawn_erasure_is_told_what_stays(tmp_path):
+    ws = erasing.build(tmp_path)
+    request = ruled(ws, ws.request("A-1"))
+    erasure.dry_run(ws, [request])
+    erasure.execute(ws, [request], by="A. Nalyst")
+    ws.register.record(ws.register.case("A-1"), "closed", by="A. Nalyst", outcome="withdrawn")
+    later = replace(ws, clock=lambda: erasing.NOW + timedelta(days=31))
+    assert purge.purge(later, by="A. Nalyst")[0].against == ("rows were erased before it was closed, and nobody looked yet what became of that",)
+    erasing.sql(tmp_path, "shop.db", "INSERT INTO notes VALUES (1, 1, 'rang about lamps')")  # restored from a backup, or never gone
+    erasure.verify(ws, [request])
+    (seen,) = purge.purge(later, by="A. Nalyst", dry_run=True)
+    (outcome,) = purge.purge(later, by="A. Nalyst")
+    assert seen.stays == outcome.stays
+    assert "1 rows of shop.notes stay, that its erasure was to take" in outcome.stays
+    assert any(told.endswith("rows of shop.orders stay, that its erasure was to take") for told in outcome.stays)  # one is open still
+    assert outcome.gone == ("working copies",)
+
+
+def test_a_sheet_of_intake_that_nobody_confirmed_stays_and_is_named(tmp_path, monkeypatch):
+    ws = erasing.build(tmp_path)
+    (tmp_path / "mails").mkdir()
+    text = "From: Dan <dan@x.org>\nTo: privacy@quill.example\nDate: Mon, 02 Nov 2026 10:00:00 +0000\nMessage-ID: <9@x.org>\nSubject: data\n\n"
+    (tmp_path / "mails" / "1.eml").write_text(text + "Please send me a copy of all my personal data.\n")
+    monkeypatch.setenv("DSAR_NOW", erasing.NOW.isoformat())
+    desk = ["--workspace", str(tmp_path)]
+    assert CliRunner().invoke(app, [*desk, "register", "intake", str(tmp_path / "mails")]).exit_code == 0
+    sheet = tmp_path / "intake" / "mails_proposals.xlsx"
+    os.utime(sheet, (1, 1))
+    told = CliRunner().invoke(app, [*desk, "purge", "--by", "A"]).output
+    assert "intake/mails_proposals.xlsx: nothing goes: nobody confirmed it, or a question is left" in " ".join(told.split())
+    assert sheet.exists()
+    assert CliRunner().invoke(app, [*desk, "register", "confirm", str(sheet), "--by", "A"]).exit_code == 0
+    assert any(i.value == "dan@x.org" for r in erasing.opened(tmp_path).requests.values() for i in r.identifiers)
+    assert "intake/mails_proposals.xlsx: would go" in CliRunner().invoke(app, [*desk, "purge", "--dry-run"]).output
+    assert sheet.exists()
+    assert "intake/mails_proposals.xlsx: gone" in CliRunner().invoke(app, [*desk, "purge", "--by", "A"]).output
+    assert not sheet.exists()
+    assert ws.ledger.verify() == []
+
+
 def test_opened_anew_it_is_collected_and_purged_again(copied):
     ws, clock = copied
     clock.day = 31

@@ -1,0 +1,449 @@
+"""Sealed case folders: the same work with the same bytes, nothing in the clear on the disk, and nothing lost however a run ends."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pyrage
+import pytest
+
+import dsar
+from dsar import workspace
+from dsar.errors import KeyMissing, NotOffered, SealBroken
+from dsar.keep import memory, sweep, vault
+from dsar.run.batch import batch
+from tests.faults import kills
+from tests.run import erasing
+
+MARKS = ("ann@x.org", "bob@x.org", "cyn@x.org", "ann wright", "bob stone", "cyn lake", "mill lane", "192.0.2.")  # of the three in kills.world
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A workspace in the clear, with snapshots, an answer and worklists."""
+    folder = tmp_path_factory.mktemp("plain")
+    kills.world(folder)
+    kills.collect(folder)
+    kills.written(folder)
+    return folder
+
+
+@pytest.fixture
+def key(tmp_path, monkeypatch):
+    """Keep a key where a command tells it, which notes whenever it is asked; return the note."""
+    (tmp_path / "key").write_text(f"# made for a test\n{pyrage.x25519.Identity.generate()}\n")
+    asked = tmp_path / "asked"
+    (tmp_path / "tell.sh").write_text(f"echo asked >> {asked}\ncat {tmp_path / 'key'}\n")
+    monkeypatch.setenv("DSAR_KEY_COMMAND", f"sh {tmp_path / 'tell.sh'}")
+    monkeypatch.setenv("DSAR_NOW", erasing.NOW.isoformat())
+    monkeypatch.setenv("DSAR_MEMORY", "/dev/shm")
+    yield asked
+    vault.leave()
+
+
+@pytest.fixture
+def sealed(plain, key, tmp_path):
+    """The same workspace, sealed and closed."""
+    folder = copied(plain, tmp_path / "w")
+    vault.establish(folder)
+    assert vault.leave() == [folder]
+    return folder
+
+
+def copied(plain, folder):
+    return Path(shutil.copytree(plain, folder)).resolve()
+
+
+def tree(folder):
+    """What lies in a workspace's own folders, by name: the bytes."""
+    tops = [folder / name for name in vault.FOLDERS if (folder / name).is_dir()]
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for top in tops for p in top.rglob("*") if p.is_file()}
+
+
+def in_the_clear(folder):
+    """The files of a workspace, but for the systems and what is said to lie in the clear, in which something of a person can be read."""
+    beside = {folder / name for name in ("shop.db", "news.db", "logs", "register.db", "requests.csv")}
+    links = {folder / name for name in vault.FOLDERS if (folder / name).is_symlink()}
+    found = sweep.files_with(folder, lambda text: any(mark in text.casefold() for mark in MARKS), leave_out=lambda p: p in beside | links)
+    return [p.relative_to(folder).as_posix() for p in found]
+
+
+def left_in_memory(folder):
+    return [p for p in Path("/dev/shm").glob("dsar-open-*") if (p / ".of").is_file() and (p / ".of").read_text() == str(folder)]
+
+
+# -- the same work ---------------------------------------------------------------------------------
+
+
+def test_sealing_keeps_every_byte_and_leaves_none_in_the_clear(plain, sealed):
+    assert not any((sealed / name).exists() for name in vault.FOLDERS)
+    assert in_the_clear(sealed) == []
+    assert left_in_memory(sealed) == []
+    dsar.open(sealed)
+    # Sealing is in the ledger, and made no keys; a lock was left by who collected, which is an empty file.
+    assert tree(sealed) == tree(plain)
+    assert all(p.stat().st_mode & 0o077 == 0 for top in vault.FOLDERS for p in (sealed / top).rglob("*"))
+
+
+def test_the_same_work_gives_the_same_bytes_and_only_who_opens_needs_the_key(plain, sealed, key, tmp_path):
+    ours, theirs = sealed, copied(plain, tmp_path / "in-the-clear")
+    key.unlink()
+    for folder in (ours, theirs):
+        ws = dsar.open(folder)
+        ws.collect_all(ws.requests.values(), again=True)
+        assert {r.state for r in batch(ws, [ws.request("A-1")], workers=1)} == {"done"}
+        kills.written(folder)
+        ws.deliver(ws.request("A-3"), way="by hand")
+    assert key.read_text().split() == ["asked"]  # kernels and workers read what is open
+
+    def compared(folder):
+        random_or_of_a_run = (".ipynb", "difference.json", ".collecting", ".key")
+        return {n: b.replace(str(folder).encode(), b"W") for n, b in tree(folder).items() if not n.endswith(random_or_of_a_run)}
+
+    assert len(compared(theirs)) >= 60
+    assert compared(ours) == compared(theirs)
+    assert (ours / "cases/A-1/notebooks/deletion_checklist.ipynb").is_file()
+    assert vault.leave() == [ours]
+    assert in_the_clear(ours) == []
+    assert dsar.open(ours).ledger.verify() == []
+    assert compared(ours) == compared(theirs)
+
+
+def test_while_it_is_open_nothing_is_on_the_disk_in_the_clear(sealed):
+    ws = dsar.open(sealed)
+    ws.export(ws.request("A-3"))
+    assert in_the_clear(sealed) == []
+    assert all((sealed / name).is_symlink() for name in vault.FOLDERS)
+    assert memory._kind((sealed / "cases").resolve()) == "tmpfs"
+    import tempfile
+
+    assert Path(tempfile.gettempdir()).is_relative_to((sealed / "cases").resolve().parent)  # where libraries put their temporary files
+    vault.leave()
+    assert not Path(tempfile.gettempdir()).is_relative_to("/dev/shm/dsar-open")
+
+
+def test_what_the_command_says_and_that_it_closes_again(plain, key, tmp_path):
+    folder = copied(plain, tmp_path / "w")
+    done = command(folder, "seal")
+    assert done.returncode == 0, done.stderr
+    assert "Keep a copy of it apart from this machine" in done.stdout
+    assert (folder / "sealed/cases/A-3.age").is_file()
+    assert not (folder / "cases").exists()
+    again = command(folder, "seal")
+    assert (again.returncode, "Keep a copy" in again.stdout) == (0, False)
+    shown = command(folder, "records", "A-3")
+    assert shown.returncode == 0
+    assert "closed again" in shown.stderr
+    assert left_in_memory(folder) == []
+    lines = [line["what"] for line in workspace.Workspace(folder, workspace.maps.read(folder / "dsar.toml")).ledger.lines()]
+    assert lines.count("case folders sealed") == 1
+
+
+def command(folder, *words, **env):
+    return subprocess.run(
+        [sys.executable, "-m", "dsar", "--workspace", str(folder), *words],
+        check=False, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **env},
+    )  # fmt: skip
+
+
+def test_open_has_it_open_until_it_is_ended_and_seals_what_others_write(sealed):
+    shown = subprocess.Popen([sys.executable, "-m", "dsar", "--workspace", str(sealed), "open"], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert shown.stdout.readline().startswith("Open in")
+    before = (sealed / "sealed/cases/A-3.age").read_bytes()
+    (sealed / "cases/A-3/letters").mkdir(exist_ok=True)
+    (sealed / "cases/A-3/letters/mine.txt").write_text("what an office program wrote")
+    shown.send_signal(signal.SIGHUP)
+    shown.communicate(timeout=30)
+    assert shown.returncode == 0
+    assert left_in_memory(sealed) == []
+    assert (sealed / "sealed/cases/A-3.age").read_bytes() != before
+    dsar.open(sealed)
+    assert (sealed / "cases/A-3/letters/mine.txt").read_text() == "what an office program wrote"
+
+
+def test_purge_takes_the_parcel_too_and_what_is_left_is_found_in_memory(sealed, monkeypatch):
+    from dsar.run import purge
+
+    ws = dsar.open(sealed)
+    case = ws.register.case("A-3")
+    ws.register.record(case, "closed", by="A", outcome="withdrawn")
+    (sealed / "inbox" / "note.txt").write_text("cyn@x.org rang")
+    (sealed / "superseded" / "old.txt").write_text("nothing")
+    monkeypatch.setenv("DSAR_NOW", "2030-01-01T10:00:00+00:00")
+    (outcome,) = purge.purge(ws, ["A-3"], by="A")
+    assert outcome.gone == ("working copies", "delivered", "register")
+    assert outcome.left == ("inbox/note.txt",)
+    assert list((sealed / "superseded").iterdir()) == []
+    vault.leave()
+    assert not (sealed / "sealed/cases/A-3.age").exists()
+    assert (sealed / "sealed/cases/A-2.age").exists()
+    assert "cases/A-3" not in (sealed / "sealed/list.txt").read_text()
+    assert json.loads((sealed / "summaries/A-3.json").read_text())["request"] == "A-3"
+
+
+# -- nothing is lost -------------------------------------------------------------------------------
+
+
+def killed(run, after):
+    """Run it in a process of its own that is killed after so many seconds; return whether it was cut short."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        try:
+            run()
+        except BaseException:  # noqa: BLE001 - told by the status
+            os._exit(3)
+        os._exit(0)
+    timer = threading.Timer(after, os.kill, (child, signal.SIGKILL))
+    timer.start()
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    timer.cancel()
+    assert status in {0, -signal.SIGKILL}
+    return status != 0
+
+
+def sealing(folder):
+    vault.establish(folder)
+    vault.leave()
+
+
+def test_a_kill_in_the_middle_of_sealing_loses_nothing(plain, key, tmp_path):
+    chance, cut, wanted = random.Random(5), 0, tree(plain)
+    for n in range(16):
+        folder = copied(plain, tmp_path / f"w{n}")
+        cut += killed(lambda folder=folder: sealing(folder), chance.random() * 0.15)
+        if chance.random() < 0.3:  # the power goes as well
+            for left in left_in_memory(folder):
+                shutil.rmtree(left)
+        sealing(folder)
+        assert in_the_clear(folder) == [], n
+        assert left_in_memory(folder) == [], n
+        dsar.open(folder)
+        assert tree(folder) == wanted, n
+        vault.leave()
+        shutil.rmtree(folder)
+    assert cut >= 5
+
+
+def test_a_kill_while_it_is_open_leaves_it_as_it_was_for_the_next(sealed):
+    def work():
+        ws = dsar.open(sealed)
+        ws.export(ws.request("A-3"))
+        (sealed / "cases/A-3/mine.txt").write_text("not sealed yet")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert killed(work, 60)
+    assert len(left_in_memory(sealed)) == 1
+    dsar.open(sealed)
+    assert (sealed / "cases/A-3/mine.txt").read_text() == "not sealed yet"
+    assert vault.leave() == [sealed]
+    assert left_in_memory(sealed) == []
+
+
+def test_what_the_ledger_tells_is_sealed_before_the_power_goes(sealed, capfd):
+    def work():
+        ws = dsar.open(sealed)
+        ws.collect(ws.request("A-2"), again=True)
+        ws.decide(ws.request("A-2"), "part 1", by="A", rest_by=ws.today)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert killed(work, 60)
+    for left in left_in_memory(sealed):
+        shutil.rmtree(left)
+    ws = dsar.open(sealed)
+    assert "what was sealed last stands" in capfd.readouterr().err
+    assert ws.snapshot(ws.request("A-2"))
+    assert ws.decisions(ws.request("A-2")).get("part 1")
+
+
+@pytest.mark.parametrize("taken", ["cases", ".of", "."])
+def test_what_the_system_takes_out_of_memory_is_not_taken_for_deleted(sealed, taken):
+    wanted = {p.name: p.read_bytes() for p in (sealed / "sealed/cases").iterdir()}
+    dsar.open(sealed)
+    place = (sealed / "cases").resolve().parent
+    if taken == "cases":
+        shutil.rmtree(place / "cases")
+    elif taken == ".of":
+        (place / ".of").unlink()
+        shutil.rmtree(place / "cases/A-1")
+    else:
+        shutil.rmtree(place)
+    with pytest.raises(SealBroken, match="taken away by the system"):
+        vault.seal(sealed)
+    assert vault.leave() == []
+    assert {p.name: p.read_bytes() for p in (sealed / "sealed/cases").iterdir()} == wanted
+    ws = dsar.open(sealed)
+    assert all(ws.snapshot(r) for r in ws.requests.values())
+    vault.leave()
+    assert not place.exists()
+    assert left_in_memory(sealed) == []
+
+
+def test_what_was_put_there_in_the_clear_meanwhile_is_taken_over_or_told(sealed):
+    (sealed / "inbox").mkdir()
+    (sealed / "inbox/mail.eml").write_text("From: cyn@x.org\n\nhello")
+    dsar.open(sealed)
+    assert (sealed / "inbox/mail.eml").read_text().startswith("From")
+    vault.leave()
+    assert in_the_clear(sealed) == []
+    other = sealed / "cases/A-3/dossier/manifest.json"
+    other.parent.mkdir(parents=True)
+    other.write_text("[]")
+    with pytest.raises(SealBroken, match=r"cases/A-3: a file lies here in the clear that differs"):
+        dsar.open(sealed)
+    assert left_in_memory(sealed) == []
+    assert other.read_text() == "[]"
+    shutil.rmtree(sealed / "cases")
+    assert dsar.open(sealed).snapshot(dsar.open(sealed).request("A-3"))
+
+
+def test_two_programs_have_it_open_and_the_last_closes_it(sealed):
+    shown = subprocess.Popen([sys.executable, "-m", "dsar", "--workspace", str(sealed), "open"], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert shown.stdout.readline()
+    dsar.open(sealed)
+    with pytest.raises(NotOffered, match="another program has it open"):
+        vault.renew(sealed)
+    assert vault.leave() == []
+    assert len(left_in_memory(sealed)) == 1
+    dsar.open(sealed)
+    shown.send_signal(signal.SIGINT)
+    shown.communicate(timeout=30)
+    assert shown.returncode == 0
+    assert vault.leave() == [sealed]
+
+
+def test_a_new_key_opens_it_and_the_old_one_no_longer(sealed, tmp_path, plain):
+    old = (tmp_path / "key").read_text()
+    (tmp_path / "key").write_text(old + f"{pyrage.x25519.Identity.generate()}\n")
+    before = {p: p.read_bytes() for p in (sealed / "sealed/cases").iterdir()}
+    vault.renew(sealed)
+    vault.leave()
+    assert all(p.read_bytes() != content for p, content in before.items())
+    (tmp_path / "key").write_text(old)
+    with pytest.raises(KeyMissing):
+        dsar.open(sealed)
+    (tmp_path / "key").write_text((tmp_path / "key").read_text() + old)
+
+
+@pytest.mark.parametrize("ring", ["InFile", "Forgetful"])
+def test_the_keyring_keeps_the_key_or_nothing_is_sealed(plain, key, tmp_path, monkeypatch, ring):
+    folder = copied(plain, tmp_path / "w")
+    monkeypatch.delenv("DSAR_KEY_COMMAND")
+    monkeypatch.setenv("KEYRING_FILE", str(tmp_path / "ring.json"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", f"tests.keyrings.{ring}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    done = command(folder, "seal")
+    if ring == "Forgetful":
+        assert (done.returncode, "the keyring: does not keep what is put into it" in done.stderr) == (2, True)
+        assert tree(folder) == tree(plain)
+        assert not (folder / "sealed").exists()
+        return
+    public = (folder / "sealed/recipient.txt").read_text().strip()
+    assert done.returncode == 0
+    assert "The key is kept in the keyring of this account" in done.stdout
+    assert list(json.loads((tmp_path / "ring.json").read_text())) == [f"dsar|{public}"]
+    assert command(folder, "records", "A-3").returncode == 0
+    assert command(folder, "seal", "--new-key").returncode == 0
+    assert command(folder, "records", "A-3").returncode == 0
+    assert len(json.loads((tmp_path / "ring.json").read_text())) == 2
+
+
+# -- what is wrong is told -------------------------------------------------------------------------
+
+
+def refused(folder, error):
+    """Nothing opens, nothing is taken for empty, and nothing of a person is in what is said."""
+    before = {p: p.read_bytes() for p in (folder / "sealed").rglob("*") if p.is_file()}
+    with pytest.raises(error) as told:
+        dsar.open(folder)
+    assert not any(mark in str(told.value).casefold() for mark in MARKS)
+    assert left_in_memory(folder) == []
+    assert not (folder / "cases").exists()
+    assert {p: p.read_bytes() for p in (folder / "sealed").rglob("*") if p.is_file()} == before
+    return str(told.value)
+
+
+def test_another_key_opens_nothing(sealed, tmp_path):
+    (tmp_path / "key").write_text(f"{pyrage.x25519.Identity.generate()}\n")
+    said = refused(sealed, KeyMissing)
+    assert "has no key for age1" in said
+    done = command(sealed, "records", "A-3")
+    assert (done.returncode, " ".join(done.stderr.split())) == (2, f"dsar: {said}")
+
+
+def test_no_key_opens_nothing(sealed, tmp_path, monkeypatch):
+    (tmp_path / "key").unlink()
+    assert "did not tell a key" in refused(sealed, KeyMissing)
+    monkeypatch.delenv("DSAR_KEY_COMMAND")
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    assert "the keyring does not answer" in refused(sealed, KeyMissing)
+
+
+@pytest.mark.parametrize("where", [0, 30, 200, -1])
+def test_a_changed_byte_is_told_and_never_no_data(sealed, where):
+    path = sealed / "sealed/cases/A-3.age"
+    content = bytearray(path.read_bytes())
+    content[where] ^= 1
+    path.write_bytes(content)
+    assert refused(sealed, SealBroken).startswith("sealed/cases/A-3.age: cannot be opened")
+
+
+@pytest.mark.parametrize("kept", [0, 100, 20_000])
+def test_a_cut_parcel_is_told(sealed, kept):
+    path = sealed / "sealed/cases/A-3.age"
+    path.write_bytes(path.read_bytes()[:kept])
+    assert refused(sealed, SealBroken).startswith("sealed/cases/A-3.age: cannot be opened")
+
+
+def test_one_persons_folder_does_not_pass_for_anothers(sealed):
+    shutil.copy(sealed / "sealed/cases/A-2.age", sealed / "sealed/cases/A-3.age")
+    assert refused(sealed, SealBroken).startswith("sealed/cases/A-3.age: holds another folder")
+
+
+def test_a_parcel_that_is_gone_is_missed(sealed):
+    (sealed / "sealed/cases/A-3.age").unlink()
+    assert refused(sealed, SealBroken).startswith("sealed/cases/A-3.age: a sealed folder is gone")
+
+
+def test_a_public_key_that_is_gone_or_another_is_told(sealed):
+    path = sealed / "sealed/recipient.txt"
+    path.write_text(str(pyrage.x25519.Identity.generate().to_public()))
+    assert "has no key for" in refused(sealed, KeyMissing)
+    path.unlink()
+    assert refused(sealed, SealBroken).startswith("sealed/recipient.txt: the public key is gone")
+
+
+def test_open_on_another_machine_is_told(sealed):
+    (sealed / "sealed/open.json").write_text(json.dumps({"host": "desk-2", "boot": "x", "memory": "/dev/shm/dsar-open-x"}))
+    assert "is open on desk-2" in refused(sealed, SealBroken)
+
+
+def test_a_disk_is_no_memory(plain, key, tmp_path, monkeypatch):
+    folder = copied(plain, tmp_path / "w")
+    monkeypatch.setenv("DSAR_MEMORY", str(tmp_path))
+    done = command(folder, "seal")
+    assert (done.returncode, "is no file system in memory" in done.stderr) == (2, True)
+    assert tree(folder) == tree(plain)
+    assert not (folder / "sealed").exists()
+
+
+def test_the_key_is_in_no_argument_environment_file_or_message(sealed, tmp_path):
+    secret = (tmp_path / "key").read_text().splitlines()[1]
+    shown = subprocess.Popen(
+        [sys.executable, "-m", "dsar", "--workspace", str(sealed), "open"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
+    )
+    line = shown.stdout.readline()
+    process = Path("/proc") / str(shown.pid)
+    told = process.joinpath("cmdline").read_bytes() + process.joinpath("environ").read_bytes()
+    shown.send_signal(signal.SIGINT)
+    rest = shown.communicate(timeout=30)[0]
+    assert secret.encode() not in told
+    assert secret not in line + rest
+    assert list(sweep.files_with(sealed, lambda text: secret in text)) == []
