@@ -18,13 +18,12 @@ from pathlib import Path
 
 import nbformat
 import papermill
-from jupyter_client.provisioning import KernelProvisionerFactory
 
 from bench.figures import HERE, Figure, finish, median, quick
 from dsar import workspace
 from dsar.run.execute import private_kernel, run_notebook
+from dsar.run.forks import CELLS
 from dsar.run.jobs import Job
-from dsar.run.kernels import WARM
 from fixtures import generate
 
 NOW = "2026-11-23T09:00:00+00:00"
@@ -84,11 +83,9 @@ def shown(path: Path) -> list:
 
 def plain(job: Job) -> None:
     """Run a notebook as papermill does by itself, with a fresh kernel."""
-    os.environ.pop("JUPYTER_DEFAULT_PROVISIONER_NAME", None)
-    KernelProvisionerFactory.clear_instance()
     parameters = {"request_id": job.request, "workspace": str(job.workspace)}
     source = job.notebooks / job.executed.name
-    with private_kernel(0, "local-provisioner") as config:
+    with private_kernel() as config:
         papermill.execute_notebook(
             source, job.workspace / "plain.ipynb", parameters, kernel_name="python3", progress_bar=False, cwd=job.workspace, config=config
         )
@@ -96,7 +93,6 @@ def plain(job: Job) -> None:
 
 def forked(job: Job) -> None:
     """Run a notebook as the batch does."""
-    KernelProvisionerFactory.clear_instance()
     result = run_notebook(job)
     if result.state == "failed":
         sys.exit(f"{job.request}: {result.why}")
@@ -110,17 +106,17 @@ def apiece(runs: list[Callable[[], None]]) -> float:
 
 def cpu_of(run: Callable[[], None]) -> float:
     """Return the CPU seconds a run takes: this process, its children, the warm process and the kernels it forked."""
-    WARM.ended.clear()
+    CELLS.ended.clear()
     before = _cpu()
     run()
-    return _cpu() - before + sum(kernel.cpu for kernel in WARM.ended)
+    return _cpu() - before + sum(kernel.cpu for kernel in CELLS.ended)
 
 
 def _cpu() -> float:
     own = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    if WARM.pid is None:
+    if CELLS.pid is None:
         return own
-    fields = Path(f"/proc/{WARM.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    fields = Path(f"/proc/{CELLS.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return own + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -146,7 +142,7 @@ def whole(folder: Path, requests: int) -> list[Figure]:
     peer = median(sum(cpu_of(lambda job=job: plain(job)) for job in some) for some in chosen)
     ours = median(sum(cpu_of(lambda job=job: forked(job)) for job in some) for some in chosen)  # the same files again: the same work
     note = f"{ours + collecting:.2f} s, {collecting:.3f} s of it collecting among {requests}, ÷ {peer:.2f} s; portability and erasure"
-    peak = max(kernel.peak for kernel in WARM.ended) / 2**30
+    peak = max(kernel.peak for kernel in CELLS.ended) / 2**30
     return [
         Figure("CPU per request, whole ÷ plain papermill", (ours + collecting) / peer, 1 / 6, note),
         Figure("memory of a kernel, GB", peak, 1.5),
