@@ -38,9 +38,20 @@ class Line(Session):  # type: ignore[misc]
         self._lock = threading.RLock()
         self._writing = self._interrupted = False
 
-    def send(self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, ident: Any = None, buffers: Any = None,
-             track: bool = False, header: Any = None, metadata: Any = None) -> Any:  # fmt: skip  # noqa: PLR0913, FBT001, FBT002, ARG002 - as its parent class
+    def send(
+        self,
+        stream: Any,
+        msg_or_type: Any,
+        content: Any = None,
+        parent: Any = None,
+        ident: Any = None,
+        buffers: Any = None,
+        track: bool = False,
+        header: Any = None,
+        metadata: Any = None,
+    ) -> Any:
         """Send a message, or one of this type; return it."""
+        del stream, ident, track  # there is one socket
         message = msg_or_type if isinstance(msg_or_type, dict) else self.msg(msg_or_type, content, parent, header, metadata)
         message["buffers"] = [base64.b64encode(buffer).decode() for buffer in buffers or message.get("buffers", ())]
         self.tell(message)
@@ -94,67 +105,72 @@ class Printed(io.TextIOBase):
         return True
 
 
-class Kernel(IPythonKernel):  # type: ignore[misc]
+class Kernel(IPythonKernel):
     """ipykernel's kernel, asked over one socket."""
 
     def pre_handler_hook(self) -> None:
         """Let a cell be interrupted."""
-        self.saved_sigint_handler = signal.signal(signal.SIGINT, self.session.interrupt)
+        line: Any = self.session
+        self.saved_sigint_handler = signal.signal(signal.SIGINT, line.interrupt)
 
-    def _abort_queues(self, subshell_id: str | None = None) -> None:
+    def _abort_queues(self, _: str | None = None) -> None:
         """Drop nothing: whoever asks waits for each answer."""
 
     @property
     def _supports_kernel_subshells(self) -> bool:
         return False
 
-    async def answer(self, request: dict[str, Any]) -> None:
-        """Do what a message asks for."""
-        self.set_parent([], request)
-        self._publish_status("busy", "shell")
-        self.pre_handler_hook()
-        try:
-            if (result := self.shell_handlers[request["header"]["msg_type"]](None, [], request)) is not None:
-                await result
-        except KeyboardInterrupt:  # it came after the cell
-            pass
-        finally:
-            self.post_handler_hook()
-        self._publish_status("idle", "shell")
+
+async def _answer(kernel: Any, request: dict[str, Any]) -> None:
+    """Do what a message asks for."""
+    kernel.set_parent([], request)
+    kernel._publish_status("busy", "shell")  # noqa: SLF001 - ipykernel means its methods for its own kernels
+    kernel.pre_handler_hook()
+    try:
+        if (result := kernel.shell_handlers[request["header"]["msg_type"]](None, [], request)) is not None:
+            await result
+    except KeyboardInterrupt:  # it came after the cell
+        pass
+    finally:
+        kernel.post_handler_hook()
+    kernel._publish_status("idle", "shell")  # noqa: SLF001
 
 
 def prepare() -> None:
-    """Make the kernel, and run a cell, since whatever is done for the first time costs most."""
+    """Make the kernel, and run some cells, since whatever is done for the first time costs most."""
     sys.argv = ["ipykernel_launcher"]
-    kernel = Kernel.instance(session=Line(), config=CONFIG, log=logging.getLogger("ipykernel"))
+    kernel: Any = Kernel.instance(session=Line(), config=CONFIG, log=logging.getLogger("ipykernel"))
     kernel.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
     kernel.shell.extension_manager.load_extension("storemagic")
     asyncio.run(_rehearse(kernel))
     kernel.shell.reset(new_session=True)
 
 
-async def _rehearse(kernel: Kernel) -> None:
+async def _rehearse(kernel: Any) -> None:
     kernel.io_loop = IOLoop.current()
     for code in ("import pandas\npandas.DataFrame({'a': [1]})", "import matplotlib_inline.backend_inline", "1 / 0"):
-        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
-        await kernel.answer(kernel.session.msg("execute_request", content))
+        content: dict[str, Any] = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
+        await _answer(kernel, kernel.session.msg("execute_request", content))
 
 
 def run(_: Order, fds: Sequence[int]) -> None:
     """Answer each request that comes over a socket, until it is closed."""
-    kernel = Kernel.instance()
+    kernel: Any = Kernel.instance()
     with socket.socket(fileno=fds[0]) as channel:
         kernel.session.socket = channel
         sys.stdout, sys.stderr = Printed(kernel.session, "stdout", 1), Printed(kernel.session, "stderr", 2)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # between cells there is nothing to interrupt
         kernel.shell.init_environment()
         os.environ["MPLBACKEND"] = os.environ.get("MPLBACKEND") or INLINE
-        asyncio.run(_answer(kernel, channel))
+        try:
+            asyncio.run(_serve(kernel, channel))
+        finally:
+            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # for what is registered to run at exit
 
 
-async def _answer(kernel: Kernel, channel: socket.socket) -> None:
+async def _serve(kernel: Any, channel: socket.socket) -> None:
     kernel.io_loop = IOLoop.current()
     with channel.makefile("rb") as requests:
         for request in requests:
-            await kernel.answer({"buffers": [], **json.loads(request)})
+            await _answer(kernel, {"buffers": [], **json.loads(request)})
             await asyncio.sleep(0)  # what a cell left to be done goes on

@@ -61,9 +61,10 @@ class Cells:
             left = None if deadline is None else deadline - monotonic()
             if left is not None and left <= 0:  # also where it never stops printing
                 return
-            ready = set(select.select([*self._open, self.process], [], [], left)[0])
+            ended = self.process.fileno()
+            ready = set(select.select([*self._open, ended], [], [], left)[0])
             yield from self._read(ready & self._open)
-            if self.process in ready:
+            if ended in ready:
                 while left_behind := self._ready(self._open):
                     yield from self._read(left_behind)
                 raise DeadKernelError("Kernel died")
