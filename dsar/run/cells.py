@@ -5,6 +5,7 @@ protocol; only what is printed travels bare, for nothing is lost then when a cel
 """
 
 import asyncio
+import atexit
 import base64
 import io
 import json
@@ -144,6 +145,7 @@ def prepare() -> None:
     kernel.shell.extension_manager.load_extension("storemagic")
     asyncio.run(_rehearse(kernel))
     kernel.shell.reset(new_session=True)
+    atexit.unregister(kernel.shell.atexit_operations)  # it is for whoever ran cells
 
 
 async def _rehearse(kernel: Any) -> None:
@@ -160,6 +162,7 @@ def run(_: Order, fds: Sequence[int]) -> None:
         kernel.session.socket = channel
         sys.stdout, sys.stderr = Printed(kernel.session, "stdout", 1), Printed(kernel.session, "stderr", 2)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # between cells there is nothing to interrupt
+        atexit.register(kernel.shell.atexit_operations)
         kernel.shell.init_environment()
         os.environ["MPLBACKEND"] = os.environ.get("MPLBACKEND") or INLINE
         try:
