@@ -84,3 +84,17 @@ def test_what_is_finished_stays(tmp_path):
     assert files.sweep(tmp_path) == 0
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", [f"{files.WRITING}answer", "superseded"])
+def test_a_folder_that_another_process_takes_away_meanwhile_stops_no_sweep(tmp_path, monkeypatch, name):
+    (tmp_path / "case" / name).mkdir(parents=True)
+    scan = os.scandir
+
+    def scandir(path):
+        if Path(path).name == name:
+            raise FileNotFoundError(path)  # it was listed, and is gone
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert files.sweep(tmp_path) == 0
