@@ -13,20 +13,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
 import nbformat
 import papermill
-from jupyter_client.provisioning import KernelProvisionerFactory
 
 from bench.figures import HERE, Figure, finish, median, quick
 from dsar import workspace
+from dsar.run.batch import batch
 from dsar.run.execute import private_kernel, run_notebook
-from dsar.run.jobs import Job
-from dsar.run.kernels import WARM
+from dsar.run.forks import CELLS
+from dsar.run.jobs import Job, Result
 from fixtures import generate
 
+REQUESTS = int(os.environ.get("REQUESTS", "1000"))  # of the largest batch that writes files; fewer to look for differences, not for figures
 NOW = "2026-11-23T09:00:00+00:00"
 SMALL = [  # imports what our notebooks do, filters a frame, writes a small workbook
     'request_id = ""\nworkspace = ""',
@@ -42,16 +44,25 @@ def main() -> int:
     """Measure, print, write down."""
     os.environ["DSAR_NOW"] = NOW
     compiled()
-    figures = []
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        figures += small(Path(folder))
-        figures += whole(Path(folder) / "company", 40 if quick() else 500)
+    with tempfile.TemporaryDirectory(prefix="bench-") as made:
+        folder = Path(made)
+        figures = [*told(small, folder), *told(whole, folder / "company", 40 if quick() else 500)]
         if not quick():
-            figures += undisturbed(Path(folder) / "equal", 200)
-            calm = Path(folder) / "calm"
-            figures += scaling(Path(folder), calm)
-            figures += killed(calm, Path(folder) / "disturbed", 1_000)
-    return finish("batch", figures)
+            calm = folder / "calm"
+            figures += told(scaling, folder, calm, REQUESTS)
+            with ThreadPoolExecutor() as both:  # what only looks for differences need not have the machine to itself
+                looking = [both.submit(told, undisturbed, folder / "equal", REQUESTS // 5)]
+                looking += [both.submit(told, killed, calm, folder / "disturbed", REQUESTS)]
+                figures += [figure for found in looking for figure in found.result()]
+        return finish("batch", figures)
+
+
+def told(part: Callable[..., list[Figure]], *given: object) -> list[Figure]:
+    """Measure a part and say how long that took, since the whole takes half an hour."""
+    began = time.monotonic()
+    figures = part(*given)
+    print(f"{part.__name__}: {time.monotonic() - began:.0f} s", flush=True)
+    return figures
 
 
 def compiled() -> None:
@@ -84,11 +95,9 @@ def shown(path: Path) -> list:
 
 def plain(job: Job) -> None:
     """Run a notebook as papermill does by itself, with a fresh kernel."""
-    os.environ.pop("JUPYTER_DEFAULT_PROVISIONER_NAME", None)
-    KernelProvisionerFactory.clear_instance()
     parameters = {"request_id": job.request, "workspace": str(job.workspace)}
     source = job.notebooks / job.executed.name
-    with private_kernel(0, "local-provisioner") as config:
+    with private_kernel() as config:
         papermill.execute_notebook(
             source, job.workspace / "plain.ipynb", parameters, kernel_name="python3", progress_bar=False, cwd=job.workspace, config=config
         )
@@ -96,7 +105,6 @@ def plain(job: Job) -> None:
 
 def forked(job: Job) -> None:
     """Run a notebook as the batch does."""
-    KernelProvisionerFactory.clear_instance()
     result = run_notebook(job)
     if result.state == "failed":
         sys.exit(f"{job.request}: {result.why}")
@@ -110,17 +118,17 @@ def apiece(runs: list[Callable[[], None]]) -> float:
 
 def cpu_of(run: Callable[[], None]) -> float:
     """Return the CPU seconds a run takes: this process, its children, the warm process and the kernels it forked."""
-    WARM.ended.clear()
+    CELLS.ended.clear()
     before = _cpu()
     run()
-    return _cpu() - before + sum(kernel.cpu for kernel in WARM.ended)
+    return _cpu() - before + sum(kernel.cpu for kernel in CELLS.ended)
 
 
 def _cpu() -> float:
     own = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    if WARM.pid is None:
+    if CELLS.pid is None:
         return own
-    fields = Path(f"/proc/{WARM.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    fields = Path(f"/proc/{CELLS.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return own + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -140,13 +148,13 @@ def whole(folder: Path, requests: int) -> list[Figure]:
     both = [r for r in ws.requests.values() if r.identity_settled and dossiers[r.id].complete and set(rights) <= set(r.rights)]
     jobs = [[Job(r.id, right, ws.root, dossiers[r.id].collected_at.isoformat(), 600) for right in rights] for r in both]
     del dossiers
-    chosen = list(islice((some for some in jobs if all(run_notebook(job).state == "done" for job in some)), 2 if quick() else 12))
+    chosen = list(islice((some for some in jobs if all(run_notebook(job).state == "done" for job in some)), 2 if quick() else 5))
     for job in (job for some in chosen for job in some):
         job.record.unlink()  # so that all that follow find the same files there, and do the same
     peer = median(sum(cpu_of(lambda job=job: plain(job)) for job in some) for some in chosen)
     ours = median(sum(cpu_of(lambda job=job: forked(job)) for job in some) for some in chosen)  # the same files again: the same work
     note = f"{ours + collecting:.2f} s, {collecting:.3f} s of it collecting among {requests}, ÷ {peer:.2f} s; portability and erasure"
-    peak = max(kernel.peak for kernel in WARM.ended) / 2**30
+    peak = max(kernel.peak for kernel in CELLS.ended) / 2**30
     return [
         Figure("CPU per request, whole ÷ plain papermill", (ours + collecting) / peer, 1 / 6, note),
         Figure("memory of a kernel, GB", peak, 1.5),
@@ -177,13 +185,20 @@ def undisturbed(folder: Path, requests: int) -> list[Figure]:
     single = world(folder / "single", requests)
     for _ in range(2):  # an answer is taken back where a request that comes later reaches a row of it: that one is run again
         for request in single.requests.values():
-            dossier = single.collect_all([request])[request.id]
-            rights = [right for right in request.rights if request.identity_settled or right == "complaint"]
-            for job in (Job(request.id, right, single.root, dossier.collected_at.isoformat(), 600) for right in rights):
-                run_notebook(job)
+            batch(single, [request], executor=Here())
     count = len(outputs(folder / "batch"))
     note = f"{requests} requests, {count} files"
     return [Figure("files of a batch that differ from single runs", differing(folder / "single", folder / "batch"), 0, note)]
+
+
+class Here(Executor):
+    """Runs each job at once, in this process: two hundred batches of one request need not start a warm process each."""
+
+    def submit(self, work: Callable[..., Result], /, *given: object, **named: object) -> Future[Result]:
+        """Return what came of it."""
+        done: Future[Result] = Future()
+        done.set_result(work(*given, **named))
+        return done
 
 
 def killed(calm: Path, disturbed: Path, requests: int) -> list[Figure]:
@@ -193,11 +208,17 @@ def killed(calm: Path, disturbed: Path, requests: int) -> list[Figure]:
     while running.poll() is None:
         time.sleep(0.2)
         done = sum(1 for _ in root.glob("cases/*/notebooks/*.json"))
-        if done >= 100 * (kills + 1) and (workers := _workers(running.pid)):
+        if done >= requests // 10 * (kills + 1) and (workers := _workers(running.pid)):
             os.kill(workers[kills % len(workers)], signal.SIGKILL)
             kills += 1
+    count = len(outputs(calm))
     return [
-        Figure("files that differ with a worker killed every 100 notebooks", differing(calm, disturbed), 0, f"{requests} requests, {kills} kills")
+        Figure(
+            "files that differ with a worker killed every hundred",
+            differing(calm, disturbed),
+            0,
+            f"{requests} requests, {count} files, {kills} kills",
+        )
     ]
 
 
@@ -206,14 +227,16 @@ def _workers(pid: int) -> list[int]:
     return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
-def scaling(folder: Path, thousand: Path) -> list[Figure]:
-    """Measure 100, 1,000 and 10,000 requests, the last without outputs; linear or better is at most 1."""
-    sizes = {100: folder / "hundred", 1_000: thousand, 10_000: folder / "many"}
+def scaling(folder: Path, middle: Path, requests: int) -> list[Figure]:
+    """Measure a tenth of so many requests, so many and ten times as many, the last without outputs; linear or better is at most 1."""
+    few, many = requests // 10, requests * 10
+    sizes = {few: folder / "few", requests: middle, many: folder / "many"}
     collecting = {n: timed(world(root, n).root, "collect") / n for n, root in sizes.items()}
-    running = {n: timed(sizes[n], "batch") / n for n in (100, 1_000)}
-    grown = [("notebooks", 1_000, running), *(("collecting", n, collecting) for n in (1_000, 10_000))]
+    running = {n: timed(sizes[n], "batch") / n for n in (few, requests)}
+    grown = [("notebooks", requests, running), *(("collecting", n, collecting) for n in (requests, many))]
     return [
-        Figure(f"time per request, {what}, {n:,} ÷ 100", took[n] / took[100], 1.05, f"{took[n]:.3f} s ÷ {took[100]:.3f} s") for what, n, took in grown
+        Figure(f"time per request, {what}, {n:,} ÷ {few:,}", took[n] / took[few], 1.05, f"{took[n]:.3f} s ÷ {took[few]:.3f} s")
+        for what, n, took in grown
     ]
 
 

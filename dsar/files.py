@@ -74,10 +74,17 @@ def scratch(beside: Path | None = None) -> Iterator[Path]:
                 os.close(handle)
 
 
-def sweep(folder: Path, within: str = "**/") -> int:
-    """Take away what runs that were killed left unfinished in a folder and those in it, and return how many pieces that were."""
-    left = [p for p in folder.glob(f"{within}{WRITING}*") if _left(p)]
-    return sum(map(_removed, left))
+def sweep(folder: Path, depth: int | None = None) -> int:
+    """Take away what runs that were killed left unfinished in a folder and those in it, so deep, and return how many pieces that were."""
+    return sum(_removed(path) for path in [*_unfinished(folder, depth)] if _left(path))
+
+
+def _unfinished(folder: Path, depth: int | None) -> Iterator[Path]:
+    # Not by glob, which fails where a folder goes while it looks: another process may be finishing one of the same case.
+    for at, folders, names in os.walk(folder):
+        yield from (Path(at, name) for name in (*folders, *names) if name.startswith(WRITING))
+        deep = len(Path(at).relative_to(folder).parts)
+        folders[:] = [name for name in folders if not name.startswith(WRITING) and (depth is None or deep < depth)]
 
 
 def sweep_scratch() -> int:

@@ -196,8 +196,7 @@ class Workspace:
     def sweep(self, requests: Iterable[Request]) -> None:
         """Take away what runs that were killed left unfinished: it holds people's data, and nobody would look for it."""
         files.sweep_scratch()
-        files.sweep(self.root, within="")
-        files.sweep(self.root, within="*/")
+        files.sweep(self.root, depth=1)
         for folder in ("worklists", *(f"cases/{request.id}" for request in requests)):
             files.sweep(self.root / folder)
 

@@ -26,8 +26,9 @@ ONLY_POSIX = {
     "time": {"tzset"},
 }
 ASKED_FIRST = {  # where they are met only after it was asked whether they are there
-    "dsar/run/warm.py": "started by dsar/run/kernels.py alone, where FORKS says so",
-    "dsar/run/kernels.py": "FORKS",
+    "dsar/run/warm.py": "started by dsar/run/forks.py alone, where FORKS says so",
+    "dsar/run/forks.py": "FORKS",
+    "dsar/run/line.py": "FORKS, asked by dsar/run/engine.py",
     "dsar/run/casefile.py": "behind `hasattr`",
     "dsar/keep/vault.py": "behind `fcntl is None`",
     "dsar/keep/memory.py": "where there is a folder in memory: Linux",

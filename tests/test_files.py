@@ -96,3 +96,17 @@ def test_what_others_keep_beside_it_stays(tmp_path, monkeypatch):
     aged(*tmp_path.iterdir())
     assert files.sweep_scratch() == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["dsar-demo", "dsar-main", "dsar-x4k2p9"]
+
+
+@pytest.mark.parametrize("name", [f"{files.WRITING}answer", "superseded"])
+def test_a_folder_that_another_process_takes_away_meanwhile_stops_no_sweep(tmp_path, monkeypatch, name):
+    (tmp_path / "case" / name).mkdir(parents=True)
+    scan = os.scandir
+
+    def scandir(path):
+        if Path(path).name == name:
+            raise FileNotFoundError(path)  # it was listed, and is gone
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert files.sweep(tmp_path) == 0

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from filelock import FileLock
 from traitlets.config import Config
 
 from dsar import errors, files
 from dsar.listing import PLAIN
+from dsar.run.forks import CELLS
 from dsar.run.jobs import Job, Result, State
-from dsar.run.kernels import WARM
 
 _WAITING = ("IdentityNotVerified", "AnswerIncomplete")  # a person's turn, not a fault
 _MEANINGS = {
@@ -37,7 +36,7 @@ def run_notebook(job: Job) -> Result:
         partial = job.executed.with_name(f".{job.executed.stem}.running.ipynb")
         state, why = _attempt(job, partial)
         _keep(job, partial, state)
-    cpu, peak = sum(k.cpu for k in WARM.ended), max((k.peak for k in WARM.ended), default=0)
+    cpu, peak = sum(k.cpu for k in CELLS.ended), max((k.peak for k in CELLS.ended), default=0)
     return Result(job.request, job.right, state, why, monotonic() - began, cpu, peak)
 
 
@@ -45,14 +44,14 @@ def _attempt(job: Job, partial: Path) -> tuple[State, str]:
     from papermill.exceptions import PapermillExecutionError
 
     for last in (False, True):
-        WARM.ended.clear()
+        CELLS.ended.clear()
         try:
             _execute(job, partial)
         except PapermillExecutionError as error:
             return ("waiting" if error.ename in _WAITING else "failed"), _words(error.ename, error.evalue)
         except Exception as error:  # noqa: BLE001 - a dead kernel or a timed-out cell is no PapermillExecutionError, and there are more
             # Else somebody killed the warm process, and the kernel with it, or the kernel died before its first cell.
-            if last or not (isinstance(error, RuntimeError) or any(kernel.lost for kernel in WARM.ended)):
+            if last or not (isinstance(error, RuntimeError) or any(kernel.lost for kernel in CELLS.ended)):
                 return "failed", _MEANINGS.get(type(error).__name__, type(error).__name__)
         else:
             return "done", ""
@@ -62,58 +61,41 @@ def _attempt(job: Job, partial: Path) -> tuple[State, str]:
 def _execute(job: Job, partial: Path) -> None:
     import papermill
 
-    _register()
-    WARM.map = job.workspace / "dsar.toml"
-    with private_kernel(job.memory) as config:
+    from dsar.run import engine
+
+    CELLS.map = job.workspace / "dsar.toml"
+    with private_kernel() as config:
         papermill.execute_notebook(
             job.notebooks / job.executed.name,
             partial,
             parameters={"request_id": job.request, "workspace": str(job.workspace)},
-            engine_name=_ENGINE,
+            engine_name=engine.NAME,
             kernel_name="python3",
             progress_bar=False,
             cwd=job.workspace,
             start_timeout=60,
             execution_timeout=job.timeout,
+            memory=job.memory,
             config=config,
-            # What matters comes back as a result; and what was typed is not to be kept in the home folder, in a file that all kernels lock.
+            # Where it must be a plain kernel: what matters comes back as a result; and what was typed is not to be kept in
+            # the home folder, in a file that all kernels lock.
             extra_arguments=["--log-level=CRITICAL", "--HistoryManager.enabled=False"],
         )
 
 
-_ENGINE = "dsar"
-
-
-def _register() -> None:
-    """Make papermill write a notebook at the end instead of twice per cell, each time validated anew: that took half of its time."""
-    from papermill.engines import NBClientEngine, papermill_engines
-
-    class Engine(NBClientEngine):  # type: ignore[misc]
-        @classmethod
-        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
-            path, nb_man.output_path = nb_man.output_path, None
-            try:
-                return super().execute_managed_notebook(nb_man, kernel_name, **options)
-            finally:
-                nb_man.output_path = path  # so that it is written however it ended
-
-    papermill_engines.register(_ENGINE, Engine)
-
-
 @contextmanager
-def private_kernel(memory: int, provisioner: str = "dsar-warm") -> Iterator[Config]:
+def private_kernel() -> Iterator[Config]:
     """Yield the settings of a kernel that talks over sockets in a folder of its own, where the system has such sockets.
 
     Over TCP, everybody on the machine could listen to what the cells print.
     """
-    os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = provisioner
     os.environ[PLAIN] = "1"  # nobody looks on
     with files.scratch() as made:
         os.environ["JUPYTER_RUNTIME_DIR"] = folder = str(made)
         # Named in full: left to itself, jupyter_client puts them into the working folder, where two kernels meet.
         sockets = {"transport": "ipc", "ip": f"{folder}/kernel"}
         fits = os.name == "posix" and len(folder) < _LONGEST_SOCKET_PATH - len("/kernel-1")
-        yield Config({"WarmProvisioner": {"memory": memory}, **({"KernelManager": sockets} if fits else {})})
+        yield Config({"KernelManager": sockets} if fits else {})
 
 
 def _words(name: str, text: str) -> str:

@@ -1,7 +1,7 @@
-"""The warm process: it has imported what notebooks need, holds nobody's data, and forks a kernel whenever it is asked to.
+"""The warm process: it has imported what notebooks need, holds nobody's data, and forks itself whenever it is asked to.
 
-It is started by `dsar.run.kernels` and ends with the process that started it. It has one thread, for only that one goes on
-in a fork, and opens no file, connection or engine that two kernels could share.
+It is started by `dsar.run.forks` and ends with the process that started it. It has one thread, for only that one goes on
+in a fork, and opens no file, connection or engine that two forks could share.
 """
 
 import atexit
@@ -19,9 +19,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 with contextlib.suppress(ImportError):  # Windows has none, and forks nothing
     import resource
@@ -41,9 +41,9 @@ MODULES = (
 )  # fmt: skip
 LARGEST = 1 << 20  # bytes of one order: a command, a folder and an environment
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, see prctl(2)
-_INLINE = "module://matplotlib_inline.backend_inline"
+INLINE = "module://matplotlib_inline.backend_inline"
 SINGLE = {  # what keeps libraries from starting threads or plots from vanishing when they are imported
-    "MPLBACKEND": _INLINE,
+    "MPLBACKEND": INLINE,
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
@@ -52,22 +52,25 @@ SINGLE = {  # what keeps libraries from starting threads or plots from vanishing
 }
 
 
-class Order(NamedTuple):
-    """One kernel to be forked."""
+Duty = Literal["kernel", "cells"]  # what forks are for: a kernel with its sockets, or cells that come over one descriptor
 
-    argv: Sequence[str]  # of the kernel, without the interpreter
+
+class Order(NamedTuple):
+    """One process to be forked."""
+
+    argv: Sequence[str]  # of a kernel, without the interpreter
     cwd: str
     env: Mapping[str, str]
     memory: int  # bytes it may take for itself; 0: as many as there are
 
 
-class _Kernel(NamedTuple):
+class _Fork(NamedTuple):
     pid: int
     report: int  # a pipe to whoever ordered it
 
 
-def main(channel: int, map_: str = "") -> None:
-    """Import, then fork a kernel per order that comes over the socket `channel`, until its other end is closed.
+def main(duty: Duty, channel: int, map_: str = "") -> None:
+    """Import, then fork once per order that comes over the socket `channel`, until its other end is closed.
 
     `map_` is the data map that will be read most.
     """
@@ -78,16 +81,21 @@ def main(channel: int, map_: str = "") -> None:
         importlib.import_module("dsar.run.rehearsal").rehearse(Path(map_) if map_ else None)
     except Exception as error:  # noqa: BLE001 - without it kernels are slower, and that is all
         print(f"no answer could be rehearsed ({type(error).__name__}), so kernels are slower", file=sys.stderr)  # noqa: T201
+    work: Callable[[Order, Sequence[int]], None] = _kernel
+    if duty == "cells":
+        cells = importlib.import_module("dsar.run.cells")
+        cells.prepare()
+        work = cells.run
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:
         sys.exit(f"the warm process has {threads} threads, so its forks would not be sound")
     gc.collect()
-    gc.freeze()  # else the first collection in each kernel would copy every page
-    _serve(socket.socket(fileno=channel))
+    gc.freeze()  # else the first collection in each fork would copy every page
+    _serve(socket.socket(fileno=channel), work)
 
 
-def _serve(channel: socket.socket) -> None:
-    kernels: dict[int, _Kernel] = {}  # by pidfd
+def _serve(channel: socket.socket, work: Callable[[Order, Sequence[int]], None]) -> None:
+    forked: dict[int, _Fork] = {}  # by pidfd
     poll = select.poll()
     poll.register(channel, select.POLLIN)
     libc = ctypes.CDLL(None)
@@ -95,61 +103,61 @@ def _serve(channel: socket.socket) -> None:
         for ready, _ in poll.poll():
             if ready != channel.fileno():
                 poll.unregister(ready)
-                _buried(kernels.pop(ready), ready)
+                _buried(forked.pop(ready), ready)
             elif (taken := _take(channel)) is None:
-                for kernel in kernels.values():
+                for one in forked.values():
                     with contextlib.suppress(ProcessLookupError):
-                        os.killpg(kernel.pid, signal.SIGKILL)
+                        os.killpg(one.pid, signal.SIGKILL)
                 return
             else:
                 order, fds = taken
                 if (pid := os.fork()) == 0:
                     channel.close()
-                    for fd in (*kernels, *(k.report for k in kernels.values())):
+                    for fd in (*forked, *(one.report for one in forked.values())):
                         os.close(fd)
-                    _become_kernel(order, fds, libc)
-                report, *streams = fds
-                for fd in streams:
+                    _become(work, order, fds, libc)
+                report, *theirs = fds
+                for fd in theirs:
                     os.close(fd)
                 os.write(report, json.dumps({"pid": pid}).encode() + b"\n")
                 watched = os.pidfd_open(pid)
-                kernels[watched] = _Kernel(pid, report)
+                forked[watched] = _Fork(pid, report)
                 poll.register(watched, select.POLLIN)
 
 
 def _take(channel: socket.socket) -> tuple[Order, list[int]] | None:
-    data, fds, _, _ = socket.recv_fds(channel, LARGEST, 3)
+    data, fds, _, _ = socket.recv_fds(channel, LARGEST, 4)
     return (Order(**json.loads(data)), fds) if data else None
 
 
-def _buried(kernel: _Kernel, watched: int) -> None:
-    """Tell how a kernel ended and what it took; no zombie stays."""
-    _, status, usage = os.wait4(kernel.pid, 0)
+def _buried(ended: _Fork, watched: int) -> None:
+    """Tell how a process ended and what it took; no zombie stays."""
+    _, status, usage = os.wait4(ended.pid, 0)
     os.close(watched)
     told = {"status": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024}
     with contextlib.suppress(BrokenPipeError):
-        os.write(kernel.report, json.dumps(told).encode() + b"\n")
-    os.close(kernel.report)
+        os.write(ended.report, json.dumps(told).encode() + b"\n")
+    os.close(ended.report)
 
 
-def _become_kernel(order: Order, fds: Sequence[int], libc: Any) -> NoReturn:
-    """Run a kernel in this fork, and leave without tearing the interpreter down, which would copy every page."""
+def _become(work: Callable[[Order, Sequence[int]], None], order: Order, fds: Sequence[int], libc: Any) -> NoReturn:
+    """Do in this fork what was ordered, and leave without tearing the interpreter down, which would copy every page."""
     status = 1
     try:
         libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
         os.setsid()
-        report, *streams = fds
+        report, stdout, stderr, *more = fds
         os.close(report)
-        for fd, standard in zip(streams, (1, 2), strict=True):
+        for fd, standard in ((stdout, 1), (stderr, 2)):
             os.dup2(fd, standard)
             os.close(fd)
         _fresh(order)
-        _kernel(order.argv)
+        work(order, more)
         status = 0
     except SystemExit as left:
         status = left.code if isinstance(left.code, int) else int(left.code is not None)
-    except BaseException:  # noqa: BLE001 - else nobody would learn why a kernel did not start
-        traceback.print_exc()
+    except BaseException:  # noqa: BLE001 - else nobody would learn why it did not start
+        traceback.print_exc(file=sys.__stderr__)
     finally:
         threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - what the interpreter does before it tears down
         atexit._run_exitfuncs()  # noqa: SLF001
@@ -179,15 +187,15 @@ def _data() -> int:
         return int(told.read().split()[5]) * resource.getpagesize()
 
 
-def _kernel(argv: Sequence[str]) -> None:
+def _kernel(order: Order, _: Sequence[int]) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
-    sys.argv = ["ipykernel_launcher", *argv]
+    sys.argv = ["ipykernel_launcher", *order.argv]
     app = IPKernelApp.instance()
     # It dies with its parent already, so it need not poll for that; 1 says so, and keeps it from greeting.
-    app.initialize([*argv, "--IPKernelApp.parent_handle=1"])  # type: ignore[no-untyped-call]
+    app.initialize([*order.argv, "--IPKernelApp.parent_handle=1"])  # type: ignore[no-untyped-call]
     app.start()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), *sys.argv[2:])
+    main("cells" if sys.argv[1] == "cells" else "kernel", int(sys.argv[2]), *sys.argv[3:])

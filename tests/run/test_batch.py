@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from dsar.run import batch as batches
 from dsar.run.batch import batch, preview
 from dsar.run.jobs import NOTEBOOKS, TASKS, Job, Result
 from dsar.run.pool import run_all
+from fixtures import generate
 
 NOW = "2026-11-23T09:00:00+00:00"
 
@@ -264,6 +266,30 @@ def test_a_batch_puts_out_the_bytes_that_single_runs_do_also_when_two_run_at_onc
     assert set(outputs(folders["twice"])) == set(outputs(folders["single"]))
     assert {name for name, data in outputs(folders["twice"]).items() if data != outputs(folders["single"])[name]} == set()
     assert any(name.endswith(".xlsx") for name in outputs(folders["single"]))
+
+
+class Here(Executor):
+    """Runs each job at once, in this process."""
+
+    def submit(self, work, /, *given, **named):
+        done = Future()
+        done.set_result(work(*given, **named))
+        return done
+
+
+def test_a_batch_of_an_invented_company_puts_out_the_bytes_that_single_runs_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("DSAR_NOW", NOW)
+    desks = {}
+    for name in ("batch", "single"):
+        generate.build(tmp_path / name, subjects=30, log_lines=400, requests=8)
+        desks[name] = workspace.open_workspace(tmp_path / name)
+    batch(desks["batch"], list(desks["batch"].requests.values()), executor=Here())
+    for _ in range(2):  # an answer is taken back where a request that comes later reaches a row of it: that one is run again
+        for request in desks["single"].requests.values():
+            batch(desks["single"], [request], executor=Here())
+    one, other = (outputs(tmp_path / name) for name in desks)
+    assert len(one) > 5
+    assert {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)} == set()
 
 
 def test_a_dask_cluster_runs_the_notebooks(desk):

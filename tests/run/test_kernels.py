@@ -1,13 +1,17 @@
-"""Kernels forked from the warm process do all that plain ones do, and share nothing."""
+"""What is forked from a warm process does all that plain kernels do, and shares nothing.
 
+Each test runs in both ways: cells over one line, as the batch does, and kernels with their sockets, as JupyterLab and Airflow do.
+"""
+
+import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from types import MappingProxyType
 
 import nbformat
 import papermill
@@ -18,10 +22,14 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from dsar.run import kernels
-from dsar.run.kernels import WARM, Forked
+from dsar.run import engine, forks, kernels
+from dsar.run.forks import CELLS, Forked
+from dsar.run.line import Cells
 
-pytestmark = pytest.mark.skipif(not kernels.FORKS, reason="kernels are forked on Linux")
+pytestmark = pytest.mark.skipif(not forks.FORKS, reason="processes are forked on Linux")
+CELLS_ONLY = pytest.mark.parametrize("warm", ["cells"], indirect=True)
+KERNEL_ONLY = pytest.mark.parametrize("warm", ["kernel"], indirect=True)
+WAYS = {"cells": CELLS, "kernel": kernels.WARM}
 
 EVERYTHING = [
     "print('plain'); import sys; print('complaint', file=sys.stderr)",
@@ -41,118 +49,192 @@ EVERYTHING = [
     "await __import__('asyncio').sleep(0.01, 'awaited')",
     "import numpy as np; float(np.linalg.norm(np.ones((300, 300)) @ np.ones((300, 300))))",
     "%timeit -n 1 -r 1 -q 1\n!echo shell",
+    "from IPython.display import clear_output; print('gone'); clear_output(); print('a', end=''); print('b')",
+    "import ipywidgets; out = ipywidgets.Output()\nwith out:\n    print('kept in a widget'); display(HTML('<i>and this</i>'))\nout",
+    "ipywidgets.IntSlider(3, description='how many')",
+    "len(out.outputs), out.outputs[0]['text']",
+    "get_ipython().__class__.__name__, In[1][:5], get_ipython().execution_count, 'IPKernelApp' in get_ipython().config",
+    "print('x' * 300_000); import warnings; warnings.warn('told once', stacklevel=1)",
+    "import logging; logging.getLogger('a').warning('logged')",
+    "try:\n    input('who?')\nexcept Exception as refused:\n    print(repr(refused))",
     "os.getcwd(), os.environ['MPLBACKEND'].split('.')[-1], sys.path[0], sys.argv[0].split('/')[-1].removesuffix('.py'), __name__",
 ]
 
 
-@pytest.fixture(autouse=True)
-def forked(monkeypatch):
-    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "dsar-warm")
+@pytest.fixture(autouse=True, params=WAYS)
+def warm(request, monkeypatch):
+    """The warm process that the test forks from."""
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "dsar-warm" if request.param == "kernel" else "local-provisioner")
     KernelProvisionerFactory.clear_instance()
-    yield
+    yield WAYS[request.param]
     KernelProvisionerFactory.clear_instance()
 
 
-def run(tmp_path, *cells, config=MappingProxyType({}), **options):
+def run(warm, tmp_path, *cells, memory=0, **options):
     """Return the executed notebook."""
     made = [nbformat.v4.new_code_cell(source, id=f"cell-{n}") for n, source in enumerate(cells)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     nb = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel})
     sockets = {"transport": "ipc", "ip": str(tmp_path / f"k{random.random()}")}
-    return papermill.execute_notebook(
-        nb, tmp_path / "out.ipynb", progress_bar=False, cwd=tmp_path, config=Config({**config, "KernelManager": sockets}), **options
-    )
+    config = Config({"KernelManager": sockets, "WarmProvisioner": {"memory": memory}})
+    if warm is CELLS:
+        options |= {"engine_name": engine.NAME, "memory": memory}
+    return papermill.execute_notebook(nb, tmp_path / "out.ipynb", progress_bar=False, cwd=tmp_path, config=config, **options)
 
 
 def shown(nb):
     """Return what the cells put out, without what differs from run to run by nature."""
-    return [[{k: v for k, v in output.items() if k != "metadata"} for output in cell.outputs] for cell in nb.cells]
+    text = json.dumps([[cell.execution_count, *cell.outputs] for cell in nb.cells])
+    text = re.sub(r"/tmp/ipykernel_\d+/\d+\.py|IPY_MODEL_\w+|[0-9a-f]{32}", "", text)
+    return json.loads(text)
+
+
+def noted(nb):
+    """Return what is noted beside each cell: the names of it, since times differ."""
+    return [(sorted(c.metadata), sorted(c.metadata.execution), sorted(c.metadata.papermill), c.metadata.papermill.status) for c in nb.cells]
 
 
 def last(nb):
     return nb.cells[-1].outputs[-1].get("text") or nb.cells[-1].outputs[-1].data["text/plain"]
 
 
-def test_everything_a_cell_can_put_out_is_as_with_a_plain_kernel(tmp_path, monkeypatch):
-    forked = run(tmp_path, *EVERYTHING, "import os; os.getppid()")
-    assert last(forked) == str(WARM.pid)
-    monkeypatch.setattr(kernels, "FORKS", False)
-    plain = run(tmp_path, *EVERYTHING, "import os; os.getppid()")
+def test_everything_a_cell_can_put_out_is_as_with_a_plain_kernel(warm, tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # where ipykernel sees it, it does not catch what is written below Python
+    cells = [*EVERYTHING, "import os; os.getppid()"]
+    forked = run(warm, tmp_path, *cells)
+    assert last(forked) == str(warm.pid)
+    monkeypatch.setattr(forks, "FORKS", False)
+    plain = run(warm, tmp_path, *cells)
     assert last(plain) == str(os.getpid())
     del forked.cells[-1], plain.cells[-1]
     assert shown(forked) == shown(plain)
+    assert noted(forked) == noted(plain)
     assert forked.metadata.language_info == plain.metadata.language_info
+    states = [nb.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"] for nb in (forked, plain)]
+    assert sorted(s["model_name"] for s in states[0].values()) == sorted(s["model_name"] for s in states[1].values())
     assert any("image/png" in output.get("data", {}) for output in forked.cells[4].outputs)
 
 
-def test_an_exception_is_papermill_s(tmp_path):
+def test_an_exception_is_papermill_s(warm, tmp_path, monkeypatch):
+    told = []
+    for _ in range(2):
+        with pytest.raises(PapermillExecutionError) as raised:
+            run(warm, tmp_path, "1", "print('before')\nint('x')", "'never run'")
+        executed = nbformat.read(tmp_path / "out.ipynb", 4)
+        assert executed.metadata.papermill.exception
+        told.append((str(raised.value), raised.value.ename, raised.value.cell_index, [c.get("outputs") for c in executed.cells]))
+        monkeypatch.setattr(forks, "FORKS", False)
+    assert told[0] == told[1]
+    assert told[0][1:3] == ("ValueError", 1)
+
+
+@pytest.mark.parametrize("cell", ["import time\ntime.sleep(60)", "while True:\n    print('x' * 1000)"])
+def test_a_cell_can_be_interrupted_whatever_it_does(warm, tmp_path, cell):
+    start = "import os, signal, threading\nthreading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
     with pytest.raises(PapermillExecutionError) as raised:
-        run(tmp_path, "1", "int('x')")
-    assert (raised.value.ename, raised.value.cell_index) == ("ValueError", 1)
-    assert nbformat.read(tmp_path / "out.ipynb", 4).cells[-1].outputs[0].ename == "ValueError"
+        run(warm, tmp_path, start + cell, execution_timeout=30)
+    assert raised.value.ename == "KeyboardInterrupt"
 
 
-def test_nothing_of_one_request_reaches_the_next(tmp_path):
+def test_nothing_of_one_request_reaches_the_next(warm, tmp_path):
     dirty = "import builtins, os, json, decimal, sys; builtins.leak = json.leak = 'ann'; os.environ['LEAK'] = 'ann'; decimal.getcontext().prec = 3"
-    run(tmp_path, dirty, "x = 'ann'; sys.path.append('/ann'); os.chdir('/')")
+    run(warm, tmp_path, dirty, "x = 'ann'; sys.path.append('/ann'); os.chdir('/')")
     leaked = "print(hasattr(builtins, 'leak'), hasattr(json, 'leak'), 'LEAK' in os.environ)"
     look = f"{leaked}\nprint(decimal.getcontext().prec, 'x' in globals(), '/ann' in sys.path)"
-    assert last(run(tmp_path, "import builtins, os, json, decimal, sys", look)) == "False False False\n28 False False\n"
+    assert last(run(warm, tmp_path, "import builtins, os, json, decimal, sys", look)) == "False False False\n28 False False\n"
 
 
-def test_chance_is_fresh_in_each(tmp_path):
+def test_chance_is_fresh_in_each(warm, tmp_path):
     draw = "import random, numpy, uuid, secrets; print(random.random(), numpy.random.random(), uuid.uuid4(), secrets.token_hex(4))"
-    drawn = [last(run(tmp_path, draw)).split() for _ in range(2)]
+    drawn = [last(run(warm, tmp_path, draw)).split() for _ in range(2)]
     assert not set(drawn[0]) & set(drawn[1])
 
 
-def test_it_inherits_no_file_of_the_warm_process(tmp_path, kernel):
+def test_it_inherits_no_file_of_the_warm_process(warm, tmp_path, request):
+    if warm is CELLS:
+        running = Cells(0)
+        request.addfinalizer(lambda: running.end(10))
+    else:
+        request.getfixturevalue("kernel")
     links = "import os; print(*(os.readlink(e.path) for e in os.scandir('/proc/{}/fd') if os.path.lexists(e.path)))"
-    theirs = set(last(run(tmp_path, links.replace("{}", str(WARM.pid)))).split()) - {str(Path(f"/proc/self/fd/{n}").readlink()) for n in (1, 2)}
-    mine = set(last(run(tmp_path, links.replace("{}", "self"))).split())
+    theirs = set(last(run(warm, tmp_path, links.replace("{}", str(warm.pid)))).split()) - {str(Path(f"/proc/self/fd/{n}").readlink()) for n in (1, 2)}
+    mine = set(last(run(warm, tmp_path, links.replace("{}", "self"))).split())
     shared = {"socket", "pipe"}
-    assert {path for path in theirs if path.partition(":")[0] in shared}  # `kernel` runs too, so there is something to inherit
+    assert {path for path in theirs if path.partition(":")[0] in shared}  # another runs too, so there is something to inherit
     assert not {path for path in theirs & mine if path.partition(":")[0] in shared}
     assert not [path for path in mine if "pidfd" in path]
     assert not [path for path in theirs & mine if Path(path).is_file()]  # two kernels would read on from where the other left off
 
 
-def test_what_was_rehearsed_is_an_invented_answer_and_leaves_no_trace(tmp_path, monkeypatch):
-    WARM.stop()
+def test_what_was_rehearsed_is_an_invented_answer_and_leaves_no_trace(warm, tmp_path, monkeypatch):
+    warm.stop()
     monkeypatch.setenv("DSAR_REGISTER", f"sqlite:///{tmp_path / 'real.db'}")
     look = "from dsar.answer import page; from dsar.find import dossier; import os"
     said = "print(page._template.cache_info().currsize, len(dossier._last), os.environ['DSAR_REGISTER'][-7:], 'DSAR_NOW' in os.environ)"
-    assert last(run(tmp_path, look, said)) == f"1 0 real.db {'DSAR_NOW' in os.environ}\n"
+    assert last(run(warm, tmp_path, look, said)) == f"1 0 real.db {'DSAR_NOW' in os.environ}\n"
     assert not (tmp_path / "real.db").exists()
 
 
-def test_a_cell_that_takes_too_long_is_stopped_and_its_kernel_is_gone(tmp_path):
+def test_a_cell_that_takes_too_long_is_stopped_and_its_kernel_is_gone(warm, tmp_path):
     with pytest.raises(CellTimeoutError):
-        run(tmp_path, f"import os; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))", "import time; time.sleep(60)", execution_timeout=1)
+        run(
+            warm,
+            tmp_path,
+            f"import os; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))",
+            "import time; time.sleep(60)",
+            execution_timeout=1,
+        )
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
-    assert not children(WARM.pid)
+    assert not children(warm.pid)
 
 
 def children(pid):
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
-def test_a_kernel_takes_no_more_memory_than_it_may(tmp_path):
-    limited = {"WarmProvisioner": {"memory": 1 << 30}}
+@CELLS_ONLY
+def test_what_was_printed_before_a_cell_hung_or_died_is_kept(tmp_path):
+    for cell, error in (("time.sleep(60)", CellTimeoutError), ("os._exit(1)", DeadKernelError)):
+        with pytest.raises(error):
+            run(
+                CELLS,
+                tmp_path,
+                f"import os, time\nprint('step 1')\ntime.sleep(0.3)\nos.write(1, b'step 2')\ntime.sleep(0.3)\n{cell}",
+                execution_timeout=2,
+            )
+        assert "".join(output.text for output in nbformat.read(tmp_path / "out.ipynb", 4).cells[0].outputs) == "step 1\nstep 2"
+
+
+@CELLS_ONLY
+def test_a_cell_that_never_stops_printing_is_stopped(tmp_path):
+    with pytest.raises(CellTimeoutError):
+        run(CELLS, tmp_path, "while True:\n    print('x')", execution_timeout=1)
+
+
+@CELLS_ONLY
+def test_a_program_that_a_notebook_left_running_delays_nobody_and_ends_with_it(tmp_path):
+    began = time.monotonic()
+    left = last(run(CELLS, tmp_path, "import subprocess; subprocess.Popen(['sleep', '60']).pid"))
+    waited_for(lambda: not Path(f"/proc/{left}").exists())
+    assert time.monotonic() - began < 30
+
+
+def test_a_kernel_takes_no_more_memory_than_it_may(warm, tmp_path):
     with pytest.raises(PapermillExecutionError) as raised:
-        run(tmp_path, "much = bytearray(2 << 30)", config=limited)
+        run(warm, tmp_path, "much = bytearray(2 << 30)", memory=1 << 30)
     assert raised.value.ename == "MemoryError"
-    assert last(run(tmp_path, "much = bytearray(1 << 28); len(much)", config=limited)) == str(1 << 28)
+    assert last(run(warm, tmp_path, "much = bytearray(1 << 28); len(much)", memory=1 << 30)) == str(1 << 28)
 
 
 @pytest.mark.parametrize("signum", ["SIGKILL", "SIGSEGV", "SIGTERM"])
-def test_a_kernel_that_dies_is_noticed(tmp_path, signum):
+def test_a_kernel_that_dies_is_noticed(warm, tmp_path, signum):
     with pytest.raises(DeadKernelError):
         run(
+            warm,
             tmp_path,
             f"import os, signal; signal.signal(signal.SIGTERM, signal.SIG_DFL); os.kill(os.getpid(), signal.{signum}); import time; time.sleep(60)",
         )
-    assert not children(WARM.pid)
+    assert not children(warm.pid)
 
 
 @pytest.fixture
@@ -168,6 +250,7 @@ def kernel(tmp_path):
     manager.shutdown_kernel(now=True)
 
 
+@KERNEL_ONLY
 def test_a_running_cell_can_be_interrupted(kernel):
     manager, client = kernel
     # Else a kernel drops what comes right after an error, whoever started it.
@@ -186,6 +269,15 @@ def reply(client: BlockingKernelClient, message: str):
             return answer["content"]
 
 
+@CELLS_ONLY
+def test_what_cells_took_is_known(tmp_path):
+    CELLS.ended.clear()
+    run(CELLS, tmp_path, "much = bytearray(200 << 20)")
+    (ended,) = CELLS.ended
+    assert (ended.returncode, ended.cpu > 0, ended.peak > 200 << 20) == (0, True, True)
+
+
+@KERNEL_ONLY
 def test_how_it_ended_and_what_it_took_is_known(kernel):
     manager, client = kernel
     process = manager.provisioner.process
@@ -198,30 +290,40 @@ def test_how_it_ended_and_what_it_took_is_known(kernel):
     assert process.peak > 200 << 20
 
 
-def test_the_warm_process_has_one_thread_and_is_started_anew_when_it_dies(tmp_path, kernel):
-    first = WARM.pid
+@KERNEL_ONLY
+def test_the_warm_process_has_one_thread_and_is_started_anew_when_it_dies(warm, tmp_path, kernel):
+    first = warm.pid
     assert len(list(Path(f"/proc/{first}/task").iterdir())) == 1
     manager, _ = kernel
     os.kill(first, signal.SIGKILL)
     assert manager.provisioner.process.wait(30) == -signal.SIGKILL  # it goes with its warm process
     assert not manager.is_alive()
-    assert last(run(tmp_path, "40 + 2")) == "42"
-    assert WARM.pid not in {None, first}
+    assert last(run(warm, tmp_path, "40 + 2")) == "42"
+    assert warm.pid not in {None, first}
+
+
+@CELLS_ONLY
+def test_cells_go_with_their_warm_process_and_the_next_find_a_new_one(tmp_path):
+    with pytest.raises(DeadKernelError):
+        run(CELLS, tmp_path, "import os, signal, time; os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)")
+    assert CELLS.ended[-1].lost
+    assert last(run(CELLS, tmp_path, "40 + 2")) == "42"
 
 
 RUNNER = """
-import sys, time, papermill, nbformat, os
+import sys, time, papermill, nbformat, os, dsar.run.engine
 from traitlets.config import Config
 nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
     "import os, time; open('pid', 'w').write(f'{os.getpid()} {os.getppid()}'); time.sleep(120)")],
     metadata={"kernelspec": {"display_name": "P", "language": "python", "name": "python3"}})
-papermill.execute_notebook(nb, "out.ipynb", progress_bar=False,
+papermill.execute_notebook(nb, "out.ipynb", progress_bar=False, **eval(sys.argv[1]),
     config=Config({"KernelManager": {"transport": "ipc", "ip": os.getcwd() + "/k"}}))
 """
 
 
-def test_warm_process_and_kernels_end_with_whoever_started_them(tmp_path):
-    runner = subprocess.Popen([sys.executable, "-c", RUNNER], cwd=tmp_path, stderr=subprocess.DEVNULL)
+def test_warm_process_and_kernels_end_with_whoever_started_them(warm, tmp_path):
+    options = "{'engine_name': 'dsar'}" if warm is CELLS else "{}"
+    runner = subprocess.Popen([sys.executable, "-c", RUNNER, options], cwd=tmp_path, stderr=subprocess.DEVNULL)
     waited_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().count(" "))
     pids = (tmp_path / "pid").read_text().split()
     runner.kill()
@@ -237,12 +339,12 @@ def waited_for(condition):
     pytest.fail("it never came")
 
 
-def test_where_nothing_can_be_forked_a_plain_kernel_starts(tmp_path, monkeypatch):
-    monkeypatch.setattr(kernels, "FORKS", False)
-    assert last(run(tmp_path, "import os; os.getppid()")) == str(os.getpid())
+def test_where_nothing_can_be_forked_a_plain_kernel_starts(warm, tmp_path, monkeypatch):
+    monkeypatch.setattr(forks, "FORKS", False)
+    assert last(run(warm, tmp_path, "import os; os.getppid()")) == str(os.getpid())
 
 
-def test_where_no_warm_process_can_be_had_a_plain_kernel_starts(tmp_path, monkeypatch):
-    WARM.stop()
-    monkeypatch.setattr(kernels, "SINGLE", {"PYTHONHOME": "/nowhere"})
-    assert last(run(tmp_path, "import os; os.getppid()")) == str(os.getpid())
+def test_where_no_warm_process_can_be_had_a_plain_kernel_starts(warm, tmp_path, monkeypatch):
+    warm.stop()
+    monkeypatch.setattr(forks, "SINGLE", {"PYTHONHOME": "/nowhere"})
+    assert last(run(warm, tmp_path, "import os; os.getppid()")) == str(os.getpid())
