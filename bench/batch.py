@@ -29,6 +29,7 @@ from dsar.run.jobs import Job, Result
 from fixtures import generate
 
 REQUESTS = int(os.environ.get("REQUESTS", "1000"))  # of the largest batch that writes files; fewer to look for differences, not for figures
+MOST = 10_500  # people there are telephone numbers for
 NOW = "2026-11-23T09:00:00+00:00"
 SMALL = [  # imports what our notebooks do, filters a frame, writes a small workbook
     'request_id = ""\nworkspace = ""',
@@ -134,7 +135,8 @@ def _cpu() -> float:
 
 def world(folder: Path, requests: int) -> workspace.Workspace:
     """Invent a company with so many requests."""
-    generate.build(folder, subjects=round(requests * 1.3) + 20, log_lines=50 * requests, requests=requests)
+    people = min(round(requests * 1.3) + 20, MOST)
+    generate.build(folder, subjects=people, log_lines=50 * requests, requests=requests)
     return workspace.open_workspace(folder)
 
 

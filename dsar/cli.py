@@ -80,10 +80,12 @@ def _open(context: typer.Context) -> Workspace:
 
 
 @app.command()
-def demo(folder: Annotated[Path, typer.Argument(help="Where the demo workspace goes; made anew.")] = Path("demo")) -> None:
+def demo(context: typer.Context, folder: Annotated[Path, typer.Argument(help="Where the demo workspace goes; made anew.")] = Path("demo")) -> None:
     """Invent the reference company, answer twenty of its requests, and say where the spreadsheets lie."""
     from fixtures import generate
 
+    if context.obj is not None:
+        raise BadMap("a demo has a folder of its own", where="--workspace", remedy="name its folder instead: `dsar demo FOLDER`")
     if folder.exists() and not (folder / _DEMO).exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadMap("this is no demo workspace, so it is left alone", where=str(folder), remedy="name another folder")
     shutil.rmtree(folder, ignore_errors=True)
@@ -182,18 +184,22 @@ def collect(
 def batch(
     context: typer.Context,
     request: Annotated[list[str] | None, typer.Argument(help="Requests; all when left out.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Notebooks that run at the same time.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Notebooks that run at the same time, at most.")] = 2,
     timeout: Annotated[int, typer.Option(min=1, help="Seconds a notebook cell may take.")] = 600,
     memory: Annotated[int, typer.Option(min=0, help="Megabytes a notebook may take; 0: as many as there are.")] = 2048,
     cluster: Annotated[str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler whose workers run the notebooks.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
 ) -> None:
     """Collect once for all, run the notebooks each request asks for; exit status 1 if any failed."""
-    from dsar.run import pool
+    from dsar.run import copies, pool
     from dsar.run.batch import preview
+    from dsar.run.jobs import NOTEBOOKS
 
     workspace = _open(context)
     chosen = _chosen(workspace, request)
+    if edited := copies.edited(NOTEBOOKS, workspace.root / "notebooks"):
+        names = ", ".join(edited)
+        err.print(f"A batch runs the toolkit's own notebooks. Edited in this workspace, and not used: {names}", markup=False)
     if dry_run:
         raise typer.Exit(_told(workspace, preview(workspace, chosen)))
     with pool.cluster(cluster) if cluster else nullcontext() as executor:

@@ -58,7 +58,7 @@ def test_errors_are_one_line_with_the_remedy(dsar, desk, tmp_path):
     remedy = "name the folder with --workspace, or make one with `dsar init DIR`"
     assert (status, out, error) == (2, "", f"dsar: {tmp_path / 'nowhere'}: there is no dsar.toml here — {remedy}\n")
 
-    assert dsar("--workspace", desk, "records", "R-9") == (2, "", "dsar: the register: there is no such request; there are R-1, R-2, R-3, R-4\n")
+    assert dsar("--workspace", desk, "records", "R-9") == (2, "", "dsar: the register: there is no such request; near to it are R-4, R-3, R-2\n")
 
     (desk / "requests.csv").write_text(REQUESTS.replace("ann@example.org", "ann at example"), encoding="utf-8")
     status, out, error = dsar("--workspace", desk, "collect")
@@ -232,3 +232,15 @@ def test_what_map_writes_begins_at_the_workspace(dsar, tmp_path, monkeypatch):
     assert 'path = "../people.csv"' in dsar("--workspace", "desk", "map", "people.csv")[1]
     assert f'url = "sqlite:///{tmp_path}/shop.db"' in dsar("--workspace", "desk", "map", f"sqlite:///{tmp_path}/shop.db")[1]
     assert 'url = "sqlite:///shop.db"' in dsar("map", "sqlite:///shop.db")[1], "without a workspace nobody knows where the map will be"
+
+
+def test_a_batch_names_the_notebooks_that_somebody_edited_since_it_runs_its_own(dsar, desk):
+    dsar("--workspace", desk, "notebooks", "--copy")
+    assert "Edited" not in dsar("--workspace", desk, "batch", "--dry-run")[2]
+    copy = desk / "notebooks/portability_export.ipynb"
+    copy.write_text(copy.read_text(encoding="utf-8").replace("ws.header(", "ws.headed("), encoding="utf-8")
+    assert "not used: portability_export.ipynb" in dsar("--workspace", desk, "batch", "--dry-run")[2]
+
+
+def test_a_demo_is_made_in_no_other_workspace(dsar, desk):
+    assert dsar("--workspace", desk, "demo") == (2, "", "dsar: --workspace: a demo has a folder of its own — name its folder instead: `dsar demo FOLDER`\n")

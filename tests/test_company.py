@@ -102,6 +102,9 @@ def test_lines_that_are_no_log_lines_are_counted_and_concern_nobody():
     assert outcome.unreadable >= 1
     assert outcome.malformed == 0
     assert request in ws.requests
+    alone = [d.tables[Address("web", "visits")].outcome for d in collected(ws).values()]
+    assert any(not o.searched_by for o in alone)
+    assert all(not o.unreadable for o in alone if not o.searched_by), "for them no line was read, whoever else was asked for"
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path):

@@ -136,7 +136,7 @@ class State:
         searched_by = tuple(sorted({kind for kind, _ in self.asked.get(request, ())} - {kinds.MAILBOX}))
         waiting = self.waiting.get(request, "")
         at = self.collected_at if self.asked.get(request) or self.links.get(request) else None  # else only others were looked for here
-        return TableFacts(self.failed, waiting, self.undeclared, self.malformed[request], at, searched_by, self.unreadable)
+        return TableFacts(self.failed, waiting, self.undeclared, self.malformed[request], at, searched_by, self.unreadable if searched_by else 0)
 
     def order_key(self, position: int) -> list[tuple[bool, object]]:
         """What rows are sorted by: their key, numbers before text."""

@@ -329,9 +329,8 @@ def _standing(root: Path) -> Path | None:
         return None
     told = json.loads(mark.read_text(encoding="utf-8"))
     if told["host"] != socket.gethostname():
-        raise SealBroken(
-            f"is open on {told['host']}", where=STORE, remedy=f"close it there (end `dsar open` and JupyterLab); if that machine is gone, delete {STORE}/{_MARK}"
-        )
+        remedy = f"close it there (end `dsar open` and JupyterLab); if that machine is gone, delete {STORE}/{_MARK}"
+        raise SealBroken(f"is open on {told['host']}", where=STORE, remedy=remedy)
     place = Path(told["memory"])
     if told["boot"] == _boot() and _intact(place, root):
         return place

@@ -5,6 +5,7 @@ version 4 unseen (`ChangedMeanwhile`), and nothing is ever overwritten without a
 """
 
 import csv
+import difflib
 import hashlib
 import io
 import secrets
@@ -75,13 +76,15 @@ class Register:
         """Return one case; raises `UnknownRequest`."""
         found = self.cases([request_id])
         if not found:
-            raise UnknownRequest(f"there is no such request; there are {self._known()}", where="the register")
+            raise UnknownRequest(f"there is no such request; {self._known(request_id)}", where="the register")
         return found[request_id]
 
-    def _known(self) -> str:
+    def _known(self, like: str) -> str:
         with self.engine.connect() as connection:
             ids = list(connection.scalars(sa.select(tables.REQUESTS.c.id).order_by(tables.REQUESTS.c.seq)))
-        return ", ".join(ids[:20]) + (f" and {len(ids) - 20} more" if len(ids) > 20 else "") or "none"
+        if near := difflib.get_close_matches(like, ids, 3):
+            return f"near to it are {', '.join(near)}"
+        return f"there are {', '.join(ids[:20]) or 'none'}" + (f" and {len(ids) - 20} more" if len(ids) > 20 else "")
 
     def _cases(self, connection: sa.Connection, ids: Sequence[str] | None) -> dict[str, Case]:
         chosen = sa.select(tables.REQUESTS).order_by(tables.REQUESTS.c.seq)

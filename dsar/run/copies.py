@@ -38,6 +38,14 @@ def bring(shipped: Path, target: Path) -> list[str]:
     return edited
 
 
+def edited(shipped: Path, target: Path) -> list[str]:
+    """Return the names of the copies that read like no version that was ever copied here."""
+    record = target / _SHIPPED
+    known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    there = [target / notebook.name for notebook in sorted(shipped.glob("*.ipynb")) if (target / notebook.name).is_file()]
+    return [copy.name for copy in there if _reading(copy) not in {known.get(copy.name), _reading(shipped / copy.name)}]
+
+
 def _reading(path: Path) -> str:
     """Return a hash of what a notebook says, whatever was typed as its parameters and whatever it put out."""
     try:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -88,7 +89,8 @@ def open_lab(workspace: Workspace, options: Sequence[str] = ()) -> int:
 
 
 def _watched(root: Path, lab: "subprocess.Popen[bytes]") -> int:
-    """Wait for JupyterLab to end, and meanwhile seal what notebooks are saved, where the workspace is sealed."""
+    """Wait for JupyterLab to end, and meanwhile seal what notebooks are saved, where the workspace is sealed. Told to end, it ends JupyterLab."""
+    signal.signal(signal.SIGTERM, lambda *_: lab.terminate())  # else it would go on serving with nobody beside it
     while True:
         try:
             return lab.wait(SEALED_EVERY)

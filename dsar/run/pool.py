@@ -15,11 +15,12 @@ from dsar.errors import ClusterUnfit
 from dsar.run.execute import run_notebook
 from dsar.run.jobs import Job, Result
 
+_EACH = 4  # notebooks that make a worker of their own worth it: it imports everything and starts a warm process, which takes as long as eight
 _SUSPECT = 2  # times a job was running when a process died: after that it runs alone
 
 
 def run_all(jobs: Sequence[Job], workers: int = 2, executor: Executor | None = None, run: Callable[[Job], Result] = run_notebook) -> Iterator[Result]:
-    """Yield one result per job as it comes, from `executor`, or from as many processes of our own.
+    """Yield one result per job as it comes, from `executor`, or from at most so many processes of our own, fewer where there is little to do.
 
     An executor's workers have to be processes that run one job at a time: papermill changes the working folder of its own (papermill#473).
     """
@@ -41,7 +42,7 @@ def run_all(jobs: Sequence[Job], workers: int = 2, executor: Executor | None = N
 def _until_broken(jobs: Sequence[Job], workers: int, run: Callable[[Job], Result]) -> Generator[Result, None, list[Job]]:
     """Yield results until a process dies, and return the jobs that are left without one, in their order."""
     lost: set[Job] = set()
-    with _pool(min(workers, len(jobs))) as pool:
+    with _pool(min(workers, 1 + (len(jobs) - 1) // _EACH)) as pool:
         futures = {pool.submit(run, job): job for job in jobs}
         for future in as_completed(futures):
             try:

@@ -104,7 +104,7 @@ def test_copies_are_renewed_unless_somebody_edited_them(tmp_path, capsys):
     assert copies.bring(shipped, target) == ["c.ipynb"]
     assert "c.ipynb" in capsys.readouterr().err
     assert [nbformat.read(target / f"{n}.ipynb", as_version=4).cells[1].source for n in "abc"] == ["'two'", "'two'", "'mine'"]
-    assert copies.bring(shipped, target) == ["c.ipynb"]
+    assert copies.bring(shipped, target) == copies.edited(shipped, target) == ["c.ipynb"]
 
 
 def test_the_start_page_is_filled_and_trusted_and_only_ours_is_run(tmp_path, monkeypatch):
