@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Column
 from rich.table import Table as Lines
 
 import dsar
@@ -219,7 +220,7 @@ def _told(workspace: Workspace, results: "list[Result]") -> int:
     """Print what became of each right and return the exit status; CPU and memory are the kernel's."""
     from dsar.run.batch import worst
 
-    lines = Lines("Request", "Right", "State", "Seconds", "CPU s", "MB", "Why")
+    lines = Lines("Request", "Right", "State", "Seconds", "CPU s", "MB", Column("Why", overflow="fold"))  # no word of it is cut
     for result in results:
         style = {"failed": "red", "waiting": "yellow"}.get(result.state)
         took = (f"{result.seconds:.1f}", f"{result.cpu:.1f}", f"{result.peak >> 20}") if result.seconds else ("", "", "")

@@ -243,4 +243,5 @@ def test_a_batch_names_the_notebooks_that_somebody_edited_since_it_runs_its_own(
 
 
 def test_a_demo_is_made_in_no_other_workspace(dsar, desk):
-    assert dsar("--workspace", desk, "demo") == (2, "", "dsar: --workspace: a demo has a folder of its own — name its folder instead: `dsar demo FOLDER`\n")
+    said = "dsar: --workspace: a demo has a folder of its own — name its folder instead: `dsar demo FOLDER`\n"
+    assert dsar("--workspace", desk, "demo") == (2, "", said)

@@ -19,6 +19,7 @@ class Shell:
         monkeypatch.chdir(folder)
         monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
         monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setattr(cli.out, "width", 200)  # it was made before
         for name in ("DSAR_WORKSPACE", "DSAR_NOW", "DSAR_USER"):
             monkeypatch.delenv(name, raising=False)
         self.printed = ""
