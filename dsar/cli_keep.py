@@ -34,6 +34,8 @@ def verify(
     if not found:
         end = workspace.ledger.head
         out.print(f"{end.n} lines, all as they were written; the last is {end}")
+        if workspace.ledger.unfinished:
+            out.print("Behind it stand bytes that a killed run left, or somebody added. They count for nothing; the next line sets them aside.")
     if head:
         number, _, digest = head.partition("-")
         if not number.isdigit() or len(digest) < 16:

@@ -151,6 +151,15 @@ class Ledger:
             with self.path.open("rb") as file:
                 return list(faults(file, head))
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether bytes stand at the end that are no whole line of the chain."""
+        with self.lock:
+            if not self.path.exists():
+                return False
+            with self.path.open("rb") as file:
+                return any(_parsed(text) is None for text in file)
+
     def restart(self, entry: Entry) -> Path:
         """Set a ledger that is broken aside, begin a new one whose first line names it, and return where the old one lies."""
         if not entry.who.strip():

@@ -97,7 +97,7 @@ class Opened:
         noted, target = self._note(unit), _parcel(self.root, unit.name)
         for last in (False, False, True):
             now = parcels.fingerprint(unit.folder, deep=unit.deep)
-            if noted.exists() and noted.read_text(encoding="utf-8") == now:
+            if target.exists() and noted.exists() and noted.read_text(encoding="utf-8") == now:
                 return False
             if not now:
                 whole()
@@ -116,7 +116,7 @@ class Opened:
     def _forgotten(self, there: Collection[str], whole: Callable[[], None]) -> int:
         """Take the parcels of cases that are gone."""
         whole()
-        return sum(self._gone(name) for name in _parcels(self.root) if name not in there)
+        return sum(self._gone(name) for name in {*_parcels(self.root), *_names(self.root)} if name not in there)
 
     def _gone(self, name: str) -> bool:
         self._note(Unit(name, self.memory, deep=True)).unlink(missing_ok=True)
@@ -215,6 +215,7 @@ def establish(root: Path) -> Opened:
     if not sealed(root):
         recipient, fresh = agekey.new(), files.private_dir(root / f"{STORE}.new")
         files.write_atomic(fresh / _RECIPIENT, recipient + "\n")
+        files.write_atomic(fresh / _LIST, "")
         fresh.rename(root / STORE)
     made = opened(root)
     assert made is not None
@@ -290,12 +291,18 @@ def _parcels(root: Path) -> list[str]:
 
 def _names(root: Path) -> list[str]:
     path = root / STORE / _LIST
-    return path.read_text(encoding="utf-8").split() if path.is_file() else []
+    if not path.is_file():
+        raise SealBroken(
+            "the list of what is sealed is gone",
+            where=f"{STORE}/{_LIST}",
+            remedy="bring it back from a backup: without it nobody sees what is missing",
+        )
+    return path.read_text(encoding="utf-8").split()
 
 
 def _listed(root: Path) -> None:
-    """Note which parcels there are, so that one that is taken away is missed."""
-    names = _parcels(root)
+    """Note which parcels there are, so that one that is taken away is missed: only what goes by our hand is struck (`_unlisted`)."""
+    names = sorted({*_parcels(root), *_names(root)})
     if names != _names(root):
         files.write_atomic(root / STORE / _LIST, "".join(f"{name}\n" for name in names))
 

@@ -19,6 +19,7 @@ from dsar.answer.stranger import Needle
 from dsar.errors import DsarError
 from dsar.keep import purge as purging
 from dsar.keep import summary as kept
+from dsar.keep import vault
 from dsar.keep.ledger import Entry
 from dsar.keep.summary import STAGES, CaseSummary, Stage
 from dsar.request.case import Case
@@ -84,7 +85,10 @@ def _completed(workspace: Workspace, name: str, done: frozenset[Stage]) -> int:
     folder = workspace.root / "cases" / name
     if "register" in done:  # its line is there still, or nobody would ask
         _struck(workspace, name)
-    return sum(purging.clear(folder, stage) for stage in STAGES if stage in done and stage != "register")
+    count = sum(purging.clear(folder, stage) for stage in STAGES if stage in done and stage != "register")
+    if count:
+        vault.seal(workspace.root)
+    return count
 
 
 def _stage(workspace: Workspace, case: Case, cases: Mapping[str, Case], stage: Stage, by: str) -> int:
@@ -100,7 +104,9 @@ def _stage(workspace: Workspace, case: Case, cases: Mapping[str, Case], stage: S
     if stage == "register":
         _struck(workspace, name)
         return 0
-    return purging.clear(workspace.root / "cases" / name, stage)
+    count = purging.clear(workspace.root / "cases" / name, stage)
+    vault.seal(workspace.root)  # while the register's line is there: without it no later run would look for what is sealed still
+    return count
 
 
 def _struck(workspace: Workspace, name: str) -> None:

@@ -58,6 +58,8 @@ def _of_the_files(workspace: Workspace, case: Case) -> Iterator[str]:
         yield "an erasure was begun and not completed"
     if record.has_plan(folder) and answered:
         yield from _of_the_erasure(record.load_verified(folder))
+    elif case.outcomes.get("erasure") in _ANSWERED and found and sum(t.outcome["rows"] for t in found.tables) and not record.has_plan(folder):
+        yield "its erasure was granted, and nobody planned it or looked what became of it: `dsar erase` plans it, `dsar verify` looks"
     elif _erased(folder) and record.load_verified(folder) is None:
         yield "rows were erased before it was closed, and nobody looked yet what became of that"
 

@@ -307,6 +307,15 @@ def test_an_erasure_that_waits_or_was_not_looked_at_keeps_its_files(tmp_path):
     assert waiting[0].endswith("rows wait to be erased until something happens")
 
 
+def test_an_erasure_that_was_granted_and_never_planned_keeps_its_files(tmp_path):
+    ws = erasing.build(tmp_path)
+    ws.collect(ruled(ws, ws.request("A-1")))
+    case = ws.register.record(ws.register.case("A-1"), "decided", by="A. Nalyst", right="erasure", outcome="granted")
+    ws.register.record(case, "closed", by="A. Nalyst", outcome="granted")
+    (reason,) = purge.purge(replace(ws, clock=lambda: erasing.NOW + timedelta(days=31)), by="A. Nalyst")[0].against
+    assert reason.startswith("its erasure was granted, and nobody planned it")
+
+
 def test_of_a_withdrawn_erasure_is_told_what_stays(tmp_path):
     ws = erasing.build(tmp_path)
     request = ruled(ws, ws.request("A-1"))
