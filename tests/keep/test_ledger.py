@@ -133,6 +133,7 @@ def test_what_a_kill_left_is_put_right_and_nothing_is_lost(tmp_path, kept):
         file.truncate(size + len(lines[0]) + len(torn))
     made.head_file.write_bytes(before)
     assert made.verify() == []
+    assert made.unfinished == bool(torn)
     head = made.add([Entry("collected", "R-3")])
     assert [(line["n"], line["what"], line["request"]) for line in made.lines()][3:] == [(4, "exported", "R-1"), (5, "collected", "R-3")]
     assert (head.n, head.event, made.verify()) == (5, 4, [])
