@@ -84,9 +84,20 @@ def run(warm, tmp_path, *cells, memory=0, **options):
 
 def shown(nb):
     """Return what the cells put out, without what differs from run to run by nature."""
-    text = json.dumps([[cell.execution_count, *cell.outputs] for cell in nb.cells])
+    text = json.dumps([[cell.execution_count, *joined(cell.outputs)] for cell in nb.cells])
     text = re.sub(r"/tmp/ipykernel_\d+/\d+\.py|IPY_MODEL_\w+|[0-9a-f]{32}", "", text)
     return json.loads(text)
+
+
+def joined(outputs):
+    """Return outputs with what one stream said in several pieces as one: a kernel on a busy machine cuts it by time."""
+    whole = []
+    for output in map(dict, outputs):
+        if whole and output["output_type"] == "stream" == whole[-1]["output_type"] and output["name"] == whole[-1]["name"]:
+            whole[-1]["text"] += output["text"]
+        else:
+            whole.append(output)
+    return whole
 
 
 def noted(nb):
