@@ -122,17 +122,20 @@ def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")])
 def notebooks(
     context: typer.Context,
     folder: Annotated[Path | None, typer.Argument(help="Where copies go. [default: notebooks in the workspace]")] = None,
-    copy: Annotated[bool, typer.Option("--copy", help="Copy them; one that is there already stays as it is.")] = False,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy them; one that somebody edited stays as it is.")] = False,
 ) -> None:
     """List the notebooks, or put copies where you work; `dsar lab` does that by itself."""
-    from dsar.run.notebooks import copied, titles
+    from dsar.desk.notebooks import NOTEBOOKS as ORDER
+    from dsar.run import copies
+    from dsar.run.jobs import NOTEBOOKS
 
     if not copy:
-        for name, title in titles().items():
-            out.print(f"{name}: {title}", markup=False)
+        for notebook in ORDER:
+            out.print(f"{notebook.name}: {notebook.title}", markup=False)
         return
-    for path, made in copied(folder or _open(context).root / "notebooks"):
-        out.print(f"  {path}{'' if made else ' was there already'}", markup=False)
+    target = files.private_dir(folder or _open(context).root / "notebooks")
+    copies.bring(NOTEBOOKS, target)
+    out.print(f"They lie in {target}.", markup=False)
 
 
 @app.command()
