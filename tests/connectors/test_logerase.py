@@ -3,8 +3,6 @@
 import gzip
 import os
 import random
-import signal
-import subprocess
 import sys
 import time
 from datetime import date
@@ -20,6 +18,7 @@ from connectors.logs import Logs
 from dsar import values
 from dsar.errors import ErasureRefused, NotOffered
 from dsar.source import Change, Match, Rows, Settings, Want
+from tests.killed import killed
 from tests.worlds import datamap
 
 HEAD = """
@@ -247,25 +246,20 @@ def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next(tmp_path):
             text = "".join(line(ANN if k % 7 == n else BOB, k % 60) for k in range(4_000))
             write(folder / f"logs/access.log.{n}{'.gz' if n > 2 else ''}", text)
 
-    undisturbed, killed = tmp_path / "a", tmp_path / "b"
-    for folder in (undisturbed, killed):
+    undisturbed, halted = tmp_path / "a", tmp_path / "b"
+    for folder in (undisturbed, halted):
         folder.mkdir()
     fill(undisturbed)
     assert set(run(logs(undisturbed), changes(logs(undisturbed)))) == {"done"}
     expected = {path.name: read(path) for path in (undisturbed / "logs").iterdir()}
     interrupted = half = 0
     for _ in range(int(os.environ.get("DSAR_KILLS", "4"))):
-        fill(killed)
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(killed)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
-        child.stdout.readline()
-        time.sleep(chance.random() * 0.3)
-        child.send_signal(signal.SIGKILL)
-        interrupted += child.wait() != 0
-        child.stdout.close()
-        left = changes(logs(killed))
+        fill(halted)
+        interrupted += killed(CHILD, halted, chance.random() * 0.3)
+        left = changes(logs(halted))
         half += 0 < len(left) < 2_286
-        run(logs(killed), left)
-        assert {path.name: read(path) for path in (killed / "logs").iterdir()} == expected
+        run(logs(halted), left)
+        assert {path.name: read(path) for path in (halted / "logs").iterdir()} == expected
     assert interrupted
     if os.environ.get("DSAR_KILLS"):
         sys.stdout.write(f"{interrupted} interrupted, {half} between two files")

@@ -2,12 +2,8 @@
 
 import os
 import random
-import signal
-import subprocess
 import sys
-import time
 from datetime import date
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -21,6 +17,7 @@ from dsar.source import Change, Keys, Match, Rows, Want
 from tests.connectors.test_logerase import read
 from tests.connectors.test_logs import line
 from tests.connectors.test_logs_kept import ANN, BOB, SIX, answer, compacted, source, stamp, write
+from tests.killed import killed
 
 NEW = {"client": None, "at": date(2026, 11, 3), "request": "GET", "status": 200, "referrer": None, "browser": None, "user": None, "bytes": None}
 GONE = f'{NOBODY} - - [03/Nov/2026:00:00:00 +0000] "GET" 200 - "-" "-"'
@@ -207,12 +204,7 @@ def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next(tmp_path):
         folder = tmp_path / f"b{round_}"
         folder.mkdir()
         fill(folder)
-        child = subprocess.Popen([sys.executable, "-c", WORKER, str(folder)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
-        child.stdout.readline()
-        time.sleep(chance.random() * 0.5)
-        child.send_signal(signal.SIGKILL)
-        interrupted += child.wait() != 0
-        child.stdout.close()
+        interrupted += killed(WORKER, folder, chance.random() * 0.5)
         assert answer(source(folder), BOB)[0] == others[0]  # in the middle as well, nobody else's line is missing or counted twice
         left = run(source(folder), planned)
         half += 0 < left.count("done") < len(planned)
