@@ -21,7 +21,7 @@ from dsar.answer import access, foreign, nearby, searches
 from dsar.answer import export as exports
 from dsar.answer.delivery import Delivery, Way, deliver
 from dsar.answer.nearby import Nearby
-from dsar.answer.publish import Written, withdraw
+from dsar.answer.publish import Written, lies, withdraw
 from dsar.datamap import DataMap
 from dsar.desk import agenda as agendas
 from dsar.desk import delivered, drafts, facts, fastlane, identity, notebooks, status
@@ -453,17 +453,22 @@ class Workspace:
     def agenda(self) -> Listing:
         """What waits today, the most urgent first, and the notebook for it: columns What waits, Requests, Go on with."""
         cases = self.register.cases().values()
-        return agendas.agenda(cases, self.review.waiting, [c.request.id for c in cases if self._planned(c)], self.today)
+        return agendas.agenda(cases, self.review.waiting, self._made, self.today)
 
     def header(self, request: Request, right: str = "") -> Header:
-        """Where a request stands, for the top of a notebook (on a right): days left, what it waits for, what is next; from the register alone."""
+        """Where a request stands, for the top of a notebook (on a right): days left, what it waits for, what is next; no snapshot is read."""
         return self._header(self.register.case(request.id), right)
 
     def _header(self, case: Case, right: str = "") -> Header:
-        return Header(case, self.today, notebooks.next_for(case, planned=self._planned(case)), right)
+        made = self._made(case)
+        return Header(case, self.today, notebooks.next_for(case, made), right, made)
 
-    def _planned(self, case: Case) -> bool:
-        return (self.root / "cases" / case.request.id / "erasure").is_dir()
+    def _made(self, case: Case) -> tuple[str, ...]:
+        """Return the rights of a case whose files lie there: a copy in the outbox, an erasure that was tried or made."""
+        folder = self.root / "cases" / case.request.id
+        copies = {"access": access.ENDING, "portability": exports.ENDING}
+        tried = ("erasure",) if (folder / "erasure").is_dir() else ()
+        return (*(right for right, ending in copies.items() if lies(folder, "outbox", ending)), *tried)
 
     def picker(self) -> "VBox":
         """A list of the open cases to pick from; what is picked, the other notebooks are about, until another is (`picked`)."""
@@ -508,7 +513,7 @@ class Workspace:
 
     def status(self) -> Listing:
         """The open cases, the earliest due first: what waits on whom, and what to do next."""
-        return status.status(self.register.cases().values(), self.today)
+        return status.status(self.register.cases().values(), self.today, self._made)
 
     def chart(self) -> "Image":
         """A picture of the open cases: a bar each, as long as the days left."""

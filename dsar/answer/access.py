@@ -22,7 +22,7 @@ from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
 from dsar.law import words
 
-RIGHT = "access"
+RIGHT, ENDING = "access", "_your-data"  # the ending of its files' names
 
 
 def report(dossier: Dossier, case: Path, decisions: Decisions, today: date, others: foreign.Others = foreign.nobody) -> Written:
@@ -38,7 +38,7 @@ def report(dossier: Dossier, case: Path, decisions: Decisions, today: date, othe
         raise AnswerIncomplete("; ".join(map(str, points)), where=dossier.request.id, remedy="close these points, or record the decision 'part 1'")
     chosen = choose(dossier, RIGHT)
     answer = Answer(dossier, chosen, today, part_one if points else None, RIGHT)
-    stem = f"{plain(dossier.datamap.controller.name)}_{dossier.request.id}_your-data"
+    stem = f"{plain(dossier.datamap.controller.name)}_{dossier.request.id}{ENDING}"
     return Written(tuple(publish(case, "outbox", stem, partial(_build, answer), foreign.check(dossier, others))))
 
 

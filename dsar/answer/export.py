@@ -18,7 +18,7 @@ from dsar.find.outcome import OpenPoint
 from dsar.law import words
 from dsar.listing import Listing, listing
 
-RIGHT = "portability"
+RIGHT, ENDING = "portability", "_portability"  # the ending of its files' names
 
 
 def portability(dossier: Dossier) -> Listing:
@@ -67,7 +67,7 @@ def export(dossier: Dossier, case: Path, decisions: Decisions, today: date, othe
         raise AnswerIncomplete("; ".join(map(str, points)), where=dossier.request.id, remedy="close these points, or record the decision 'part 1'")
     chosen = choose(dossier, RIGHT)
     answer = Answer(dossier, chosen, today, part_one if points else None)
-    stem = f"{plain(dossier.datamap.controller.name)}_{dossier.request.id}_portability"
+    stem = f"{plain(dossier.datamap.controller.name)}_{dossier.request.id}{ENDING}"
     return Written(tuple(publish(case, "outbox", stem, lambda name, into: _build(answer, name, into), foreign.check(dossier, others))))
 
 

@@ -80,6 +80,13 @@ def listed(case: Path, folder: str) -> dict[str, str]:
     return {name: sha for record in records for name, sha in record["files"].items()}
 
 
+def lies(case: Path, folder: str, ending: str) -> bool:
+    """Whether files whose stem has this ending were put into the folder, and lie there still."""
+    records = [json.loads(p.read_text(encoding="utf-8")) for p in (case / "published").glob(f"{folder}.*{ending}.json")]
+    names = [name for record in records for name in record["files"]]
+    return bool(names) and all((case / folder / name).is_file() for name in names)
+
+
 def _record_path(case: Path, folder: str, stem: str) -> Path:
     # One record per set of files: two notebooks of one request may publish at the same time.
     return files.private_dir(case / "published") / f"{folder}.{stem}.json"

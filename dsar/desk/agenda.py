@@ -1,6 +1,6 @@
 """What waits today, in plain words, and the notebook for each: the start page of JupyterLab."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from dsar.desk.notebooks import NAMED, Notebook, next_for
@@ -12,13 +12,13 @@ _SOON = 5  # days
 COLUMNS = ("What waits", "Requests", "Go on with")
 
 
-def agenda(cases: Iterable[Case], waiting: Mapping[str, Sequence[Item]], planned: Iterable[str], today: date) -> Listing:
+def agenda(cases: Iterable[Case], waiting: Mapping[str, Sequence[Item]], made: Callable[[Case], Collection[str]], today: date) -> Listing:
     """Return what waits, the most urgent first: columns `COLUMNS`.
 
-    `waiting` is what waits for a ruling, by group; `planned` the requests whose erasure was tried or made.
+    `waiting` is what waits for a ruling, by group; `made` says which rights of a case have their files already.
     """
     open_ = sorted((c for c in cases if not c.closed), key=lambda c: (c.due, c.request.id))
-    lines = [*_dates(open_, today), *_rulings(waiting, {c.request.id for c in open_}), *_work(open_, set(planned))]
+    lines = [*_dates(open_, today), *_rulings(waiting, {c.request.id for c in open_}), *_work(open_, made)]
     return listing(COLUMNS, lines, empty=f"Nothing waits on {today}: no case is open. A letter that came in is registered at the desk.")
 
 
@@ -54,14 +54,20 @@ _STATES = {
 }
 
 
-def _work(cases: Sequence[Case], planned: set[str]) -> Iterator[_Line]:
+_MADE = {
+    "desk": "A copy lies in the outbox: have a second person read it, and deliver it",
+    "verify_erasure": "See whether what was to be erased is gone",
+}
+
+
+def _work(cases: Sequence[Case], made: Callable[[Case], Collection[str]]) -> Iterator[_Line]:
     for state, what in _STATES.items():
         if found := [c.request.id for c in cases if c.state == state]:
             yield _line(what, found, NAMED["desk"])
     by_notebook: dict[Notebook, list[str]] = {}
     for case in (c for c in cases if c.state == "in work"):
-        if notebook := next_for(case, planned=case.request.id in planned):
+        if notebook := next_for(case, made(case)):
             by_notebook.setdefault(notebook, []).append(case.request.id)
     for notebook in NAMED.values():
         if found := by_notebook.get(notebook, []):
-            yield _line(f"Answer: {notebook.right}" if notebook.right else "See whether what was to be erased is gone", found, notebook)
+            yield _line(f"Answer: {notebook.right}" if notebook.right else _MADE[notebook.name], found, notebook)

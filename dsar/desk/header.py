@@ -1,6 +1,6 @@
 """What stands at the top of each notebook: which request, how many days are left, what it waits for, and which notebook is next."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,12 +14,13 @@ _SOON = 5  # days
 
 @dataclass(frozen=True)
 class Header:
-    """A case in a few lines, from the register alone: no snapshot is read for it."""
+    """A case in a few lines, from the register and from which files lie there: no snapshot is read for it."""
 
     case: Case
     today: date
     next: Notebook | None = None
     right: str = ""  # what the notebook answers
+    made: Collection[str] = ()  # rights whose files lie there already
 
     @property
     def not_asked(self) -> str:
@@ -45,7 +46,7 @@ class Header:
         if not case.closed:
             waits = "; ".join(f"{what}, since {since}" for what, since in case.waits_for)
             yield "Waits for", waits or "nobody but us"
-            if todo := "; ".join(next_steps(case, self.today)):
+            if todo := "; ".join(next_steps(case, self.today, self.made)):
                 yield "To do", todo
         if mind := "; ".join(warnings(case, self.today)):
             yield "Mind", mind

@@ -1,6 +1,6 @@
 """The notebooks in the order of use: a copy before anything is erased, a look back before it is called erased."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from dsar.desk.status import in_order
@@ -33,8 +33,8 @@ NAMED = {notebook.name: notebook for notebook in NOTEBOOKS}
 FOR = {notebook.right: notebook for notebook in NOTEBOOKS if notebook.right}
 
 
-def next_for(case: Case, *, planned: bool = False) -> Notebook | None:
-    """Return the notebook a case goes on with, by what the register knows; `planned`: its erasure was tried or made already.
+def next_for(case: Case, made: Collection[str]) -> Notebook | None:
+    """Return the notebook a case goes on with, by what the register knows and which rights have their files already (`made`).
 
     What waits for a ruling is known to its snapshot alone: the review and the notebook of each right say so.
     """
@@ -42,8 +42,10 @@ def next_for(case: Case, *, planned: bool = False) -> Notebook | None:
         return None
     if case.state != "in work":
         return NAMED["desk"]
-    right = next(iter(in_order(case.open_rights)))
-    return NAMED["verify_erasure"] if right == "erasure" and planned else FOR[right]
+    right = in_order(case.open_rights)[0]
+    if right in made:
+        return NAMED["verify_erasure" if right == "erasure" else "desk"]
+    return FOR[right]
 
 
 def all_for(rights: Iterable[str]) -> list[Notebook]:

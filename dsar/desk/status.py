@@ -1,6 +1,6 @@
 """What stands where: each open case by state and days left, what waits on whom, and what to do next."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -22,22 +22,25 @@ COLUMNS = ("Request", "Rights", "State", "Due", "Days left", "Waits for", "Next"
 _ORDER = ("identity to settle", "in work", "to send", "waiting for the requester", "done")
 
 
-def status(cases: Iterable[Case], today: date) -> Listing:
-    """Return the open cases, the earliest due first: columns `COLUMNS`."""
-    lines = [_line(case, today) for case in sorted((c for c in cases if not c.closed), key=lambda c: (c.due, c.request.id))]
+def status(cases: Iterable[Case], today: date, made: Callable[[Case], Collection[str]]) -> Listing:
+    """Return the open cases, the earliest due first: columns `COLUMNS`; `made` says which rights of a case have their files already."""
+    lines = [_line(case, today, made(case)) for case in sorted((c for c in cases if not c.closed), key=lambda c: (c.due, c.request.id))]
     return listing(COLUMNS, lines, empty="No case is open.", sparse=True)
 
 
-def _line(case: Case, today: date) -> tuple[object, ...]:
+def _line(case: Case, today: date, made: Collection[str]) -> tuple[object, ...]:
     waits = "; ".join(f"{what}, since {since}" for what, since in case.waits_for)
-    todo = "; ".join(next_steps(case, today))
+    todo = "; ".join(next_steps(case, today, made))
     rights = ", ".join(f"{r} ({case.outcomes[r]})" if r in case.outcomes else r for r in case.request.rights)
     left = (case.due - today).days
     return (case.request.id, rights, case.state, str(case.due), left, waits, todo, case.handler, "; ".join(warnings(case, today)))
 
 
-def next_steps(case: Case, today: date) -> Iterator[str]:
-    """Yield what to do next, in the order of the law: keep what is there, stop what must stop, then identity, access, erasure."""
+def next_steps(case: Case, today: date, made: Collection[str]) -> Iterator[str]:
+    """Yield what to do next, in the order of the law: keep what is there, stop what must stop, then identity, access, erasure.
+
+    `made` are the rights whose files lie there already: a copy in the outbox, an erasure that was tried or made.
+    """
     if not case.last("snapshot taken"):
         yield "take the snapshot"
     if not case.last("deletion paused"):
@@ -48,13 +51,15 @@ def next_steps(case: Case, today: date) -> Iterator[str]:
         yield "settle who asks, or say why there is no doubt"
     yield from (f"write: {letter.replace('_', ' ')}" for letter in due(case, today) if letter in _LETTERS)
     if case.state == "in work":
-        yield f"answer {next(r for r in in_order(case.open_rights))}"
+        first = in_order(case.open_rights)[0]
+        yield f"{_MADE.get(first, 'answer') if first in made else 'answer'} {first}"
     if case.state == "to send":
         yield "send, then record the delivery"
     if case.state == "done":
         yield "close"
 
 
+_MADE = {"access": "have it read, deliver", "portability": "have it read, deliver", "erasure": "look back at the"}
 _LETTERS = {"acknowledgement", "complaint_acknowledged", "reminder", "lapse"}
 
 

@@ -10,6 +10,7 @@ from dsar.desk.header import Header
 from dsar.desk.notebooks import next_for
 from dsar.errors import UnknownRequest
 from tests.run import erasing
+from tests.run.test_erasure import ruled
 
 
 @pytest.fixture
@@ -60,8 +61,23 @@ def test_who_has_proved_nothing_is_told_loudly_and_sent_to_the_desk(ws):
 def test_after_the_answer_comes_the_erasure_and_then_the_look_back(ws):
     ws.register.record(ws.register.case("A-1"), "decided", by="M", right="access", outcome="granted")
     case = ws.register.case("A-1")
-    assert next_for(case).name == "deletion_checklist"
-    assert next_for(case, planned=True).name == "verify_erasure"
+    assert next_for(case, ()).name == "deletion_checklist"
+    assert next_for(case, ["erasure"]).name == "verify_erasure"
+
+
+def test_a_copy_that_lies_in_the_outbox_is_to_be_delivered_and_not_made_again(ws):
+    request = ruled(ws, ws.request("A-1"))
+    todo = "answer access", "have it read, deliver access"
+
+    def seen():
+        said = ws.status().set_index("Request")["Next"]["A-1"], repr(ws.header(request)), *ws.agenda()["What waits"]
+        return [sum(words in text for text in said) for words in (*todo, "Answer: access", "A copy lies in the outbox")]
+
+    assert seen() == [2, 0, 1, 0]
+    written = ws.access_report(request).files[0]
+    assert seen() == [0, 2, 0, 1]
+    written.unlink()
+    assert seen() == [2, 0, 1, 0]
 
 
 def test_what_waits_stands_in_the_order_of_urgency(ws):
@@ -72,7 +88,7 @@ def test_what_waits_stands_in_the_order_of_urgency(ws):
         ("Find out who asks: until then nothing may leave", "A-2", "desk"),
         ("Answer: access", "A-1", "access_report"),
     ]
-    late = agenda(ws.register.cases().values(), {}, [], date(2026, 12, 14))
+    late = agenda(ws.register.cases().values(), {}, lambda _: (), date(2026, 12, 14))
     assert list(late["Requests"])[:2] == ["A-1 (since 2026-12-02)", "A-2 (2026-12-16)"]
     for case in ws.register.cases().values():
         ws.register.record(case, "closed", by="M", outcome="withdrawn")
