@@ -32,8 +32,9 @@ def verify(
     for fault in found:
         out.print(f"line {fault.line}: {fault.what}", markup=False)
     if not found:
-        end = workspace.ledger.head
-        out.print(f"{end.n} lines, all as they were written; the last is {end}")
+        end, first = workspace.ledger.head, next(workspace.ledger.lines(), None)
+        since = f" since {first['at'][:10]}" if first else ""  # one that was removed whole is begun anew: the day shows it
+        out.print(f"{end.n} lines{since}, all as they were written; the last is {end}")
         if workspace.ledger.unfinished:
             out.print("Behind it stand bytes that a killed run left, or somebody added. They count for nothing; the next line sets them aside.")
     if head:

@@ -12,7 +12,7 @@ import typer
 import dsar
 from dsar import workspace as workspaces
 from dsar.errors import NotOffered
-from dsar.keep import memory, vault
+from dsar.keep import memory, shelf, vault
 from dsar.keep.ledger import Entry
 from dsar.keep.record import user
 from dsar.terminal import Terminal
@@ -32,7 +32,7 @@ def seal(
         dsar.open(root).ledger.add([Entry("case folders sealed", "", user(), {"for": made.recipient})])
         out.print(f"The key is kept in {_where()}, for {made.recipient}.", markup=False)
         out.print("Keep a copy of it apart from this machine: without it nobody can open these folders, ever. How: docs/security.md", markup=False)
-    out.print(f"{', '.join(vault.FOLDERS)} lie sealed in {root / vault.STORE}", markup=False)
+    out.print(f"{', '.join(shelf.FOLDERS)} lie sealed in {root / shelf.STORE}", markup=False)
     if memory.swapped():
         err.print("This machine writes memory to a disk that is not encrypted (swap): what is open may end up there. Turn it off, or encrypt it.")
 

@@ -19,32 +19,22 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from filelock import FileLock
 
 from dsar import files
 from dsar.errors import NotOffered, SealBroken
-from dsar.keep import agekey, memory, parcels
+from dsar.keep import agekey, memory, parcels, shelf
+from dsar.keep.shelf import FOLDERS, STORE, Unit
 
 try:
     import fcntl
 except ImportError:  # Windows: there is no place in memory either, so nothing is ever sealed
     fcntl = None  # type: ignore[assignment]
 
-STORE = "sealed"
-FOLDERS = ("cases", "inbox", "intake", "notebooks", "published", "secrets", "superseded", "worklists")
 SEALED_EVERY = 5  # seconds, while somebody works in what is open with programs that are not ours
-_RECIPIENT, _LIST, _MARK, _LEAVING = "recipient.txt", "list.txt", "open.json", ".leaving-"
+_RECIPIENT, _MARK, _LEAVING = "recipient.txt", "open.json", ".leaving-"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-
-
-class Unit(NamedTuple):
-    """What one parcel holds; not `deep`: the files that lie in the folder itself."""
-
-    name: str
-    folder: Path
-    deep: bool
 
 
 @dataclass
@@ -61,12 +51,12 @@ class Opened:
         """Seal what changed in these requests' cases and in the folders beside them (None: in all), and return how many parcels that were."""
         done = 0
         with self._whole() as whole:
-            units = list(_units(self.memory, requests))
+            units = list(shelf.units(self.memory, requests))
             done += sum(self._sealed(unit, whole) for unit in units)
             if requests is None:
                 done += self._forgotten({unit.name for unit in units if parcels.fingerprint(unit.folder, deep=unit.deep)}, whole)
             if done:
-                _listed(self.root)
+                shelf.note(self.root)
         return done
 
     @contextlib.contextmanager
@@ -94,7 +84,7 @@ class Opened:
             newest.unlink(missing_ok=True)
 
     def _sealed(self, unit: Unit, whole: Callable[[], None]) -> bool:
-        noted, target = self._note(unit), _parcel(self.root, unit.name)
+        noted, target = self._note(unit), shelf.parcel(self.root, unit.name)
         for last in (False, False, True):
             now = parcels.fingerprint(unit.folder, deep=unit.deep)
             if target.exists() and noted.exists() and noted.read_text(encoding="utf-8") == now:
@@ -116,12 +106,12 @@ class Opened:
     def _forgotten(self, there: Collection[str], whole: Callable[[], None]) -> int:
         """Take the parcels of cases that are gone."""
         whole()
-        return sum(self._gone(name) for name in {*_parcels(self.root), *_names(self.root)} if name not in there)
+        return sum(self._gone(name) for name in {*shelf.lying(self.root), *shelf.listed(self.root)} if name not in there)
 
     def _gone(self, name: str) -> bool:
         self._note(Unit(name, self.memory, deep=True)).unlink(missing_ok=True)
-        _unlisted(self.root, name)
-        target = _parcel(self.root, name)
+        shelf.strike(self.root, name)
+        target = shelf.parcel(self.root, name)
         was = target.exists()
         target.unlink(missing_ok=True)
         return was
@@ -215,7 +205,7 @@ def establish(root: Path) -> Opened:
     if not sealed(root):
         recipient, fresh = agekey.new(), files.private_dir(root / f"{STORE}.new")
         files.write_atomic(fresh / _RECIPIENT, recipient + "\n")
-        files.write_atomic(fresh / _LIST, "")
+        files.write_atomic(fresh / shelf.LIST, "")
         fresh.rename(root / STORE)
     made = opened(root)
     assert made is not None
@@ -245,12 +235,12 @@ def _sealed_anew(known: Opened) -> str:
     shutil.rmtree(fresh, ignore_errors=True)
     files.private_dir(fresh)
     with known._whole() as whole:  # noqa: SLF001 - of this module
-        for unit in _units(known.memory, None):
+        for unit in shelf.units(known.memory, None):
             if parcels.fingerprint(unit.folder, deep=unit.deep):
                 target = fresh / f"{unit.name}.age"
                 parcels.pack(unit.folder, unit.name, target, recipient, known.memory / ".packing", deep=unit.deep, whole=whole)
         files.write_atomic(fresh / _RECIPIENT, recipient + "\n")
-        for name in (_MARK, _LIST):
+        for name in (_MARK, shelf.LIST):
             files.write_atomic(fresh / name, (store / name).read_text(encoding="utf-8") if (store / name).is_file() else "")
         files.replace_dir(fresh, store)
     return recipient
@@ -262,55 +252,6 @@ def each(root: Path, inside: Callable[[Path], Iterator[Path]]) -> Iterator[Path]
     for name in FOLDERS:
         if memory.links_there(root / name):
             yield from inside(root / name)
-
-
-# -- how it lies on the disk -----------------------------------------------------------------------
-
-
-def _units(place: Path, requests: Collection[str] | None) -> Iterator[Unit]:
-    for name in FOLDERS:
-        if name != "cases":
-            yield Unit(name, place / name, deep=True)
-    cases = place / "cases"
-    yield Unit("cases", cases, deep=False)
-    chosen = sorted(p.name for p in cases.iterdir() if p.is_dir()) if requests is None else sorted(r for r in requests if r)
-    for request in chosen:
-        if requests is None or (cases / request).is_dir():
-            yield Unit(f"cases/{request}", cases / request, deep=True)
-
-
-def _parcel(root: Path, name: str) -> Path:
-    return root / STORE / f"{name}.age"
-
-
-def _parcels(root: Path) -> list[str]:
-    store = root / STORE
-    lying = (p for p in (*store.glob("*.age"), *store.glob("cases/*.age")) if not p.name.startswith(files.WRITING))
-    return sorted(p.relative_to(store).as_posix().removesuffix(".age") for p in lying)
-
-
-def _names(root: Path) -> list[str]:
-    path = root / STORE / _LIST
-    if not path.is_file():
-        raise SealBroken(
-            "the list of what is sealed is gone",
-            where=f"{STORE}/{_LIST}",
-            remedy="bring it back from a backup: without it nobody sees what is missing",
-        )
-    return path.read_text(encoding="utf-8").split()
-
-
-def _listed(root: Path) -> None:
-    """Note which parcels there are, so that one that is taken away is missed: only what goes by our hand is struck (`_unlisted`)."""
-    names = sorted({*_parcels(root), *_names(root)})
-    if names != _names(root):
-        files.write_atomic(root / STORE / _LIST, "".join(f"{name}\n" for name in names))
-
-
-def _unlisted(root: Path, name: str) -> None:
-    names = _names(root)
-    if name in names:
-        files.write_atomic(root / STORE / _LIST, "".join(f"{n}\n" for n in names if n != name))
 
 
 # -- opening and closing ---------------------------------------------------------------------------
@@ -358,12 +299,12 @@ def _unpacked(root: Path, recipient: str) -> Path:
     """Open every parcel into memory; what was open in there is marked only once all is."""
     for unfinished in (root / STORE).glob(f"**/{files.WRITING}*"):  # of a run that was killed: nobody has it open now
         unfinished.unlink()
-    there = _parcels(root)
-    if missing := [name for name in _names(root) if name not in there]:
+    there = shelf.lying(root)
+    if missing := [name for name in shelf.listed(root) if name not in there]:
         what = f"{len(missing)} sealed folders are gone, {missing[0]} first" if len(missing) > 1 else "a sealed folder is gone"
-        remedy = f"bring it back from a backup; if it is lost, strike it from {STORE}/{_LIST} and collect again"
+        remedy = f"bring it back from a backup; if it is lost, strike it from {STORE}/{shelf.LIST} and collect again"
         raise SealBroken(what, where=f"{STORE}/{missing[0]}.age", remedy=remedy)
-    memory.room(sum(_parcel(root, name).stat().st_size for name in there) * 2)
+    memory.room(sum(shelf.parcel(root, name).stat().st_size for name in there) * 2)
     identity = agekey.identity(recipient)
     place = memory.make(root)
     try:
@@ -372,8 +313,8 @@ def _unpacked(root: Path, recipient: str) -> Path:
         for name in FOLDERS:
             files.private_dir(place / name)
         for name in there:
-            parcels.unpack(_parcel(root, name), name, place / name, identity, place / ".packing")
-        for unit in _units(place, None):
+            parcels.unpack(shelf.parcel(root, name), name, place / name, identity, place / ".packing")
+        for unit in shelf.units(place, None):
             made.note(unit)
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)

@@ -103,7 +103,7 @@ def test_the_command_verifies_compares_and_starts_anew(ws, monkeypatch, tmp_path
     head = ws.ledger.head
     status, text, _ = run(ws, "ledger", "verify", "--head", str(head)[:40])
     assert status == 0
-    assert f"{head.n} lines, all as they were written; the last is {head}" in text
+    assert f"{head.n} lines since 2026-11-23, all as they were written; the last is {head}" in text
     assert "is the one that left with it" in text
     assert run(ws, "ledger", "verify", "--head", f"1-{head.hash}")[0] == 1
     assert isinstance(run(ws, "ledger", "verify", "--head", "x")[2], LedgerBroken)

@@ -16,7 +16,7 @@ import pytest
 import dsar
 from dsar import workspace
 from dsar.errors import KeyMissing, NotOffered, SealBroken
-from dsar.keep import memory, sweep, vault
+from dsar.keep import memory, shelf, sweep, vault
 from dsar.run.batch import batch
 from tests.faults import kills
 from tests.run import erasing
@@ -63,14 +63,14 @@ def copied(plain, folder):
 
 def tree(folder):
     """What lies in a workspace's own folders, by name: the bytes."""
-    tops = [folder / name for name in vault.FOLDERS if (folder / name).is_dir()]
+    tops = [folder / name for name in shelf.FOLDERS if (folder / name).is_dir()]
     return {p.relative_to(folder).as_posix(): p.read_bytes() for top in tops for p in top.rglob("*") if p.is_file()}
 
 
 def in_the_clear(folder):
     """The files of a workspace, but for the systems and what is said to lie in the clear, in which something of a person can be read."""
     beside = {folder / name for name in ("shop.db", "news.db", "logs", "register.db", "requests.csv")}
-    links = {folder / name for name in vault.FOLDERS if (folder / name).is_symlink()}
+    links = {folder / name for name in shelf.FOLDERS if (folder / name).is_symlink()}
     found = sweep.files_with(folder, lambda text: any(mark in text.casefold() for mark in MARKS), leave_out=lambda p: p in beside | links)
     return [p.relative_to(folder).as_posix() for p in found]
 
@@ -83,13 +83,13 @@ def left_in_memory(folder):
 
 
 def test_sealing_keeps_every_byte_and_leaves_none_in_the_clear(plain, sealed):
-    assert not any((sealed / name).exists() for name in vault.FOLDERS)
+    assert not any((sealed / name).exists() for name in shelf.FOLDERS)
     assert in_the_clear(sealed) == []
     assert left_in_memory(sealed) == []
     dsar.open(sealed)
     # Sealing is in the ledger, and made no keys; a lock was left by who collected, which is an empty file.
     assert tree(sealed) == tree(plain)
-    assert all(p.stat().st_mode & 0o077 == 0 for top in vault.FOLDERS for p in (sealed / top).rglob("*"))
+    assert all(p.stat().st_mode & 0o077 == 0 for top in shelf.FOLDERS for p in (sealed / top).rglob("*"))
 
 
 def test_the_same_work_gives_the_same_bytes_and_only_who_opens_needs_the_key(plain, sealed, key, tmp_path):
@@ -120,7 +120,7 @@ def test_while_it_is_open_nothing_is_on_the_disk_in_the_clear(sealed):
     ws = dsar.open(sealed)
     ws.export(ws.request("A-3"))
     assert in_the_clear(sealed) == []
-    assert all((sealed / name).is_symlink() for name in vault.FOLDERS)
+    assert all((sealed / name).is_symlink() for name in shelf.FOLDERS)
     assert memory._kind((sealed / "cases").resolve()) == "tmpfs"
     import tempfile
 
