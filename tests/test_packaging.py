@@ -90,7 +90,7 @@ def test_it_works_outside_the_repository(installed, tmp_path):
     where = run(installed / "python", "-c", "import dsar, connectors, fixtures; print(dsar.__file__)", cwd=tmp_path).strip()
     assert Path(where).is_relative_to(installed.parent)
     run(installed / "dsar", "--workspace", "demo", "notebooks", "--copy", cwd=tmp_path)
-    assert sorted(p.name for p in (tmp_path / "demo/notebooks").iterdir()) == sorted(p.name for p in (ROOT / "notebooks").glob("*.ipynb"))
+    assert sorted(p.name for p in (tmp_path / "demo/notebooks").glob("*.ipynb")) == sorted(p.name for p in (ROOT / "notebooks").glob("*.ipynb"))
     assert (
         run(installed / "dsar", "map", "--ready", "cases", cwd=tmp_path) == (ROOT / "connectors/maps/cases.toml").read_text(encoding="utf-8") + "\n"
     )
