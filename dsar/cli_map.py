@@ -49,8 +49,8 @@ def _ready(name: str) -> str:
 def _draft(context: typer.Context, address: str, name: str, *, read: bool) -> str:
     from dsar.guess import sample
     from dsar.guess.draft import draft
+    from dsar.snapshots import connector
     from dsar.source import Settings
-    from dsar.workspace import connector
 
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
         raise BadMap(f"'{name}' is no name of a source", remedy="letters, digits, - and _, beginning with a letter")

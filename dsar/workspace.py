@@ -1,56 +1,52 @@
 """The folder that ties it together: the Python API of notebooks and of the `dsar` command."""
 
-import importlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote
-
-from filelock import FileLock
+from typing import TYPE_CHECKING, Any
 
 from dsar import datamap as maps
-from dsar import files, plugins
-from dsar.answer import access, foreign, nearby, searches
+from dsar import files
+from dsar.answer import access, foreign, nearby
 from dsar.answer import export as exports
 from dsar.answer.delivery import Delivery, Way, deliver
 from dsar.answer.nearby import Nearby
-from dsar.answer.publish import Written, lies, withdraw
+from dsar.answer.publish import Written, lies
 from dsar.datamap import DataMap
 from dsar.desk import agenda as agendas
 from dsar.desk import delivered, drafts, facts, fastlane, identity, notebooks, status
 from dsar.desk.header import Header
+from dsar.desk.picked import Picked
 from dsar.desk.review import Open, Review
 from dsar.erase import checklist as checklists
 from dsar.erase import first_steps, measures
 from dsar.erase.freeze import frozen
 from dsar.erase.plan import plan
-from dsar.erase.record import remembered as known_rows
-from dsar.errors import AnswerIncomplete, BadMap, BadRequests, DossierMissing, DsarError, UnknownRequest, WorkspaceMissing
-from dsar.find import between, compare
+from dsar.errors import AnswerIncomplete, BadRequests, DossierMissing, DsarError, WorkspaceMissing
+from dsar.find import compare
 from dsar.find import dossier as dossiers
-from dsar.find.check import in_words
-from dsar.find.collect import Clock, Progress, collect
+from dsar.find.collect import Clock, Progress
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
-from dsar.find.review import Item, Ruling, Rulings
-from dsar.keep import asof, purge, record, summary, vault
+from dsar.find.review import Item, Ruling
+from dsar.keep import record, vault
 from dsar.keep.ledger import Entry, Ledger
 from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
-from dsar.patience import Waiting, patience, patiently
+from dsar.patience import patiently
 from dsar.request import letters
 from dsar.request.case import Case
 from dsar.request.entry import COLUMNS, entry
 from dsar.request.register import Request
 from dsar.request.store import Register
-from dsar.source import Asker, Settings, Source
+from dsar.snapshots import Snapshots, case_folder, opened
+from dsar.source import Source
 
 if TYPE_CHECKING:
     from IPython.display import Image
@@ -133,8 +129,7 @@ class Workspace:
 
     def case(self, request: Request) -> Path:
         """Return the request's case folder, made if missing; only its owner may enter."""
-        files.private_dir(self.root / "cases")
-        return files.private_dir(self.root / "cases" / request.id)
+        return case_folder(self.root, request)
 
     @property
     def today(self) -> date:
@@ -143,140 +138,51 @@ class Workspace:
 
     def sources(self) -> dict[str, Source | DsarError]:
         """Return every source of the map, or the error that keeps it from being opened."""
-        return {name: self._source(name) for name in self.datamap.sources}
-
-    def _source(self, name: str) -> Source | DsarError:
-        declared = self.datamap.sources[name]
-        try:
-            return connector(declared.connector)(Settings(name, declared, self.root, self.datamap.controller.region))
-        except DsarError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - one source that cannot be opened does not end the others
-            return in_words(error, f"sources.{name}")
+        return opened(self.root, self.datamap)
 
     # -- find ------------------------------------------------------------------------------------
 
+    @cached_property
+    def _snapshots(self) -> Snapshots:
+        return Snapshots(self.root, self.datamap, self.clock, self.register, self.ledger)
+
     def collect(self, request: Request, *, again: bool = False) -> Dossier:
         """Return the request's dossier: the snapshot on disk, or, without one or `again`, a fresh one."""
-        self.sweep([request])
-        if not again and (snapshot := self.snapshot(request)):
-            return snapshot
-        with self._alone(), patience("asking the sources") as waiting:
-            return (None if again else self.snapshot(request)) or self._collect([request], self._telling(waiting))[request.id]
+        return self._snapshots.one(request, again=again)
 
     def collect_all(self, requests: Iterable[Request], *, again: bool = False, progress: Progress | None = None) -> dict[str, Dossier]:
         """Return dossiers by request id, collecting what is missing in one pass over the sources.
 
         A snapshot in which a table failed or waits is collected anew, unless somebody decided on it.
         """
-        wanted = list(requests)
-        self.sweep(wanted)
-        with self._alone(), patience("asking the sources") if progress is None else nullcontext() as waiting:
-            kept = {} if again else self.kept(wanted)
-            return kept | self._collect([r for r in wanted if r.id not in kept], progress or self._telling(waiting))
+        return self._snapshots.all(requests, again=again, progress=progress)
 
-    def _telling(self, waiting: Waiting | None) -> Progress:
-        """Return what tells a wait which table is being read."""
-        tables, seen = sum(1 for _ in self.datamap.tables()), set[str]()
-
-        def tell(table: str) -> None:
-            if waiting:
-                waiting(f"reading {table}", len(seen), tables)
-            seen.add(table)
-
-        return tell
-
-    def _alone(self) -> FileLock:
-        """Return the lock under which requests are collected, one process and thread after the other.
-
-        Two at a time would each look for people who reach the same rows among snapshots that the other has not written yet.
-        """
-        return FileLock(files.private_dir(self.root / "cases") / ".collecting", mode=0o600, is_singleton=True)
-
-    def sweep(self, requests: Iterable[Request]) -> None:
-        """Take away what runs that were killed left unfinished: it holds people's data, and nobody would look for it."""
-        files.sweep_scratch()
-        files.sweep(self.root, depth=1)
-        for folder in ("worklists", *(f"cases/{request.id}" for request in requests)):
-            files.sweep(self.root / folder)
+    def snapshot(self, request: Request) -> Dossier | None:
+        """Return the dossier on disk, or None where there is none that fits, or a ruling was made since."""
+        return self._snapshots.valid(request)
 
     def kept(self, requests: Iterable[Request]) -> dict[str, Dossier]:
         """Return the snapshots, by request id, that `collect_all` would not collect anew."""
-        return {r.id: s for r in requests if (s := self.snapshot(r)) and not self._worth_a_retry(r, s) and not self._stale(r, s)}
+        return self._snapshots.kept(requests)
+
+    def sweep(self, requests: Iterable[Request]) -> None:
+        """Take away what runs that were killed left unfinished: it holds people's data, and nobody would look for it."""
+        self._snapshots.sweep(requests)
 
     def purged(self, request: Request) -> bool:
         """Whether the files of a request were purged, and nobody opened it anew since."""
-        found = summary.read(self.root, request.id)
-        return found is not None and bool(purge.standing(found)) and self.register.case(request.id).closed
-
-    def _collect(self, requests: list[Request], progress: Progress = lambda _: None) -> dict[str, Dossier]:
-        if not requests:
-            return {}
-        if gone := [r.id for r in requests if self.purged(r)]:
-            raise DossierMissing("its files were purged; the case summary is what is left", where=gone[0], remedy="reopen it to work on it again")
-        sources = self.sources()
-        fresh = self._asked(requests, sources, progress)
-        snapshots = (s for r in self.requests.values() if r.id not in fresh and (s := self._looked_at(r)))
-        if met := between.earlier(fresh, snapshots):
-            fresh = self._asked([*requests, *met], sources, progress)
-            requests = [*requests, *(r for r in met if not self.register.case(r.id).closed)]
-        askers = [cast("Asker", s) for s in sources.values() if not isinstance(s, DsarError) and s.can.asks_people]
-        if askers:
-            searches.write(self.root, [search for asker in askers for search in asker.searches()], self.datamap.controller)
-        for request in requests:
-            withdraw(self.case(request))  # what was written from an older snapshot is no answer any more
-            if before := self._looked_at(request):
-                compare.save(before, fresh[request.id], self.case(request) / "difference.json")
-            fresh[request.id].save(self.case(request) / "dossier")
-        asof.note(self.root, [self.case(r) for r in requests])
-        self.ledger.add(record.collected((fresh[r.id] for r in requests), self.register.secret))
-        return {r.id: fresh[r.id] for r in requests}
-
-    def _asked(self, requests: list[Request], sources: dict[str, Source | DsarError], progress: Progress) -> dict[str, Dossier]:
-        rulings = {r.id: self._rulings(r) for r in requests}
-        remembered = {r.id: known for r in requests if (known := known_rows(self.root / "cases" / r.id, r))}
-        return collect(requests, self.datamap, sources, self.clock, progress, rulings, remembered)
-
-    def _fresh(self, request: Request) -> Dossier:
-        """Return a snapshot that an answer may be made from: asked again where it is old and nothing was made from it yet."""
-        snapshot = self.snapshot(request)
-        return self.collect(request, again=snapshot is not None and self._stale(request, snapshot))
-
-    def _stale(self, request: Request, snapshot: Dossier) -> bool:
-        age = self.clock() - snapshot.collected_at
-        made = any((self.case(request) / folder).is_dir() and any((self.case(request) / folder).iterdir()) for folder in ("outbox", "worklists"))
-        from_the_future = age < -timedelta(minutes=5)  # the clock was set back: nobody knows how old it is
-        return (from_the_future or age > timedelta(hours=self.datamap.controller.fresh_hours)) and not made
+        return self._snapshots.purged(request)
 
     def difference(self, request: Request) -> Listing:
         """What changed between the last two times the sources were asked: columns What, Key, Change, Columns."""
         return compare.load(self.case(request) / "difference.json", self.datamap)
-
-    def _worth_a_retry(self, request: Request, snapshot: Dossier) -> bool:
-        unanswered = any(found.outcome.state in {"failed", "waiting"} for found in snapshot.tables.values())
-        return unanswered and self._decisions(request, snapshot).get("part 1") is None
-
-    def snapshot(self, request: Request) -> Dossier | None:
-        """Return the dossier on disk, or None where there is none that fits, or a ruling was made since."""
-        dossier = self._looked_at(request)
-        return dossier if dossier and dossier.ruled == self._rulings(request).fingerprint else None
-
-    def _looked_at(self, request: Request) -> Dossier | None:
-        """Return the dossier on disk, whatever was ruled since."""
-        try:
-            return dossiers.load(self.root / "cases" / request.id / "dossier", request, self.datamap)
-        except DossierMissing:
-            return None
-
-    def _rulings(self, request: Request) -> Rulings:
-        return Rulings.read(self.root / "cases" / request.id / "review.json")
 
     # -- decide ----------------------------------------------------------------------------------
 
     @property
     def review(self) -> Review:
         """What waits for a person over all requests that were collected; a ruling takes effect with the next `collect`."""
-        found = {r.id: Open(dossier, self._rulings(r)) for r in self.requests.values() if (dossier := self._looked_at(r))}
+        found = {r.id: Open(dossier, self._snapshots.rulings(r)) for r in self.requests.values() if (dossier := self._snapshots.latest(r))}
         return Review(self.datamap, found, self.clock(), self._ruled)
 
     def _ruled(self, made: Sequence[tuple[Item, Ruling]]) -> None:
@@ -288,10 +194,7 @@ class Workspace:
 
     def decisions(self, request: Request) -> Decisions:
         """Return what was decided on the request's present snapshot."""
-        return self._decisions(request, self.collect(request))
-
-    def _decisions(self, request: Request, dossier: Dossier) -> Decisions:
-        return Decisions(self.case(request) / "decisions.json", dossier.collected_at)
+        return self._snapshots.decisions(request, self.collect(request))
 
     def decide(self, request: Request, code: Code, *, by: str, rest_by: date | None = None) -> Decision:
         """Record a decision on the present snapshot: 'part 1', with the day the rest follows by, not after the due date."""
@@ -331,7 +234,7 @@ class Workspace:
     @patiently("writing the answer")
     def export(self, request: Request) -> Written:
         """Write the portability workbook and package; raises `IdentityNotVerified`, `AnswerIncomplete`."""
-        written = exports.export(self._fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
+        written = exports.export(self._snapshots.fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
         return self._wrote("exported for portability", request, written)
 
     @patiently("locking the files")
@@ -344,7 +247,7 @@ class Workspace:
     @patiently("writing the answer")
     def access_report(self, request: Request) -> Written:
         """Write the access workbook; raises `IdentityNotVerified`, `AnswerIncomplete`."""
-        written = access.report(self._fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
+        written = access.report(self._snapshots.fresh(request), self.case(request), self.decisions(request), self.today, self._others(request))
         return self._wrote("exported for access", request, written)
 
     def since(self, request: Request) -> Listing:
@@ -406,7 +309,7 @@ class Workspace:
     @patiently("writing the worklists")
     def checklist(self, request: Request) -> Written:
         """Write one deletion worklist per system; raises `IdentityNotVerified`, `AnswerIncomplete`."""
-        fresh, decisions = self._fresh(request), self.decisions(request)
+        fresh, decisions = self._snapshots.fresh(request), self.decisions(request)
         written = checklists.checklist(fresh, self.case(request), decisions, self.today, self._frozen(request))
         return self._wrote("worklists written for erasure", request, written)
 
@@ -424,18 +327,7 @@ class Workspace:
         if not (self._before(request, INTAKE) / "manifest.json").exists():
             dossier.save(self._before(request, INTAKE))
         written, systems = first_steps.write(dossier, self.case(request))
-        case = self.register.case(request.id)
-        failed = [str(a) for a, found in dossier.tables.items() if not found.outcome.complete]
-        details: dict[str, Any] = {"tables": len(dossier.tables)} | ({"failed": failed} if failed else {})
-        if not case.last("snapshot taken"):
-            case = self.register.record(case, "snapshot taken", by=by, **details)
-        owners = [s.owner for s in self.datamap.sources.values() if s.label in systems["pause deletion"]]
-        if not case.last("deletion paused"):
-            case = self.register.record(case, "deletion paused", by=by, owners=owners or ["nobody: nothing was found"])
-        if first_steps.stops_marketing(request) and not case.last("marketing stopped"):
-            self.register.record(
-                case, "marketing stopped", by=by, systems=systems["stop marketing"] or ["none: no system the map marks for marketing holds them"]
-            )
+        first_steps.note(self.register, dossier, systems, by=by)
         return written
 
     def add(self, *, by: str, **cells: str) -> Listing:
@@ -476,40 +368,26 @@ class Workspace:
 
         open_ = sorted((c for c in self.register.cases().values() if not c.closed), key=lambda c: (c.due, c.request.id))
         headers = {c.request.id: self._header(c) for c in open_}
-        before = self._last_picked
+        before = self._picked.last
         return picker(headers, before if before in headers else next(iter(headers), ""), lambda i: self.pick(self.request(i)))
+
+    @property
+    def _picked(self) -> Picked:
+        return Picked(files.private_dir(self.root / "cases"), record.user())
 
     def pick(self, request: Request) -> None:
         """Note the request that whoever works here goes on with."""
-        self.case(request)
-        files.write_atomic(self._pick, request.id)
+        self._picked.note(request.id)
 
     @property
     def picked(self) -> str:
         """The id of the request that was picked last, by whoever works here; raises `UnknownRequest` where none is."""
-        if not self._last_picked:
-            if all(case.closed for case in self.register.cases().values()):
-                raise UnknownRequest("no case is open", where="the register", remedy="register a letter at the desk")
-            remedy = "pick one in the notebook desk, or write its id into request_id above"
-            raise UnknownRequest("no request is picked", where="request_id", remedy=remedy)
-        return self._last_picked
-
-    @property
-    def _last_picked(self) -> str:
-        return self._pick.read_text(encoding="utf-8") if self._pick.is_file() else ""
-
-    @property
-    def _pick(self) -> Path:
-        return self.root / "cases" / f".picked-{quote(record.user(), safe='')}"
+        return self._picked.required(self.register.cases().values())
 
     @property
     def at_hand(self) -> str:
         """The open request that was picked last, else the one due first; raises `UnknownRequest` where none is open."""
-        shown = self.status()
-        if shown.empty:
-            raise UnknownRequest("no case is open", where="the register", remedy="register a letter at the desk")
-        open_ = [str(i) for i in shown["Request"]]
-        return self._last_picked if self._last_picked in open_ else open_[0]
+        return self._picked.or_first([str(i) for i in self.status()["Request"]])
 
     def status(self) -> Listing:
         """The open cases, the earliest due first: what waits on whom, and what to do next."""
@@ -558,7 +436,7 @@ class Workspace:
         waits = []
         for name in names or self._due(case):
             try:
-                for ending, mailbox, code in self._codes(case, name):
+                for ending, mailbox, code in identity.asked(self.register, case, name):
                     letter = letters.render(name, case, facts.facts(name, case, lambda: self._found(request), code, right))
                     made.append(drafts.write(replace(letter, name=name + ending), case, self.case(request), self.today, mailbox))
             except AnswerIncomplete as error:  # the others are written all the same
@@ -578,14 +456,6 @@ class Workspace:
         clients = snapshot is not None and any(snapshot.tables[a].outcome.state == "a client's" for a in snapshot.tables)
         return [*due, "redirect"] if clients and "redirect" not in due else due
 
-    def _codes(self, case: Case, name: str) -> list[tuple[str, str, str]]:
-        """Return what ends a draft's name, the mailbox it asks and its code: a letter each, numbered as the addresses stand in the register."""
-        asked = case.last("identity asked")
-        if name not in {"identity_request", "reminder"} or asked is None or asked.details["method"] != "challenge code":
-            return [("", "", "")]
-        known = identity.codes(self.register, case)
-        return [("" if len(known) == 1 else f"_{n}", mailbox, code) for n, (mailbox, code) in enumerate(known.items(), start=1)]
-
     def _found(self, request: Request) -> facts.Found:
         return facts.Found(self.collect(request), self.decisions(request), self.today, self.case(request))
 
@@ -594,14 +464,3 @@ class Workspace:
         return self._wrote(
             "letter finished", request, Written((drafts.finish(name, self.register.case(request.id), self.case(request), self.ledger.head),))
         )
-
-
-def connector(name: str) -> Callable[[Settings], Source]:
-    """Return a connector's class, named as `module:Class` or by entry point; raises `BadMap` naming what there is."""
-    known = plugins.sources()
-    module, _, cls = known.get(name, name).partition(":")
-    try:
-        found: Callable[[Settings], Source] = getattr(importlib.import_module(module), cls)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BadMap(f"there is no connector '{name}'", remedy=f"use one of {', '.join(sorted(known))}, or module:Class") from error
-    return found

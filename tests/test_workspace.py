@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime
 import openpyxl
 import pytest
 
-from dsar import workspace
+from dsar import snapshots
 from dsar.desk import facts
 from dsar.errors import AnswerIncomplete, BadMap, BadRequests, BadRuling, IdentityNotVerified, UnknownRequest, WorkspaceMissing
+from dsar.snapshots import connector
 from dsar.source import Settings
-from dsar.workspace import Workspace, connector, now, open_workspace
+from dsar.workspace import Workspace, now, open_workspace
 from tests.worlds import HEAD, NOW, Memory, datamap, found, held, results, rows
 
 MAP = """
@@ -60,7 +61,7 @@ def ws(tmp_path, monkeypatch):
     monkeypatch.setattr(Counted, "reads_in_all", 0)
     monkeypatch.setattr(Counted, "down", frozenset())
     monkeypatch.setattr(Counted, "breaks", None)
-    monkeypatch.setattr(workspace, "connector", lambda name: Counted)
+    monkeypatch.setattr(snapshots, "connector", lambda name: Counted)
     (tmp_path / "requests.csv").write_text(REQUESTS)
     return Workspace(tmp_path, datamap(MAP, tmp_path), lambda: NOW)
 
@@ -178,13 +179,13 @@ def test_two_who_collect_at_once_wait_for_each_other(ws, monkeypatch, again):
     with_phone = MAP.replace(
         '{ email = "email" }\ncolumns = { id = {}, email = {}, notes', '{ email = "email", phone = "phone" }\ncolumns = { id = {}, email = {}, phone'
     )
-    other, ask = threading.Event(), workspace.collect
+    other, ask = threading.Event(), snapshots.collect
 
     def slow(*args):
         other.wait(0.3)  # long enough for the other to come as far, if nothing stops them
         return ask(*args)
 
-    monkeypatch.setattr(workspace, "collect", slow)
+    monkeypatch.setattr(snapshots, "collect", slow)
 
     def collected(name):
         desk = Workspace(ws.root, datamap(with_phone, ws.root), lambda: NOW)

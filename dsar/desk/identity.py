@@ -39,6 +39,18 @@ def codes(register: Register, case: Case) -> dict[str, str]:
     return {i.value: challenge_code(register.secret, case.request.id, i.value) for i in mailboxes(case)}
 
 
+def asked(register: Register, case: Case, letter: str) -> list[tuple[str, str, str]]:
+    """Return what ends the name of each draft of a letter, the mailbox that it asks, and its code: one per mailbox, numbered as registered.
+
+    Where no code is asked for, it is one draft, with neither.
+    """
+    last = case.last("identity asked")
+    if letter not in {"identity_request", "reminder"} or last is None or last.details["method"] != "challenge code":
+        return [("", "", "")]
+    known = codes(register, case)
+    return [("" if len(known) == 1 else f"_{n}", mailbox, code) for n, (mailbox, code) in enumerate(known.items(), start=1)]
+
+
 def answered(register: Register, case: Case, reply: Path, *, by: str) -> Case:
     """Verify a mailbox from the mail that came back with its code; raises `IdentityNotVerified` where it does not hold it.
 

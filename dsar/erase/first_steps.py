@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dsar import values
 from dsar.answer import workbook
@@ -18,6 +19,7 @@ from dsar.datamap import Address
 from dsar.erase.checklist import COMMON, STATUSES
 from dsar.find.dossier import Dossier
 from dsar.request.register import Request
+from dsar.request.store import Register
 
 STOPS_MARKETING = frozenset({"objection", "withdrawal", "erasure"})
 _ACTIONS = (
@@ -43,6 +45,22 @@ def write(dossier: Dossier, case: Path) -> tuple[Written, dict[str, list[str]]]:
                 listed.append(source.label)
         made += publish(case, "worklists", f"{dossier.request.id}_{name}_first-steps", partial(_build, dossier, name, rows))
     return Written(tuple(made)), systems
+
+
+def note(register: Register, dossier: Dossier, systems: dict[str, list[str]], *, by: str) -> None:
+    """Record what `write` listed, once: the snapshot, the deletions that owners pause, the marketing that stops."""
+    request = dossier.request
+    case = register.case(request.id)
+    failed = [str(a) for a, found in dossier.tables.items() if not found.outcome.complete]
+    details: dict[str, Any] = {"tables": len(dossier.tables)} | ({"failed": failed} if failed else {})
+    if not case.last("snapshot taken"):
+        case = register.record(case, "snapshot taken", by=by, **details)
+    owners = [s.owner for s in dossier.datamap.sources.values() if s.label in systems["pause deletion"]]
+    if not case.last("deletion paused"):
+        case = register.record(case, "deletion paused", by=by, owners=owners or ["nobody: nothing was found"])
+    if stops_marketing(request) and not case.last("marketing stopped"):
+        listed = systems["stop marketing"] or ["none: no system the map marks for marketing holds them"]
+        register.record(case, "marketing stopped", by=by, systems=listed)
 
 
 def _lines(dossier: Dossier, address: Address) -> Iterator[tuple[str | None, ...]]:

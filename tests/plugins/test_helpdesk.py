@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dsar import datamap, plugins, values
-from dsar.workspace import connector
+from dsar.snapshots import connector
 from tests.source_suite import SourceSuite
 
 PACKAGE = Path(__file__).parent / "helpdesk"
