@@ -34,8 +34,8 @@ test-canary: .venv/test ## The whole flow with marked values, searched for in al
 test-erasure-kills: .venv/test ## kill -9 at a hundred random moments each: in databases, in log files, while nginx writes (KILLS=n)
 	DSAR_KILLS=$(or $(KILLS),100) $(BIN)/pytest -q -s tests/run/test_erasure.py tests/connectors/test_logerase.py tests/connectors/test_logerase_nginx.py -k "killed"
 
-real: .venv/test .venv-tryton/bin/trytond .venv-mailman/bin/mailman ## Install the systems of the slow tests (Spark, Tryton, Mailman), and run these
-	$(BIN)/pip install --quiet 'pyspark>=4,<4.1'
+real: .venv/test .venv-tryton/bin/trytond .venv-mailman/bin/mailman ## Install the systems of the slow tests (Spark, Tryton, Mailman, JupyterHub), and run these
+	$(BIN)/pip install --quiet 'pyspark>=4,<4.1' 'jupyterhub>=5,<6'
 	$(BIN)/pytest -m slow -n 2 --dist loadfile --durations=10
 
 lint: .venv/test ## ruff, mypy --strict, import-linter

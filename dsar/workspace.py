@@ -20,7 +20,7 @@ from dsar.answer.nearby import Nearby
 from dsar.answer.publish import Written, lies
 from dsar.datamap import DataMap
 from dsar.desk import agenda as agendas
-from dsar.desk import delivered, drafts, facts, fastlane, identity, notebooks, status
+from dsar.desk import delivered, drafts, facts, fastlane, identity, notebooks, quiet, status
 from dsar.desk.header import Header
 from dsar.desk.picked import Picked
 from dsar.desk.review import Open, Review
@@ -65,7 +65,7 @@ def now() -> datetime:
 def open_workspace(folder: str | Path | None = None) -> "Workspace":
     """Return the workspace in `folder`, else `$DSAR_WORKSPACE`, else the nearest above the current folder.
 
-    Sealed case folders are open until this process ends (`dsar.keep.vault`).
+    Sealed case folders are open until this process ends (`dsar.keep.vault`); in a notebook no history is kept from here on.
 
     Raises `WorkspaceMissing` where there is no `dsar.toml`, `BadMap` where it is not right,
     `UnknownCalendar` where it names a calendar without public holidays, and `KeyMissing` or `SealBroken` where
@@ -75,6 +75,7 @@ def open_workspace(folder: str | Path | None = None) -> "Workspace":
     datamap = maps.read(root / MAP)
     check_calendar(datamap.controller.calendar)
     vault.opened(root)
+    quiet.no_history()
     return Workspace(root, datamap)
 
 

@@ -39,11 +39,16 @@ def bring(shipped: Path, target: Path) -> list[str]:
 
 
 def edited(shipped: Path, target: Path) -> list[str]:
-    """Return the names of the copies that read like no version that was ever copied here."""
-    record = target / _SHIPPED
+    """Return the copies, in `target` and in each person's folder of it, that read like no version that was ever copied there."""
+    folders = [target, *sorted(p for p in target.iterdir() if p.is_dir())] if target.is_dir() else []
+    return [str(copy.relative_to(target)) for folder in folders for copy in _edited(shipped, folder)]
+
+
+def _edited(shipped: Path, folder: Path) -> list[Path]:
+    record = folder / _SHIPPED
     known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    there = [target / notebook.name for notebook in sorted(shipped.glob("*.ipynb")) if (target / notebook.name).is_file()]
-    return [copy.name for copy in there if _reading(copy) not in {known.get(copy.name), _reading(shipped / copy.name)}]
+    there = [folder / notebook.name for notebook in sorted(shipped.glob("*.ipynb")) if (folder / notebook.name).is_file()]
+    return [copy for copy in there if _reading(copy) not in {known.get(copy.name), _reading(shipped / copy.name)}]
 
 
 def _reading(path: Path) -> str:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 from jupyter_server.services.contents.checkpoints import AsyncCheckpoints
@@ -70,9 +71,12 @@ class PrivateKernel(ServerKernelManager):  # type: ignore[misc]
 def open_lab(workspace: Workspace, options: Sequence[str] = ()) -> int:
     """Open JupyterLab on the start page, with a copy of the notebooks in the workspace; return its exit status once it is closed.
 
-    `options` are JupyterLab's own, such as `--no-browser`.
+    `options` are JupyterLab's own, such as `--no-browser`. Started by a JupyterHub it is the server of the person who logged in: with
+    copies of their own, in `notebooks/NAME/`, and their name in the ledger.
     """
+    person = os.environ.get("JUPYTERHUB_USER", "")
     target = files.private_dir(workspace.root / "notebooks")
+    target = files.private_dir(target / _folder(person)) if person else target
     if START not in copies.bring(NOTEBOOKS, target):
         copies.fill(NOTEBOOKS / START, target / START, workspace.root)
     with TemporaryDirectory(prefix="dsar-") as folder:
@@ -80,12 +84,24 @@ def open_lab(workspace: Workspace, options: Sequence[str] = ()) -> int:
         _settings(Path(folder))
         config = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_CONFIG_PATH")]))
         ours = {"DSAR_WORKSPACE": str(workspace.root), "IPYTHONDIR": folder, "JUPYTER_CONFIG_PATH": config, _SOCKETS: folder}
-        env = {**os.environ, **ours, _PROVISIONER: "dsar-warm"}
+        env = {**os.environ, **ours, **({"DSAR_USER": person} if person else {}), _PROVISIONER: "dsar-warm"}
         own = ["--FileContentsManager.checkpoints_class=dsar.run.lab.NoCheckpoints"]
         if os.name == "posix" and len(folder) < _LONGEST:
             own.append("--AsyncMappingKernelManager.kernel_manager_class=dsar.run.lab.PrivateKernel")
-        command = [sys.executable, "-m", "jupyter", "lab", str(target / START), "--notebook-dir", str(target), *own, *options]
+        command = [sys.executable, "-m", *(_of_hub(target) if person else _alone(target)), *own, *options]
         return _watched(workspace.root, subprocess.Popen(command, env=env, umask=0o077))  # noqa: S603 - our own command
+
+
+def _folder(person: str) -> str:
+    return quote(person, safe="@ ").replace(".", "%2E") if person.startswith(".") else quote(person, safe="@ ")
+
+
+def _alone(target: Path) -> list[str]:
+    return ["jupyter", "lab", str(target / START), "--notebook-dir", str(target)]
+
+
+def _of_hub(target: Path) -> list[str]:
+    return ["jupyterhub.singleuser", f"--ServerApp.root_dir={target}", f"--ServerApp.default_url=/lab/tree/{START}"]
 
 
 def _watched(root: Path, lab: "subprocess.Popen[bytes]") -> int:
@@ -97,7 +113,9 @@ def _watched(root: Path, lab: "subprocess.Popen[bytes]") -> int:
         except subprocess.TimeoutExpired:
             vault.seal(root)
         except KeyboardInterrupt:
-            continue  # JupyterLab got it too, asks what is meant, and ends by itself
+            if not sys.stdin.isatty():
+                lab.terminate()
+            continue  # at a terminal JupyterLab got it too, asks what is meant, and ends by itself
 
 
 def _settings(folder: Path) -> None:

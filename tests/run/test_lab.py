@@ -1,18 +1,21 @@
 """What `dsar lab` makes of JupyterLab: no checkpoints, no history; seen on a running server in `make test-canary`."""
 
 import asyncio
+import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client import AsyncKernelManager
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from nbformat.sign import NotebookNotary
 from tornado.web import HTTPError
 
 from dsar.run import copies
 from dsar.run.jobs import NOTEBOOKS
-from dsar.run.lab import NoCheckpoints, PrivateKernel, _profile
+from dsar.run.lab import NoCheckpoints, PrivateKernel, _folder, _profile
 from tests.run import erasing
 
 
@@ -48,6 +51,33 @@ def test_the_profile_keeps_no_history_and_an_analysts_settings(tmp_path, monkeyp
     config = PyFileConfigLoader("ipython_config.py", str(tmp_path / "new" / "profile_default")).load_config()
     assert config.HistoryManager.enabled is False
     assert ("InteractiveShell" in config) == bool(own)
+
+
+def test_no_history_is_kept_of_a_workspace_in_whatever_program_it_is_open(tmp_path, monkeypatch):
+    """As in VS Code: a plain kernel, with the profile of whoever works there."""
+    (tmp_path / "desk").mkdir()
+    erasing.build(tmp_path / "desk")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    opens = f"import dsar\nws = dsar.open({str(tmp_path / 'desk')!r})"
+    cells = ["'typed before'", opens, "'ann@x.org asked'", "ws.status()"]
+
+    async def run():
+        kernel = AsyncKernelManager(kernel_name="python3")
+        await kernel.start_kernel(cwd=str(tmp_path))
+        try:
+            for source in cells:
+                await said(kernel, source)
+        finally:
+            await kernel.shutdown_kernel()
+
+    asyncio.run(run())
+    with closing(sqlite3.connect(tmp_path / "ipython/profile_default/history.sqlite")) as kept:
+        assert {source for (source,) in kept.execute("SELECT source FROM history")} in ({cells[0]}, {*cells[:2]})  # it is written a little later
+
+
+def test_whoever_a_hub_logged_in_has_a_folder_of_their_own_below():
+    folders = {"m.aker": "m.aker", "..": "%2E%2E", "../..": "%2E%2E%2F%2E%2E", "a/b": "a%2Fb", "ann@x.org": "ann@x.org"}
+    assert {person: _folder(person) for person in folders} == folders
 
 
 def test_kernels_talk_over_sockets_of_their_own_and_never_meet(tmp_path, monkeypatch):
@@ -105,6 +135,10 @@ def test_copies_are_renewed_unless_somebody_edited_them(tmp_path, capsys):
     assert "c.ipynb" in capsys.readouterr().err
     assert [nbformat.read(target / f"{n}.ipynb", as_version=4).cells[1].source for n in "abc"] == ["'two'", "'two'", "'mine'"]
     assert copies.bring(shipped, target) == copies.edited(shipped, target) == ["c.ipynb"]
+    (target / "m.aker").mkdir()  # on a hub
+    copies.bring(shipped, target / "m.aker")
+    change("m.aker/a.ipynb", 1, "'hers'")
+    assert copies.edited(shipped, target) == ["c.ipynb", "m.aker/a.ipynb"]
 
 
 def test_the_start_page_is_filled_and_trusted_and_only_ours_is_run(tmp_path, monkeypatch):
