@@ -26,7 +26,9 @@ import openpyxl
 import pandas as pd
 
 from connectors import exact, mails
-from connectors.files import as_json, csv_rows, json_rows, xlsx_rows
+from connectors.csvrows import csv_rows
+from connectors.jsonrows import as_json, json_rows
+from connectors.xlsxrows import xlsx_rows
 from dsar import datamap, kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Ask, Asked, Can, Done, Everyone, Keys, Match, Others, Part, Rows, Schema, Search, Settings, Text, Waiting, Want

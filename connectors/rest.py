@@ -16,8 +16,8 @@ from urllib.parse import quote, urlsplit
 import pyarrow as pa
 
 from connectors import exact
-from connectors.files import as_json
 from connectors.http import Absent, Service, service
+from connectors.jsonrows import as_json
 from dsar import kinds, values
 from dsar.errors import NotOffered, SourceBroken
 from dsar.restmap import LookUp, Pages, Records
