@@ -15,7 +15,7 @@ from dsar.datamap import Address, DataMap, Table
 from dsar.find.compare import differences
 from dsar.find.dossier import Dossier
 from dsar.law import rights
-from dsar.law.rights import Outcome
+from dsar.law.outcomes import Outcome
 from dsar.listing import Listing, listing
 
 
