@@ -7,7 +7,7 @@ from typing import Any
 
 from dsar import kinds, values
 from dsar.datamap import Address, DataMap
-from dsar.erase.plan import GOES, Step
+from dsar.erase.step import GOES, Step
 from dsar.errors import DsarError
 from dsar.find.dossier import Dossier
 from dsar.source import Ask, Done, Everyone, Keys, Rows, Source, Text

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from dsar import values
 from dsar.datamap import Address, DataMap
 from dsar.erase.look import Key, Seen, needles_of
-from dsar.erase.plan import GOES, STAYS, Step
+from dsar.erase.step import GOES, STAYS, Step
 from dsar.find.dossier import Dossier
 from dsar.find.hold import HOLDS
 

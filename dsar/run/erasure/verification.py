@@ -9,7 +9,8 @@ from dsar.erase import certificate, jobs, record, stubs, suppress
 from dsar.erase import verify as verifying
 from dsar.erase.freeze import frozen
 from dsar.erase.look import look, needles_of
-from dsar.erase.plan import GOES, Step, plan
+from dsar.erase.plan import plan
+from dsar.erase.step import GOES, Step
 from dsar.erase.verify import State, Verification
 from dsar.errors import DossierMissing
 from dsar.find.collect import collect
