@@ -26,7 +26,7 @@ from sqlalchemy.pool import NullPool
 
 from bench.figures import Figure
 from dsar import values, workspace
-from dsar.erase.plan import Step
+from dsar.erase.step import Step
 from dsar.erase.verify import Verdict, Verification
 from dsar.request.register import Request
 from dsar.run import erasure

@@ -20,9 +20,12 @@ import pyarrow as pa
 
 from connectors import exact, places, transport
 from connectors.arrow import ArrowChunk
+from connectors.csvrows import csv_rows
 from connectors.exact import Look
-from connectors.files import Empty, csv_rows, json_rows, sheet_names, xlsx_rows
+from connectors.files import Empty
+from connectors.jsonrows import json_rows
 from connectors.places import CSV, JSON, PARQUET, XLSX, Place
+from connectors.xlsxrows import sheet_names, xlsx_rows
 from dsar import datamap, kinds, values
 from dsar.errors import DsarError, NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Ask, Can, Done, Everyone, Keys, Match, Others, Part, Rows, Schema, Settings, Text

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from connectors import exact
-from connectors.sqlerase import is_done
+from connectors.sqltable import is_done
 from dsar import values
 from dsar.errors import NotOffered, SourceBroken, SourceUnreachable
 from dsar.source import Change, Keys, Result, Rows, Settings, Source

@@ -11,16 +11,16 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pyarrow as pa
 
-from connectors import exact
-from connectors.files import as_json
+from connectors import exact, restpages
 from connectors.http import Absent, Service, service
+from connectors.jsonrows import as_json
 from dsar import kinds, values
 from dsar.errors import NotOffered, SourceBroken
-from dsar.restmap import LookUp, Pages, Records
+from dsar.restmap import LookUp, Records
 from dsar.source import Ask, Can, Done, Eraser, Everyone, Keys, Malformed, Match, Others, Part, Schema, Settings, Text, Want
 
 
@@ -60,7 +60,7 @@ class Rest:
                 raise SourceBroken(
                     "there is nothing at this address (status 404)", where=client.at, remedy="mend `rest.listed` in dsar.toml"
                 ) from error
-            names = [f"{listed.prefix}{record.get(listed.name)}" for record in _records(answer, listed.records, client.at)]
+            names = [f"{listed.prefix}{record.get(listed.name)}" for record in restpages.records(answer, listed.records, client.at)]
         return [*(c for c in table.columns if not c.startswith(listed.prefix)), *names]
 
     def read(self, ask: Ask) -> Iterator[Part]:
@@ -144,7 +144,7 @@ class Rest:
         how = self._how(table, want)
         columns = tuple(exact.mapped(self.settings, table).columns)
         try:
-            found = [flat(record, columns) for page in _pages(client, self._filled(how, want.value, columns)) for record in page]
+            found = [flat(record, columns) for page in restpages.pages(client, self._filled(how, want.value, columns)) for record in page]
         except Absent as error:
             if not how.absent:
                 raise SourceBroken("there is nothing at this address (status 404)", where=client.at, remedy="mend `rest` in dsar.toml") from error
@@ -194,70 +194,6 @@ def _probe(client: Service, path: str) -> None:
         raise SourceBroken(
             "the service does not know its own address (status 404)", where=client.at, remedy="mend `url` and `rest.probe` in dsar.toml"
         ) from error
-
-
-def _pages(client: Service, how: LookUp) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield the records, page by page; raises `SourceBroken` where pages repeat or some are missing."""
-    query, path, seen, came = dict(how.query), how.path, set(), 0
-    while True:
-        body = {**how.body, **{k: v for k, v in query.items() if k not in how.query}} if how.method == "POST" else None
-        answer, response = client.ask(how.method, path, query=how.query if body is not None else query, body=body)
-        page = _records(answer, how.records, client.at)
-        yield page
-        came += len(page)
-        following = _next(how.pages, answer, response, page, came, client.at) if how.pages else None
-        if following is None or how.pages is None:
-            return
-        if following in seen:
-            raise SourceBroken("the service repeats a page", where=client.at, remedy="mend `pages` in dsar.toml, or collect again")
-        seen.add(following)
-        if how.pages.by == "link":
-            path, query = _same_host(client, following), {}
-        else:
-            query = {**query, how.pages.parameter: following}
-
-
-def _same_host(client: Service, address: str) -> str:
-    own, other = urlsplit(str(client.client.base_url)), urlsplit(address)
-    if other.netloc not in {"", own.netloc} or other.scheme not in {"", own.scheme}:
-        raise SourceBroken("the next page is on another host", where=client.at, remedy="a key is never sent elsewhere: look at the service")
-    return address
-
-
-def _next(pages: Pages, answer: Any, response: Any, page: Sequence[Mapping[str, Any]], came: int, at: str) -> str | None:
-    match pages.by:
-        case "cursor":
-            found = _at(answer, pages.next)
-        case "last":
-            found = page[-1].get(pages.key) if _at(answer, pages.more) and page else None
-            if _at(answer, pages.more) and not page:
-                raise SourceBroken("a page is missing", where=at, remedy="collect again")
-        case "offset":
-            total = _at(answer, pages.total)
-            if not isinstance(total, int):
-                raise SourceBroken("a page does not say how many records there are", where=at, remedy="mend `pages.total` in dsar.toml")
-            if came < total and not page:
-                raise SourceBroken("a page is missing", where=at, remedy="collect again")
-            found = came if came < total else None
-        case "link":
-            found = _at(answer, pages.next) if pages.next else response.links.get("next", {}).get("url")
-    if pages.by != "offset" and pages.total and not found and isinstance(_at(answer, pages.total), int) and came < _at(answer, pages.total):
-        raise SourceBroken("a page is missing", where=at, remedy="collect again")
-    return str(found) if found not in {None, ""} else None
-
-
-def _records(answer: Any, where: str, at: str) -> list[Mapping[str, Any]]:
-    found = _at(answer, where) if where else answer
-    page = found if isinstance(found, list) else [found]
-    if (where and not isinstance(found, list)) or not all(isinstance(record, dict) for record in page):
-        raise SourceBroken("the answer is not made as the map says", where=at, remedy="mend `records` in dsar.toml, or collect again")
-    return page
-
-
-def _at(answer: Any, path: str) -> Any:
-    for name in path.split(".") if path else ():
-        answer = answer.get(name) if isinstance(answer, dict) else None
-    return answer
 
 
 def _fill(text: str, value: str, *, in_path: bool = False) -> str:

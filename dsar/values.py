@@ -3,16 +3,13 @@
 Decimal stays Decimal, a NULL never turns an integer into a float, a zone is never dropped, and
 where the values of a column do not agree on a type they become text, digit for digit.
 
-Logical types of the data map: `text`, `integer`, `decimal(p,s)`, `number`, `boolean`, `date`,
-`datetime`, `time`, `binary`; `date(FORMAT)` and `datetime(FORMAT)` read text by a strptime format.
+A column that the data map gives a logical type is read by it: `dsar.declared`.
 """
 
 import base64
 import hashlib
 import json
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -20,20 +17,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-_TYPE = re.compile(r"(text|integer|number|boolean|binary|time|decimal|date|datetime)(?:\((.+)\))?$")
-_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
-_WORDS = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
-
-
-def check_type(declared: str) -> str:
-    """Return the logical type unchanged; raise `ValueError` where it is none of those above."""
-    match = _TYPE.fullmatch(declared)
-    if not match:
-        raise ValueError("allowed: text, integer, decimal(p,s), number, boolean, date, datetime, time, binary, date(FORMAT), datetime(FORMAT)")
-    name, detail = match.groups()
-    if name == "decimal" and not re.fullmatch(r"\d+,\s*\d+", detail or ""):
-        raise ValueError("a decimal is written decimal(p,s), for example decimal(12,2)")
-    return declared
+from dsar.declared import ISO, TYPE, reader
 
 
 def as_text(value: object) -> str | None:
@@ -173,10 +157,10 @@ def _instants(values: Sequence[datetime | None]) -> pa.Array:
 
 
 def _declared(name: str, values: Sequence[object], declared: str) -> pa.Array:
-    match = _TYPE.fullmatch(declared)
+    match = TYPE.fullmatch(declared)
     assert match, declared
     kind, detail = match.groups()
-    read = _reader(kind, detail)
+    read = as_text if kind == "text" else reader(kind, detail)
     try:
         converted = [None if v is None or (v == "" and kind != "text") else read(v) for v in values]
         return _typed(converted, kind, detail)
@@ -193,53 +177,6 @@ def _typed(values: Sequence[object], kind: str, detail: str | None) -> pa.Array:
         return infer(values) if any(v is not None for v in values) else pa.array(values, pa.timestamp("us") if kind == "datetime" else pa.int64())
     plain = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_(), "date": pa.date32(), "time": pa.time64("us"), "binary": pa.binary()}
     return pa.array(values, plain[kind])
-
-
-def _reader(kind: str, detail: str | None) -> Callable[[object], object]:
-    readers: dict[str, Callable[[object], object]] = {
-        "text": as_text,
-        "integer": _integer,
-        "decimal": lambda v: v if isinstance(v, Decimal) else Decimal(repr(v) if isinstance(v, float) else str(v).strip()),
-        "number": _number,
-        "boolean": lambda v: v if isinstance(v, bool) else _WORDS[str(v).strip().lower()] if str(v).strip().lower() in _WORDS else _refuse(),
-        "date": lambda v: _day(v, detail),
-        "datetime": lambda v: _moment(v, detail),
-        "time": lambda v: v if isinstance(v, time) else time.fromisoformat(str(v).strip()),
-        "binary": lambda v: v if isinstance(v, bytes) else base64.b64decode(str(v), validate=True),
-    }
-    return readers[kind]
-
-
-def _integer(value: object) -> int:
-    number = Decimal(repr(value) if isinstance(value, float) else str(value).strip())
-    return int(number) if number == number.to_integral_value() else _refuse()
-
-
-def _number(value: object) -> float:
-    number = float(str(value).strip()) if not isinstance(value, float) else value
-    return number if math.isfinite(number) else _refuse()
-
-
-def _day(value: object, detail: str | None) -> date:
-    moment = _moment(value, detail)
-    # A time or a zone would be dropped in silence.
-    return moment.date() if moment.time() == time() and moment.tzinfo is None else _refuse()
-
-
-def _moment(value: object, detail: str | None) -> datetime:
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a date has no zone to keep
-    text = str(value).strip()
-    # Python would read the milliseconds 1712010112123 as a day in 1712, and cut what is finer than a microsecond.
-    if not detail and not _ISO.fullmatch(text):
-        raise ValueError
-    return datetime.strptime(text, detail) if detail else datetime.fromisoformat(text)  # noqa: DTZ007 - the zone is the text's own
-
-
-def _refuse() -> Any:
-    raise ValueError
 
 
 def soft(values: Sequence[object], declared: str) -> pa.Array:
@@ -282,7 +219,7 @@ def plain(value: object) -> str | None:
             return _number_text(Decimal(repr(value)))
         case datetime():
             return (value.astimezone(UTC) if value.tzinfo else value).isoformat()
-        case str() if _ISO.fullmatch(value) and len(value) > 10:
+        case str() if ISO.fullmatch(value) and len(value) > 10:
             try:
                 return plain(datetime.fromisoformat(value))
             except ValueError:

@@ -25,7 +25,7 @@ from dsar.desk.header import Header
 from dsar.desk.picked import Picked
 from dsar.desk.review import Open, Review
 from dsar.erase import checklist as checklists
-from dsar.erase import first_steps, measures
+from dsar.erase import first_steps, measurebook, measures
 from dsar.erase.freeze import frozen
 from dsar.erase.plan import plan
 from dsar.errors import AnswerIncomplete, BadRequests, DossierMissing, DsarError, WorkspaceMissing
@@ -284,7 +284,7 @@ class Workspace:
     def worklists(self, request: Request, right: str) -> Written:
         """Write one worklist per system for such a right; raises `NotAsked`, `IdentityNotVerified`, `AnswerIncomplete`."""
         dossier = self.collect(request)
-        written = measures.worklists(dossier, self.case(request), self.decisions(request), right)
+        written = measurebook.worklists(dossier, self.case(request), self.decisions(request), right)
         dossier.save(self._before(request, right))
         return self._wrote(f"worklists written for {right}", request, written)
 

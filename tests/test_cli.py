@@ -9,7 +9,7 @@ import tomllib
 
 import pytest
 
-from dsar import cli, datamap, forgotten
+from dsar import cli, cli_workspace, datamap, forgotten
 from tests.run.test_batch import MAP, REQUESTS
 
 PEOPLE = "id,email\n1,ann@example.org\n2,ben@example.org\n"
@@ -72,7 +72,7 @@ def test_a_fault_of_ours_names_only_its_class(dsar, desk, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError(who)
 
-    monkeypatch.setattr(cli, "survey", broken)
+    monkeypatch.setattr(cli_workspace, "survey", broken)
     status, _, error = dsar("--workspace", desk, "check")
     assert (status, error) == (2, "dsar: RuntimeError: a fault in this toolkit — run again with --debug and report it\n")
     status, _, error = dsar("--debug", "--workspace", desk, "check")

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 import dsar
-from connectors.files import sheet_names, xlsx_rows
+from connectors.xlsxrows import sheet_names, xlsx_rows
 from dsar.desk import lines
 from dsar.errors import BadRequests, DsarError, SourceBroken
 from dsar.listing import listing

@@ -78,7 +78,7 @@ class Flow:
     def _within(self, words, typed):
         from typer.testing import CliRunner
 
-        from dsar import cli
+        from dsar import cli, cli_answer
 
         before = dict(os.environ)
         os.environ.clear()
@@ -86,12 +86,12 @@ class Flow:
         tempfile.tempdir = self.env["TMPDIR"]
         err = io.StringIO()
         try:
-            cli.err.file = err
+            cli_answer.err.file = err
             result = CliRunner().invoke(cli.app, [str(w) for w in words], input=typed)
             error = result.exception if not isinstance(result.exception, SystemExit) else None
             return 2 if error else result.exit_code, f"{result.output}\n{err.getvalue()}{''.join(cli.frames(error)) if error else ''}"
         finally:
-            cli.err.file = None
+            cli_answer.err.file = None
             tempfile.tempdir = None
             os.environ.clear()
             os.environ.update(before)

@@ -12,6 +12,7 @@ from dsar.find.dossier import Dossier, as_key
 from dsar.find.hold import HOLDS
 from dsar.find.mentions import Cell, cells_of
 from dsar.law import rights
+from dsar.law.outcomes import Outcome
 from dsar.recognise import MARK, mask
 
 Term = tuple[tuple[str, ...], str]  # legal bases, origin
@@ -26,7 +27,7 @@ class Group:
     rows: int
     bases: tuple[str, ...]
     origin: str
-    outcome: rights.Outcome
+    outcome: Outcome
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _groups(dossier: Dossier, address: Address, right: str) -> tuple[Group, ...]
     )
 
 
-def _decide(dossier: Dossier, table: Table, name: str, term: Term, right: str) -> rights.Outcome:
+def _decide(dossier: Dossier, table: Table, name: str, term: Term, right: str) -> Outcome:
     return rights.decide(*_terms(table.columns[name], term), dossier.datamap.activity(table).automated, right)
 
 

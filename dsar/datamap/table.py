@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from dsar import kinds, restmap, values
+from dsar import declared, kinds, restmap, values
 from dsar.datamap.activity import Activity
 from dsar.datamap.words import BASES, ORIGINS, Basis, Model, Origin, category, known
 
@@ -28,7 +28,7 @@ class Column(Model):
 
     category: Annotated[str, AfterValidator(category)]
     label: str = ""
-    type: Annotated[str, AfterValidator(values.check_type)] | None = None
+    type: Annotated[str, AfterValidator(declared.check_type)] | None = None
     values: dict[str, str] = {}
     free_text: bool = False
     other_person: bool = False  # about somebody else: masked by rule

@@ -9,12 +9,11 @@ from pathlib import Path
 from dsar import values
 from dsar.answer import workbook
 from dsar.answer.layout import Block, Content, Facts, Grid, Heading, Page, Paragraph, Table, Value
-from dsar.datamap import Activity, DataMap, Gap
-from dsar.desk import figures
+from dsar.datamap import DataMap, Gap
+from dsar.desk import figures, processing
 from dsar.desk.figures import Period
 from dsar.keep.ledger import Fault
 from dsar.keep.summary import CaseSummary
-from dsar.law.gaps import NO_SAFEGUARD_NEEDED
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def write(path: Path, audit: Audit) -> Path:
     """Write the workbook and return its path."""
     sheets = [
         _front(audit), _figures(audit), _register(audit), _list(audit, "Extensions"), _list(audit, "Refusals"), _list(audit, "Complaints"),
-        _follow_ups(audit), _promises(audit), _gaps(audit), _processing(audit.datamap), _ledger(audit),
+        _follow_ups(audit), _promises(audit), _gaps(audit), _processing(audit), _ledger(audit),
     ]  # fmt: skip
     controller = audit.datamap.controller
     return workbook.write(path, sheets, controller=controller.name, zone=controller.zone, attachments_prefix=path.stem)[0]
@@ -210,33 +209,9 @@ def _gaps(audit: Audit) -> Content:
     return _table("Gaps in the policy", columns, lines, "What the policy contradicts or leaves out")
 
 
-_PROCESSING = {
-    "Activity": "text", "Purpose": "text", "Legal basis": "text", "Categories of data": "text", "Systems": "text", "Recipients": "text",
-    "Third countries and safeguards": "text", "Kept": "text", "Controller or processor": "text",
-}  # fmt: skip
-
-
-def _processing(datamap: DataMap) -> Content:
-    lines = [_activity(datamap, name, activity) for name, activity in datamap.activities.items()]
-    return _table("Record of processing", _PROCESSING, lines, "Art. 30, from the data map; security measures (Art. 32) stand elsewhere")
-
-
-def _activity(datamap: DataMap, name: str, activity: Activity) -> tuple[object, ...]:
-    tables = [(address, table) for address, table in datamap.tables() if table.activity == name]
-    systems = [datamap.sources[n] for n in dict.fromkeys(address.source for address, _ in tables)]
-    recipients = [datamap.recipients[r] for r in activity.recipients]
-    kept = f"{activity.retention.period} from {activity.retention.from_}: {activity.retention.why}" if activity.retention else activity.until
-    return (
-        name,
-        activity.purpose,
-        ", ".join(f"Art. {b}" if b != "undetermined" else b for b in activity.bases),
-        ", ".join(dict.fromkeys(c.category for _, table in tables for c in table.columns.values())) or "no table of the map",
-        ", ".join(s.label for s in systems) or "none",
-        "; ".join(f"{r.name} ({r.role})" for r in recipients) or "none",
-        "; ".join(f"{r.country}: {r.safeguard or 'no safeguard on record'}" for r in recipients if r.country not in NO_SAFEGUARD_NEEDED) or "none",
-        kept or "not set",
-        ", ".join(dict.fromkeys(s.role for s in systems)) or "–",
-    )
+def _processing(audit: Audit) -> Content:
+    intro = "Art. 30, from the data map; security measures (Art. 32) stand elsewhere"
+    return _table("Record of processing", processing.COLUMNS, processing.lines(audit.datamap), intro)
 
 
 def _ledger(audit: Audit) -> Page:

@@ -11,7 +11,8 @@ from dsar.answer.export import open_points
 from dsar.answer.select import choose
 from dsar.erase import measures, record
 from dsar.erase.freeze import frozen
-from dsar.erase.plan import CHANGES, STAYS, plan
+from dsar.erase.plan import plan
+from dsar.erase.step import CHANGES, STAYS
 from dsar.errors import AnswerIncomplete, BadEvent
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier

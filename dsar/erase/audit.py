@@ -20,7 +20,7 @@ from dsar.answer.publish import Written, publish
 from dsar.datamap import Address, DataMap, Table
 from dsar.erase import suppress
 from dsar.erase.checklist import STATUSES, plain_key
-from dsar.erase.verify import Key, frames
+from dsar.erase.look import Key, frames
 from dsar.errors import DsarError
 from dsar.law.retention import LOG_DAYS, keep_until, network
 from dsar.source import Everyone, Source

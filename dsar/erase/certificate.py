@@ -14,7 +14,7 @@ from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, W
 from dsar.answer.publish import Written, publish
 from dsar.datamap import DataMap
 from dsar.erase.checklist import plain_key
-from dsar.erase.plan import Step
+from dsar.erase.step import Step
 from dsar.erase.verify import Verification
 from dsar.request.register import Request
 

@@ -11,7 +11,8 @@ from dsar.answer import workbook
 from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, Progress, Worklist
 from dsar.answer.publish import Written, publish
 from dsar.datamap import Address, Controller, DataMap
-from dsar.erase.plan import CHANGES, TO_DO, Step, plan
+from dsar.erase.plan import plan
+from dsar.erase.step import CHANGES, TO_DO, Step
 from dsar.errors import AnswerIncomplete
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier

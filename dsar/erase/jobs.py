@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from dsar import files, values
 from dsar.datamap import Address
-from dsar.erase.plan import CHANGES, Step
+from dsar.erase.step import CHANGES, Step
 from dsar.find.dossier import Dossier
 from dsar.law.retention import Crowd, anonymised
 from dsar.source import Change, Result

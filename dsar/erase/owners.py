@@ -10,7 +10,7 @@ from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, P
 from dsar.answer.publish import Written, publish
 from dsar.datamap import DataMap
 from dsar.erase.checklist import FILLED_IN, HEADER, STATUSES, TEXTS, internal_due, line, others_to_tell
-from dsar.erase.plan import Step
+from dsar.erase.step import Step
 from dsar.request.register import Request
 
 Plans = Mapping[str, tuple[Request, Sequence[Step]]]

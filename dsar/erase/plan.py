@@ -2,20 +2,18 @@
 
 What refers to a row comes before it, and a row stays while anything that refers to it or was
 reached through it stays, is held or was not searched: the rest could not be found again.
-
-*Kept* is what a law obliges us to keep, *restricted* what is stored and used for nothing else (a possible claim, if the map
-says so, or Art. 18), *not due* what is still needed until something happens. Of rows that stay, the columns go that the map names.
 """
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 from dsar import values
 from dsar.datamap import Address, Replace, Retention, Table
 from dsar.erase.blockers import blockers
+from dsar.erase.step import GOES, STAYS, TO_DO, Action, Step
 from dsar.find.dossier import Dossier
 from dsar.find.order import reading_order, upstream
 from dsar.find.remembered import looks
@@ -23,31 +21,7 @@ from dsar.law import rights
 from dsar.law.erasure import GROUNDS, Ground
 from dsar.law.retention import keep_until
 
-Action = Literal["erase", "anonymise", "blank", "unlink", "replace", "restrict", "suppress", "keep", "not due", "decide"]
-GOES: tuple[Action, ...] = ("erase", "anonymise")  # nothing of the person stays in the row
-CHANGES: tuple[Action, ...] = (*GOES, "blank", "unlink", "replace")  # what a program can do
-STAYS: tuple[Action, ...] = ("keep", "restrict")
-WAITS: tuple[Action, ...] = (*STAYS, "not due", "decide")
-TO_DO: tuple[Action, ...] = (*CHANGES, "suppress", "decide")  # what the system owner works on now
 _CLAIMS = ("17(3)(e)", "18")  # articles under which a row is stored, and used for nothing else
-
-
-@dataclass(frozen=True)
-class Step:
-    """One line of a deletion checklist."""
-
-    id: str
-    address: Address
-    key: str  # JSON list, in the order of the table's key columns
-    action: Action
-    columns: tuple[str, ...]  # empty: the whole row
-    why: str
-    article: str
-    until: date | str | None = None  # a day, or an event in words
-    after: tuple[str, ...] = ()  # steps to be done before this one
-    new: Mapping[str, object] = field(default_factory=dict)  # column → what stands in it afterwards
-    looked: Mapping[str, str] = field(default_factory=dict)  # column → a digest of what stood in it, to know the row again by
-    seen: str = ""  # `Table.own_hash` of the row as it was when this was planned
 
 
 def plan(dossier: Dossier, today: date, frozen: str = "") -> tuple[Step, ...]:

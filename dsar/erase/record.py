@@ -10,7 +10,7 @@ from typing import Any
 from dsar import files, values
 from dsar.datamap import Address
 from dsar.erase import jobs
-from dsar.erase.plan import GOES, WAITS, Step
+from dsar.erase.step import GOES, WAITS, Step
 from dsar.erase.verify import Verdict, Verification
 from dsar.errors import DossierMissing
 from dsar.find.remembered import Remembered

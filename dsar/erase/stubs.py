@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from dsar import files, keys
-from dsar.erase.plan import CHANGES, WAITS, Step
 from dsar.erase.record import step_entry, step_of
+from dsar.erase.step import CHANGES, WAITS, Step
 from dsar.erase.verify import State
 from dsar.keep import crypt
 from dsar.request.identity import Identifier

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 from openpyxl.cell import WriteOnlyCell
 
-from connectors import files, parquet
+from connectors import csvrows, parquet, xlsxrows
 from connectors.engine import DuckDb
 from connectors.lake import Lake
 from connectors.spark import Spark
@@ -265,7 +265,7 @@ class OnFiles(SourceSuite):
         for path in folder.glob(f"*{self.suffix}"):
             path.unlink()
 
-    reader = (files, "csv_rows")
+    reader = (csvrows, "csv_rows")
 
     @contextmanager
     def counting(self, table):
@@ -309,7 +309,7 @@ class OnXlsx(OnFiles):
     suffix = ".xlsx"
     folds_empty = True
     needs_types = True
-    reader = (files, "xlsx_rows")
+    reader = (xlsxrows, "xlsx_rows")
 
     def load(self, folder, tables):
         for name, grid in tables.items():

@@ -6,7 +6,7 @@ from decimal import Decimal
 import openpyxl
 import pytest
 
-from connectors import files
+from connectors import xlsxrows
 from connectors.lake import Lake
 from dsar import datamap
 from dsar.errors import SourceBroken
@@ -157,4 +157,4 @@ def test_a_formula_is_seen_across_blocks(tmp_path):
     for pad in range(2**20 - 4, 2**20 + 2):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("xl/worksheets/sheet1.xml", b" " * pad + b"<f>1</f>")
-        assert files._has_formulas(path)
+        assert xlsxrows._has_formulas(path)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dsar import cli
+from dsar import cli, cli_answer
 
 STATUS_ONE = "exit status 1"  # what a comment says of a command that finds something
 
@@ -19,7 +19,7 @@ class Shell:
         monkeypatch.chdir(folder)
         monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
         monkeypatch.setenv("COLUMNS", "200")
-        monkeypatch.setattr(cli.out, "width", 200)  # it was made before
+        monkeypatch.setattr(cli_answer.out, "width", 200)  # it was made before
         for name in ("DSAR_WORKSPACE", "DSAR_NOW", "DSAR_USER"):
             monkeypatch.delenv(name, raising=False)
         self.printed = ""

@@ -9,7 +9,7 @@ import pytest
 from dsar.answer.layout import Grid
 from dsar.datamap import Address
 from dsar.erase.checklist import HEADER, checklist, internal_due, others_to_tell
-from dsar.erase.plan import Step
+from dsar.erase.step import Step
 from dsar.errors import AnswerIncomplete, IdentityNotVerified
 from dsar.find.decisions import Decisions
 from tests.decoded import decoded

@@ -6,7 +6,7 @@ from datetime import date
 import openpyxl
 import pytest
 
-from dsar.erase import first_steps, measures
+from dsar.erase import first_steps, measurebook, measures
 from dsar.errors import AnswerIncomplete, IdentityNotVerified, NotAsked
 from dsar.find.decisions import Decisions
 from tests.decoded import decoded
@@ -92,7 +92,7 @@ def test_each_right_is_about_its_own_rows():
 
 @pytest.mark.parametrize("right", list(measures.MEASURES))
 def test_a_worklist_holds_keys_and_fields_to_fill_in_and_no_data_of_the_row(tmp_path, right):
-    made = measures.worklists(dossier(), tmp_path, Decisions(tmp_path / "d.json", NOW), right)
+    made = measurebook.worklists(dossier(), tmp_path, Decisions(tmp_path / "d.json", NOW), right)
     assert made.files
     assert all(f.name == f"A-1_{f.name.split('_')[1]}_{right}.xlsx" for f in made.files)
     for file in made.files:
@@ -109,20 +109,20 @@ def test_a_worklist_holds_keys_and_fields_to_fill_in_and_no_data_of_the_row(tmp_
 def test_it_is_refused_where_it_was_not_asked_or_nobody_knows_who_asks(tmp_path):
     decisions = Decisions(tmp_path / "d.json", NOW)
     with pytest.raises(NotAsked):
-        measures.worklists(dossier(ann("access")), tmp_path, decisions, "restriction")
+        measurebook.worklists(dossier(ann("access")), tmp_path, decisions, "restriction")
     with pytest.raises(IdentityNotVerified):
-        measures.worklists(dossier(ann(verified=False)), tmp_path, decisions, "restriction")
+        measurebook.worklists(dossier(ann(verified=False)), tmp_path, decisions, "restriction")
     shared = {**DATA, "news.readers": [{"id": 3, "email": "ann@x.org; bob@x.org"}]}
     if dossier(data=shared).open_points:
         with pytest.raises(AnswerIncomplete):
-            measures.worklists(dossier(data=shared), tmp_path, decisions, "restriction")
+            measurebook.worklists(dossier(data=shared), tmp_path, decisions, "restriction")
     assert not list(tmp_path.glob("worklists/*"))
 
 
 def test_the_same_day_and_snapshot_is_the_same_file(tmp_path):
     decisions = Decisions(tmp_path / "d.json", NOW)
-    first = [f.read_bytes() for f in measures.worklists(dossier(), tmp_path, decisions, "objection").files]
-    assert [f.read_bytes() for f in measures.worklists(dossier(), tmp_path, decisions, "objection").files] == first
+    first = [f.read_bytes() for f in measurebook.worklists(dossier(), tmp_path, decisions, "objection").files]
+    assert [f.read_bytes() for f in measurebook.worklists(dossier(), tmp_path, decisions, "objection").files] == first
 
 
 def test_what_owners_did_is_seen_by_asking_again():

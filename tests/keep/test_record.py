@@ -98,7 +98,7 @@ def run(space, *words):
 
 def test_the_command_verifies_compares_and_starts_anew(ws, monkeypatch, tmp_path):  # noqa: F811
     monkeypatch.setattr(workspace, "open_workspace", lambda *_: ws)
-    monkeypatch.setattr(cli.dsar, "open", lambda *_: ws)
+    monkeypatch.setattr("dsar.open", lambda *_: ws)
     ws.collect(ws.request("A"))
     head = ws.ledger.head
     status, text, _ = run(ws, "ledger", "verify", "--head", str(head)[:40])
@@ -127,7 +127,7 @@ def test_the_command_verifies_compares_and_starts_anew(ws, monkeypatch, tmp_path
 def test_the_months_sheet_says_what_was_done_and_how_it_ends(ws, tmp_path, monkeypatch):  # noqa: F811
     from dsar.desk.docx import text_of
 
-    monkeypatch.setattr(cli.dsar, "open", lambda *_: ws)
+    monkeypatch.setattr("dsar.open", lambda *_: ws)
     ws.collect(ws.request("A"))
     assert run(ws, "ledger", "sheet", str(tmp_path / "sheet.docx"), "--month", "2026-11")[0] == 0
     text = text_of((tmp_path / "sheet.docx").read_bytes())

@@ -5,7 +5,8 @@ from collections import defaultdict
 from dsar.answer.publish import Written
 from dsar.datamap import Address
 from dsar.erase import audit
-from dsar.erase import verify as verifying
+from dsar.erase.look import Key
+from dsar.erase.verify import key_of
 from dsar.listing import Listing, listing
 from dsar.patience import patiently
 from dsar.workspace import Workspace
@@ -44,10 +45,10 @@ def audit_lists(ws: Workspace) -> Written:
 
 
 def _audited(ws: Workspace) -> list[audit.Finding]:
-    open_rows: dict[Address, dict[verifying.Key, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
+    open_rows: dict[Address, dict[Key, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
     for case in ws.register.cases().values():
         snapshot = ws.snapshot(case.request) if not case.closed else None
         for address, found in snapshot.tables.items() if snapshot else ():
             for row in found.listed:
-                open_rows[address][verifying.key_of(str(row["dsar_key"]))][case.request.id] = None
+                open_rows[address][key_of(str(row["dsar_key"]))][case.request.id] = None
     return audit.audit(ws.root, ws.datamap, ws.sources(), open_rows, ws.today)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dsar.erase import jobs, record
-from dsar.erase.plan import WAITS, Step
+from dsar.erase.step import WAITS, Step
 from dsar.erase.verify import State, Verification
 from dsar.find.dossier import Dossier
 from dsar.request.register import Request

@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 from dsar import values
 from dsar.datamap import Address
 from dsar.erase.jobs import Job
-from dsar.erase.plan import Step
+from dsar.erase.step import Step
 from dsar.errors import DsarError, ErasureRefused
 from dsar.find.dossier import Dossier
 from dsar.law.retention import Crowd

@@ -7,7 +7,8 @@ from dsar.erase import execute as executing
 from dsar.erase import jobs, record
 from dsar.erase.freeze import frozen
 from dsar.erase.jobs import Job
-from dsar.erase.plan import Step, plan
+from dsar.erase.plan import plan
+from dsar.erase.step import Step
 from dsar.errors import AnswerIncomplete, DsarError, ErasureRefused
 from dsar.find.dossier import Dossier
 from dsar.listing import Listing

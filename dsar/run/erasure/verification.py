@@ -8,7 +8,9 @@ from dsar.answer.publish import Written
 from dsar.erase import certificate, jobs, record, stubs, suppress
 from dsar.erase import verify as verifying
 from dsar.erase.freeze import frozen
-from dsar.erase.plan import GOES, Step, plan
+from dsar.erase.look import look, needles_of
+from dsar.erase.plan import plan
+from dsar.erase.step import GOES, Step
 from dsar.erase.verify import State, Verification
 from dsar.errors import DossierMissing
 from dsar.find.collect import collect
@@ -65,8 +67,8 @@ def _verified(ws: Workspace, asked: Sequence[Asked]) -> dict[str, Verification]:
         rulings={a.request.id: Rulings.read(ws.root / "cases" / a.request.id / "review.json") for a in asked},
         remembered={a.request.id: a.known for a in asked},
     )
-    needles = dict.fromkeys(n for d in dossiers.values() for n in verifying.needles_of(d))
-    seen = verifying.look(ws.datamap, ws.sources(), [s for a in asked for s in a.steps], tuple(needles))
+    needles = dict.fromkeys(n for d in dossiers.values() for n in needles_of(d))
+    seen = look(ws.datamap, ws.sources(), [s for a in asked for s in a.steps], tuple(needles))
     cases = ws.register.cases()
     stops = {i: frozen(cases[i], cases.values()) if i in cases else "" for i in dossiers}
     due = {s.id for i, dossier in dossiers.items() for s in plan(dossier, ws.today, stops[i]) if s.action in GOES}
