@@ -14,7 +14,7 @@ from typing import Any, Literal
 from dsar import values
 from dsar.datamap import Address, DataMap
 from dsar.erase.look import Key, Seen, needles_of
-from dsar.erase.step import GOES, STAYS, Step
+from dsar.erase.step import CHANGES, GOES, STAYS, Step
 from dsar.find.dossier import Dossier
 from dsar.find.hold import HOLDS
 
@@ -98,14 +98,15 @@ def _verdict(now: Dossier, step: Step, seen: Seen, earlier: Mapping[str, State],
     if step.address in seen.failed:
         return said("not checked", seen.failed[step.address])
     by_identity = any(step.key == row["dsar_key"] for row in now.tables[step.address].listed)
-    if now.datamap.table(step.address).is_log:
+    is_line = now.datamap.table(step.address).is_log
+    if is_line:
         there = json.loads(step.key)[1] in seen.lines[step.address]
         row: dict[str, Any] | None = {} if there else None
     else:
         row = seen.rows[step.address].get(key_of(step.key))
         there = row is not None
     back: State = "came back" if earlier.get(step.id) in {"gone", "came back"} else "still there"
-    if step.action == "erase" or now.datamap.table(step.address).is_log:
+    if step.action == "erase" or (is_line and step.action in CHANGES):  # a line that was changed is another line
         if there or by_identity:
             return said(back)
         outcome = now.tables[step.address].outcome
@@ -149,6 +150,8 @@ def _kept(now: Dossier, step: Step, row: Mapping[str, Any] | None, steps: Sequen
     if row is None:
         return said("gone", f"but it was to be kept until {step.until}")
     emptied = {c for s in steps if (s.address, s.key) == (step.address, step.key) for c in s.new}
+    if now.datamap.table(step.address).is_log:
+        return said("kept as planned")  # found by its hash, so it is as it was
     if not emptied and step.seen and now.datamap.table(step.address).own_hash(row) != step.seen:
         return said("kept as planned", "it was changed since")
     return said("kept as planned")

@@ -15,6 +15,7 @@ from dsar.find.reading import read_all
 from dsar.find.recall import recall
 from dsar.find.remembered import Remembered
 from dsar.find.result import dossiers
+from dsar.find.retreat import take_back
 from dsar.find.review import Rulings
 from dsar.request.register import Request
 from dsar.source import Source
@@ -38,6 +39,8 @@ def collect(
     """
     collection = Collection(requests, datamap, sources, clock, rulings)
     read_all(collection, progress)
+    take_back(collection)
     if recall(collection, remembered):
         read_all(collection, progress)
+        take_back(collection)
     return dossiers(collection)

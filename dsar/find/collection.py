@@ -3,7 +3,7 @@
 The steps of collecting (`reading`, `widening`, `attribution`, `duplicates`, `recall`, `result`) are functions over it.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from dsar import values
 from dsar.datamap import Address, DataMap
 from dsar.errors import DsarError
+from dsar.find.between import contested
 from dsar.find.bystanders import Cells
 from dsar.find.check import counted, drift, in_words
 from dsar.find.hold import HOLDS, Hold
@@ -38,6 +39,8 @@ class Collection:
         self.ways = ways(datamap)  # in the order in which tables are read
         names: Names = defaultdict(set)
         self.states = {a: State(a, t, zone=datamap.zone(a.source), names=names) for a, t in datamap.tables()}
+        self.referred: dict[tuple[Address, str, str], int | None] = {}  # table, column, value → how many rows refer to it, where that was asked
+        self.contested: dict[tuple[Address, str], set[int]] = defaultdict(set)  # table, request → rows that somebody else's request finds too
         self.unlisted: dict[str, tuple[str, ...]] = {}
         self.settled: dict[tuple[Address, str, int], Hold | None] | None = None
         self.cells: Cells = {}
@@ -70,11 +73,33 @@ class Collection:
     def hold(self, state: State, request: str, position: int) -> Hold | None:
         """Return why a row is held for a request, None where it is theirs; once `settled` is a dictionary, nothing changes any more."""
         if self.settled is None:
-            return self.ruled(state, request, position, hold_of(state, request, position, self.known[request]))
+            return self._hold(state, request, position)
         place = (state.address, request, position)
         if place not in self.settled:
-            self.settled[place] = self.ruled(state, request, position, hold_of(state, request, position, self.known[request]))
+            self.settled[place] = self._hold(state, request, position)
         return self.settled[place]
+
+    def _hold(self, state: State, request: str, position: int) -> Hold | None:
+        hold = self.ruled(state, request, position, hold_of(state, request, position, self.known[request]))
+        if hold is None and position in self.contested.get((state.address, request), ()):
+            return self.ruled(state, request, position, HOLDS["two requests"])
+        return hold
+
+    def contest(self) -> bool:
+        """Hold the rows that are found for requests of two people, for both, and return whether there was one."""
+        some = False
+        for address, state in self.states.items():
+            reached = Counter(position for links in state.links.values() for position in links)
+            found_by = {
+                position: [self.requests[r] for r, links in state.links.items() if position in links and self.hold(state, r, position) is None]
+                for position, many in reached.items()
+                if many > 1
+            }
+            for request, positions in contested(found_by).items():
+                new = positions - self.contested[address, request]
+                self.contested[address, request] |= new
+                some |= bool(new)
+        return some
 
     def ruled(self, state: State, request: str, position: int, hold: Hold | None) -> Hold | None:
         """Return the hold, or what a person ruled on the row as it is now."""

@@ -46,7 +46,9 @@ HOLDS = {
             "We cannot tell whether this was you.",
         ),
         Hold("address in use", "somebody else used the address around that time as well", "We cannot tell whether this was you."),
-        Hold("two requests", "found for another request as well; if both are one person's, give both the same identifiers", _BEING_CHECKED),
+        Hold(
+            "two requests", "found for another request as well; if both are one person's, give both the same identifiers", _BEING_CHECKED, widens=True
+        ),
         Hold("shared mailbox", "found by an address that several people read by its name (info@, sales@): it proves nobody", _BEING_CHECKED),
         Hold("similar address", "their address but for a tag or dots: whether that is the same mailbox, its host decides", _BEING_CHECKED),
         Hold("weak", "found by a name, a date of birth or a postal address, which others may share", _BEING_CHECKED),

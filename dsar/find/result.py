@@ -11,7 +11,6 @@ from dsar import values
 from dsar.datamap import Address
 from dsar.find import bystanders
 from dsar.find.attribution import judge_sightings
-from dsar.find.between import contested
 from dsar.find.collection import Collection
 from dsar.find.documents import redacted
 from dsar.find.dossier import PROVENANCE, Dossier, Found
@@ -22,7 +21,6 @@ from dsar.find.mentions import cells_of
 from dsar.find.outcome import outcomes
 from dsar.find.remembered import KIND as RECALLED
 from dsar.find.trail import Link, State
-from dsar.request.register import Request
 
 
 class _Rows(NamedTuple):
@@ -36,6 +34,7 @@ def dossiers(collection: Collection) -> dict[str, Dossier]:
     """Return what was found, held and not answered, per request."""
     judge_sightings(collection)
     look_for_duplicates(collection)
+    collection.contest()  # lines of logs are judged only now
     collection.settled = {}  # from here on nothing more is learned, so no hold changes
     collection.cells = bystanders.cells(
         collection.states, collection.known, collection.datamap, collection.hold, collection.count, collection.rulings
@@ -53,15 +52,6 @@ def dossiers(collection: Collection) -> dict[str, Dossier]:
         )
         for r, request in collection.requests.items()
     }
-
-
-def _contested(collection: Collection, state: State) -> dict[str, set[int]]:
-    found_by: dict[int, list[Request]] = defaultdict(list)
-    for request, links in state.links.items():
-        for position in links:
-            if collection.hold(state, request, position) is None:
-                found_by[position].append(collection.requests[request])
-    return contested(found_by)
 
 
 def _found(collection: Collection, request: str, rows: Mapping[Address, _Rows]) -> dict[Address, Found]:
@@ -86,13 +76,12 @@ def _rows(collection: Collection, state: State) -> Mapping[str, _Rows]:
 
     They are taken and given their provenance together, and cut apart, since each taking costs more than its rows.
     """
-    shared = _contested(collection, state)
     nothing = _Rows(_nothing(state), ())
     links = {} if collection.datamap.is_processor(state.address) else {r: links for r in collection.requests if (links := state.links.get(r))}
     listed = [(r, p) for r, found in links.items() for p in sorted(found, key=state.order_key)]
     if not listed:
         return defaultdict(lambda: nothing)
-    holds = [_row_hold(collection, state, r, p, shared.get(r, set())) for r, p in listed]
+    holds = [_row_hold(collection, state, r, p) for r, p in listed]
     standing = [hold.standing if hold else "found" for hold in holds]
     provenance = _provenance(collection, state, listed, holds, standing)
     together = state.whole().take(pa.array([p for _, p in listed], pa.int64()))
@@ -150,7 +139,5 @@ def _via(collection: Collection, state: State, request: str, position: int, link
     return (line_hold(state, position, trace)[1] if state.table.attribute else "") or trace.via
 
 
-def _row_hold(collection: Collection, state: State, request: str, position: int, shared: set[int]) -> Hold | None:
-    if state.undeclared:
-        return HOLDS["undeclared"]
-    return collection.ruled(state, request, position, HOLDS["two requests"]) if position in shared else collection.hold(state, request, position)
+def _row_hold(collection: Collection, state: State, request: str, position: int) -> Hold | None:
+    return HOLDS["undeclared"] if state.undeclared else collection.hold(state, request, position)

@@ -43,6 +43,7 @@ class Trace:
     via: str = ""  # the row that revealed it, as "source.table key"; empty where the requester gave it
     home: Address | None = None  # the table whose row revealed it
     issued: bool = True  # given, or read off the row that it is the key of: nobody else can have it
+    led_by: tuple[Address, int] | None = None  # the row that it stands on: where that is held after all, nothing was proved
     seen: dict[tuple[Address, int], Sighting] = field(default_factory=dict)  # rows that show them using an address
 
 

@@ -33,10 +33,11 @@ def lead_on(collection: Collection, state: State, request: str, position: int) -
             continue
         proved = kind not in kinds.ADDRESSES  # a source issues its keys; an e-mail address in a record may be anybody's
         own = proved and (column,) == state.table.key
-        trace = Trace(hold if proved else hold or HOLDS["unproven"], via, state.address, issued=own)
+        doubt = hold if proved else HOLDS["unproven"] if hold in (None, HOLDS["two requests"]) else hold
+        trace = Trace(doubt, via, state.address, issued=own, led_by=(state.address, position))
         before = collection.known[request].setdefault((kind, value), trace)
         if before.hold is not None and trace.hold is None and own:
-            before.hold, before.issued = None, True
+            before.hold, before.issued, before.via, before.led_by = None, True, via, trace.led_by
             _reveal_again(collection, request, kind, value)
 
 
@@ -74,10 +75,17 @@ def _judge_in(collection: Collection, state: State, column: str, asked: Sequence
     found = collection.count(Others(state.address.table, column, tuple(sorted({p.value for p in asked}))), state.address)
     counts = None if found is None else {value: sum(rows.values()) for value, rows in found.items()}
     for request, kind, value in asked:
-        bearing = [p for p in state.links[request] if kinds.normal(kind, state.rows[p].get(column)) == value]
-        ours = sum(collection.hold(state, request, position) is None for position in bearing)
-        trace = collection.known[request][kind, value]
-        if counts is None or counts.get(value, 0) < len(bearing):  # a count that misses rows we hold counts for nothing
-            trace.hold = trace.hold or HOLDS["unchecked"]
-        elif counts.get(value, 0) > ours:
-            trace.hold = HOLDS["shared"]
+        collection.referred[state.address, column, value] = None if counts is None else counts.get(value, 0)
+        judge_key(collection, state, column, Pending(request, kind, value))
+
+
+def judge_key(collection: Collection, state: State, column: str, key: Pending) -> None:
+    """Hold a key where a column of a table refers to it in more rows than are theirs, as counted, or where nobody could count."""
+    counted = collection.referred[state.address, column, key.value]
+    bearing = [p for p in state.links[key.request] if kinds.normal(key.kind, state.rows[p].get(column)) == key.value]
+    ours = sum(collection.hold(state, key.request, position) is None for position in bearing)
+    trace = collection.known[key.request][key.kind, key.value]
+    if counted is None or counted < len(bearing):  # a count that misses rows we hold counts for nothing
+        trace.hold = trace.hold or HOLDS["unchecked"]
+    elif counted > ours:
+        trace.hold = HOLDS["shared"]

@@ -250,6 +250,21 @@ def test_a_copy_that_is_owed_comes_first_whoever_of_the_persons_requests_asks_fo
     assert erasing.everything(tmp_path) == after_golden(before)
 
 
+def test_log_lines_that_go_before_they_are_due_are_told_like_any_row(tmp_path):
+    ws = erasing.build(tmp_path, rights="access; erasure")
+    request = ruled(ws, ws.request("A-1"))
+    erasure.dry_run(ws, [request])
+    found = erasure.verify(ws, [request])["A-1"]
+    until = "the copy asked for in A-1 has been delivered"
+    lines = {v.state: v.detail for v in found.verdicts if str(v.address) == "web.visits"}
+    assert (lines, found.passed) == ({"pending event": until}, True)
+    log = tmp_path / "logs/access.log.1"
+    log.write_text(erasing.visit("192.0.2.9", 2, "Chrome/1"))
+    found = erasure.verify(ws, [request])["A-1"]
+    assert {(v.state, v.detail) for v in found.verdicts if str(v.address) == "web.visits"} == {("gone", "but it was not due yet")}
+    assert not found.passed
+
+
 def test_two_people_are_erased_in_one_pass_and_a_failing_one_harms_no_other(tmp_path):
     ws = erasing.build(tmp_path, people=("ann@x.org", "bob@x.org"))
     both = [ruled(ws, r) for r in ws.requests.values()]
