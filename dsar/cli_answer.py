@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Column
-from rich.table import Table as Lines
 
 from dsar.answer.delivery import Way
 from dsar.cli_options import By, opened
 from dsar.desk import fastlane
+from dsar.find.spelling import key_of
 from dsar.request.register import Request
 from dsar.terminal import Terminal
 from dsar.workspace import Workspace
@@ -33,10 +32,9 @@ def collect(
     failed = False
     progress = None if err.is_terminal else lambda table: err.print(f"reading {table}")  # a terminal has a bar
     for dossier in workspace.collect_all(_chosen(workspace, request), again=again, progress=progress).values():
-        lines = Lines("What", "Table", "Result", title=dossier.request.id, title_justify="left")
-        for row in dossier.found.itertuples(index=False):
-            lines.add_row(str(row.What), str(row.Table), str(row.Result))
-        out.print(lines)
+        columns = ("What", "Table", "Result")
+        out.print(dossier.request.id, style="italic", markup=False)
+        out.table(columns, dossier.found[list(columns)].to_numpy().tolist())
         failed = failed or any(found.outcome.state == "failed" for found in dossier.tables.values())
     raise typer.Exit(int(failed))
 
@@ -80,12 +78,12 @@ def _told(workspace: Workspace, results: "list[Result]") -> int:
     """Print what became of each right and return the exit status; CPU and memory are the kernel's."""
     from dsar.run.batch import worst
 
-    lines = Lines("Request", "Right", "State", "Seconds", "CPU s", "MB", Column("Why", overflow="fold"))  # no word of it is cut
+    lines, styles = [], []
     for result in results:
-        style = {"failed": "red", "waiting": "yellow"}.get(result.state)
         took = (f"{result.seconds:.1f}", f"{result.cpu:.1f}", f"{result.peak >> 20}") if result.seconds else ("", "", "")
-        lines.add_row(result.request, result.right, result.state, *took, result.why, style=style)
-    out.print(lines)
+        lines.append((result.request, result.right, result.state, *took, result.why))
+        styles.append({"failed": "red", "waiting": "yellow"}.get(result.state))
+    out.table(("Request", "Right", "State", "Seconds", "CPU s", "MB", "Why"), lines, styles=styles)
     states = Counter(r.state for r in results)
     counts = [
         f"{states[state]} {state}" for state in ("would run", "done", "already done", "waiting", "failed") if state != "would run" or states[state]
@@ -121,11 +119,11 @@ def records(
     if as_json:
         print(json.dumps(listed, indent=1, ensure_ascii=False))  # noqa: T201 - exactly this text, for programs
         return
-    lines = Lines("Table", "Outcome", "Key", "Matched on", "Standing")
+    lines = []
     for table, entry in listed.items():
-        for row in entry["rows"] or [{}]:
-            lines.add_row(table, entry["outcome"], str(row.get("key", "")), row.get("matched_on", ""), row.get("standing", ""))
-    out.print(lines)
+        rows = [(key_of(row), row["matched_on"], row["standing"]) for row in entry["rows"]]
+        lines += [(table, entry["outcome"], *row) for row in rows or [("", "", "")]]
+    out.table(("Table", "Outcome", "Key", "Matched on", "Standing"), lines)
 
 
 def case_file(context: typer.Context, request: Annotated[str, typer.Argument()]) -> None:

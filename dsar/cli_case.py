@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column
-from rich.table import Table as Lines
 
 from dsar import files
 from dsar.cli_options import By, On, day, opened
@@ -21,10 +19,8 @@ def status(context: typer.Context, ics: Annotated[Path | None, typer.Option("--i
     workspace = opened(context)
     shown = workspace.status()
     told = [c for c in shown.columns if c in _NARROW or any(shown[c].astype(str))]  # at 80 columns there is no place for what says nothing
-    lines = Lines(*(Column(str(c), no_wrap=c in _NARROW, overflow="fold") for c in told))
-    for days, row in zip(shown["Days left"], shown[told].itertuples(index=False), strict=True):
-        lines.add_row(*map(str, row), style="red" if int(days) < 0 else "yellow" if int(days) <= _SOON else None)
-    out.print(lines)
+    styles = ["red" if int(days) < 0 else "yellow" if int(days) <= _SOON else None for days in shown["Days left"]]
+    out.table(told, list(shown[told].itertuples(index=False)), styles=styles)
     if ics:
         files.write_atomic(ics, workspace.calendar())
         out.print(f"{ics}: the dates of {len(shown)} cases", markup=False)
@@ -55,10 +51,8 @@ def letters(
         for one in name or []:
             out.print(f"  {workspace.finish(workspace.request(request), one).files[0]}", markup=False)
         return
-    lines = Lines("File", "Goes to", "What", "Legal text")
-    for row in workspace.draft(workspace.request(request), *(name or []), right=right).itertuples(index=False):
-        lines.add_row(str(row[0]), _masked(str(row[1])), *map(str, row[2:]))
-    out.print(lines)
+    drafts = workspace.draft(workspace.request(request), *(name or []), right=right).itertuples(index=False)
+    out.table(("File", "Goes to", "What", "Legal text"), [(row[0], _masked(str(row[1])), *row[2:]) for row in drafts])
     out.print(f"They lie in {workspace.case(workspace.request(request)) / 'letters'}; nothing was sent.", markup=False)
 
 

@@ -87,8 +87,27 @@ def test_records_are_keys_never_contents(dsar, desk):
     assert (status, json.loads(out)) == (0, {"crm.people": {"outcome": "found", "rows": [{"key": "1", "matched_on": "email", "standing": "found"}]}})
     assert dsar("--workspace", desk, "records", "R-3", "--json")[1] == '{\n "crm.people": {\n  "outcome": "nothing",\n  "rows": []\n }\n}\n'
     status, out, _ = dsar("--workspace", desk, "records", "R-1")
-    assert [word for word in out.split() if word in {"crm.people", "found", "1", "email"}] == ["crm.people", "found", "1", "email", "found"]
+    assert [cell.strip() for cell in out.splitlines()[3].split("│")[1:-1]] == ["crm.people", "found", '["1"]', "email", "found"]
     assert "ann@example.org" not in out
+
+
+def test_a_key_as_records_prints_it_is_one_that_why_takes(dsar, desk, monkeypatch):
+    written = (desk / "dsar.toml").read_text(encoding="utf-8")
+    (desk / "dsar.toml").write_text(written.replace('key = ["id"]', 'key = ["id", "email"]'), encoding="utf-8")
+    (desk / "people.csv").write_text("id,email\nA-1-of-2026-with-a-long-name-that-nobody-may-cut,ann@example.org\n", encoding="utf-8")
+    monkeypatch.setenv("COLUMNS", "80")
+    out = dsar("--workspace", desk, "records", "R-1")[1]
+    key = " ".join(line.split("│")[3].strip() for line in out.splitlines() if line.startswith("│"))
+    assert json.loads(key.replace(" ", "")) == ["A-1-of-2026-with-a-long-name-that-nobody-may-cut", "ann@example.org"]
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "the requester gave it" in " ".join(dsar("--workspace", desk, "why", "R-1", "crm.people", key.replace(" ", ""))[1].split())
+
+
+def test_a_key_that_is_not_there_is_one_line_with_where_and_what_to_do(dsar, desk):
+    said = "dsar: R-1 crm.people: no such row is in the dossier — `dsar records R-1` lists the keys there are\n"
+    assert dsar("--workspace", desk, "why", "R-1", "crm.people", "9") == (2, "", said)
+    said = "dsar: R-1 crm.person: no such table is in the dossier — name one of crm.people\n"
+    assert dsar("--workspace", desk, "why", "R-1", "crm.person", "1") == (2, "", said)
 
 
 def test_check_names_what_the_map_and_the_source_disagree_on(dsar, desk):
