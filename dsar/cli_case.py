@@ -1,5 +1,6 @@
 """The commands of open cases: where they stand, the first steps, what happened, letters, what was delivered."""
 
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import typer
 from dsar import files
 from dsar.cli_options import By, On, day, opened
 from dsar.errors import BadEvent, BadRequests
+from dsar.listing import Listing
 from dsar.request.events import KINDS
 from dsar.terminal import Terminal
 
@@ -15,19 +17,43 @@ out = Terminal()
 
 
 def status(context: typer.Context, ics: Annotated[Path | None, typer.Option("--ics", help="Write the dates as a calendar file.")] = None) -> None:
-    """Show the open cases: by days left, what waits on whom, what to do next."""
+    """Show the open cases: by days left, and what to do next; in a pipe or file with rights, dates, handler and what to mind."""
     workspace = opened(context)
     shown = workspace.status()
-    told = [c for c in shown.columns if c in _NARROW or any(shown[c].astype(str))]  # at 80 columns there is no place for what says nothing
     styles = ["red" if int(days) < 0 else "yellow" if int(days) <= _SOON else None for days in shown["Days left"]]
-    out.table(told, list(shown[told].itertuples(index=False)), styles=styles)
+    if shown.empty:
+        out.print(shown.attrs["empty"])
+    elif out.room is None:
+        told = [c for c in shown.columns if any(shown[c].astype(str))]
+        out.table(told, list(shown[told].itertuples(index=False)), styles=styles)
+    else:
+        out.table(("Request", "Days left", "State", "Next"), _brief(shown, out.room), styles=styles)
+        out.print("The whole, and what to mind where ! stands: dsar register show REQUEST")
     if ics:
         files.write_atomic(ics, workspace.calendar())
         out.print(f"{ics}: the dates of {len(shown)} cases", markup=False)
 
 
 _SOON = 7
-_NARROW = ("Request", "Due", "Days left")  # what a person copies, or looks for
+
+
+def _brief(shown: Listing, room: int) -> list[tuple[str, str, str, str]]:
+    """Return the cases on two lines each: of what is to do, the first steps that fit, and how many more there are."""
+    cases = shown.to_dict("records")
+    left = room - 13 - 9 - max(len(c["Request"]) for c in cases) - max(len(c["State"]) for c in cases)  # borders, and the days
+    lines = []
+    for case in cases:
+        steps = [*filter(None, case["Next"].split("; ")), *(f"waits for {w}" for w in case["Waits for"].split("; ") if w)]
+        said = [_first(steps, count) for count in range(len(steps), 0, -1)]
+        fits = (text for text in said if len(textwrap.wrap(text, max(left, 1), break_on_hyphens=False)) <= 2)
+        days = f"{case['Days left']} !" if case["Mind"] else str(case["Days left"])
+        lines.append((case["Request"], days, case["State"], next(fits, said[-1] if said else "")))
+    return lines
+
+
+def _first(steps: list[str], count: int) -> str:
+    rest = [f"{len(steps) - count} more"] if len(steps) > count else []
+    return "; ".join((*steps[:count], *rest))
 
 
 def begin(context: typer.Context, request: str, by: By) -> None:

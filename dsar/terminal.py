@@ -28,13 +28,19 @@ class Terminal(Console):
         """Return a text to show, from a line printed or a table's cell."""
         return super().render_str(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text), **options)
 
+    @property
+    def room(self) -> int | None:
+        """How many columns of letters there are; None for as many as anybody needs."""
+        return self.width if self.is_terminal or os.environ.get("COLUMNS") else None
+
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, styles: Sequence[str | None] | None = None) -> None:
         """Print a table whose cells are text as it is; `styles` has one style, or None, for each row."""
         lines = [[self.render_str(str(value), markup=False) for value in row] for row in (columns, *rows)]
         parts = ["\n".join(cell.plain for cell in column) for column in zip(*lines, strict=True)]
         needs, words = ([max(map(cell_len, split(part)), default=1) for part in parts] for split in (str.splitlines, str.split))
-        widths = _widths(needs, words, self.width - _BORDER - _PADDING * len(columns)) if self.is_terminal or os.environ.get("COLUMNS") else needs
-        width = sum(widths) + _BORDER + _PADDING * len(columns)
+        added = _BORDER + _PADDING * len(columns)
+        widths = needs if self.room is None else _widths(needs, words, self.room - added)
+        width = sum(widths) + added
         shown = Table(*(Column(name, width=w, overflow="fold") for name, w in zip(lines[0], widths, strict=True)), width=width)
         for line, style in zip(lines[1:], styles or [None] * len(rows), strict=True):
             shown.add_row(*line, style=style)
