@@ -127,7 +127,7 @@ def records(
 
 
 def case_file(context: typer.Context, request: Annotated[str, typer.Argument()]) -> None:
-    """Write the notebooks of a request, as they were run, as one page and a PDF into its case folder: for the file, not for sending."""
+    """Write the notebooks of a request, as a batch ran them, as one page and a PDF into its case folder: for the file, not for sending."""
     from dsar.run.casefile import case_file
 
     workspace = opened(context)
