@@ -120,6 +120,8 @@ def _details(event: str, given: list[str]) -> dict[str, Any]:
     for pair in given:
         name, equals, value = (part.strip() for part in pair.partition("="))
         if not equals or name not in {n for kind in KINDS.values() for n in (*kind.needs, *kind.may)}:
-            raise BadEvent("details are written name=value, with the names that the event has", where=event)
+            known = [*KINDS[event].needs, *KINDS[event].may] if event in KINDS else []
+            remedy = f"its names are {', '.join(known) or 'none'}" if event in KINDS else f"the events are {', '.join(KINDS)}"
+            raise BadEvent("details are written name=value, with the names that the event has", where=event, remedy=remedy)
         details[name] = [v.strip() for v in value.split(",")] if name in _LISTS else int(value) if value.isdecimal() else value
     return details

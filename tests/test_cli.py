@@ -58,7 +58,7 @@ def test_errors_are_one_line_with_the_remedy(dsar, desk, tmp_path):
     remedy = "name the folder with --workspace, or make one with `dsar init DIR`"
     assert (status, out, error) == (2, "", f"dsar: {tmp_path / 'nowhere'}: there is no dsar.toml here — {remedy}\n")
 
-    assert dsar("--workspace", desk, "records", "R-9") == (2, "", "dsar: the register: there is no such request; near to it are R-4, R-3, R-2\n")
+    assert dsar("--workspace", desk, "records", "R-9") == (2, "", "dsar: the register: there is no such request — near to it are R-4, R-3, R-2\n")
 
     (desk / "requests.csv").write_text(REQUESTS.replace("ann@example.org", "ann at example"), encoding="utf-8")
     status, out, error = dsar("--workspace", desk, "collect")

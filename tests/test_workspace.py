@@ -125,7 +125,7 @@ def test_a_changed_register_makes_the_snapshot_stale(ws):
 def test_an_unknown_request_is_refused_with_those_there_are(ws):
     with pytest.raises(UnknownRequest) as error:
         ws.request("Z")
-    assert str(error.value) == "the register: there is no such request; there are A, B, C"
+    assert str(error.value) == "the register: there is no such request — there are A, B, C"
     (ws.root / "requests.csv").write_text("id,name\n", encoding="utf-8")
     with pytest.raises(BadRequests):
         _ = Workspace(ws.root, ws.datamap).requests
