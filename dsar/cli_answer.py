@@ -2,8 +2,10 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from dsar.run.jobs import Result
 
 out, err = Terminal(), Terminal(stderr=True)
+_OFTEN = 10.0  # seconds
 
 
 def collect(
@@ -30,13 +33,26 @@ def collect(
     """Ask all sources once for all requests, and show one outcome per table; exit status 1 if a source failed."""
     workspace = opened(context)
     failed = False
-    progress = None if err.is_terminal else lambda table: err.print(f"reading {table}")  # a terminal has a bar
+    progress = None if err.is_terminal else now_and_then()  # a terminal has a bar
     for dossier in workspace.collect_all(_chosen(workspace, request), again=again, progress=progress).values():
         columns = ("What", "Table", "Result")
         out.print(dossier.request.id, style="italic", markup=False)
         out.table(columns, dossier.found[list(columns)].to_numpy().tolist())
         failed = failed or any(found.outcome.state == "failed" for found in dossier.tables.values())
     raise typer.Exit(int(failed))
+
+
+def now_and_then() -> Callable[[str], None]:
+    """Return what tells the table that is being read, at most every ten seconds: a log is read by people."""
+    told = -_OFTEN
+
+    def tell(table: str) -> None:
+        nonlocal told
+        if (now := monotonic()) - told >= _OFTEN:
+            told = now
+            err.print(f"reading {table}", markup=False)
+
+    return tell
 
 
 def batch(

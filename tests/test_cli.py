@@ -9,7 +9,7 @@ import tomllib
 
 import pytest
 
-from dsar import cli, cli_workspace, datamap, forgotten
+from dsar import cli, cli_answer, cli_workspace, datamap, forgotten
 from tests.run.test_batch import MAP, REQUESTS
 
 PEOPLE = "id,email\n1,ann@example.org\n2,ben@example.org\n"
@@ -128,6 +128,36 @@ def test_collect_shows_one_outcome_per_table(dsar, desk):
     assert [line for line in out.splitlines() if line.startswith("R-")] == ["R-1", "R-4"]
     assert [line.split("│")[3].strip() for line in out.splitlines() if "crm.people" in line] == ["found 1", "nothing"]
     assert error == "reading crm.people\n"
+
+
+def test_a_collection_that_nobody_watches_tells_now_and_then_what_it_reads(monkeypatch, capsys):
+    moments = iter([100.0, 100.1, 109.9, 110.0, 119.0])
+    monkeypatch.setattr(cli_answer, "monotonic", lambda: next(moments))
+    tell = cli_answer.now_and_then()
+    for table in ("a.a", "a.b", "a.c", "b.a", "b.b"):
+        tell(table)
+    assert capsys.readouterr().err == "reading a.a\nreading b.a\n"
+
+
+def test_the_program_is_named_so_that_it_runs_as_printed(monkeypatch, tmp_path):
+    there = tmp_path / "bin dir"
+    there.mkdir()
+    (there / "dsar").write_text("#!/bin/sh\n", encoding="utf-8")
+    (there / "dsar").chmod(0o755)
+    monkeypatch.setenv("PATH", "/nowhere")
+    named = {}
+    for began in (str(there / "dsar"), ".venv/bin/dsar", "dsar", "/somewhere/dsar/__main__.py"):
+        monkeypatch.setattr(sys, "argv", [began, "demo"])
+        named[began] = cli_workspace.program()
+    assert named == {
+        str(there / "dsar"): f"'{there}/dsar'",
+        ".venv/bin/dsar": ".venv/bin/dsar",
+        "dsar": "dsar",
+        "/somewhere/dsar/__main__.py": f"{sys.executable} -m dsar",
+    }
+    monkeypatch.setenv("PATH", str(there))
+    monkeypatch.setattr(sys, "argv", [str(there / "dsar"), "demo"])
+    assert cli_workspace.program() == "dsar"
 
 
 def test_map_drafts_a_database_a_file_and_a_folder(dsar, tmp_path, monkeypatch):
