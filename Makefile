@@ -93,7 +93,7 @@ docs: .venv/test ## Build the documentation into build/site; warnings are errors
 
 dist: .venv/test ## Build the sdist, and the wheel from it, into dist/
 	rm -rf dist
-	$(BIN)/python -W ignore -c "from setuptools import build_meta; build_meta.build_sdist('dist')" >/dev/null 2>&1
+	@said=$$($(BIN)/python -W ignore -c "from setuptools import build_meta; build_meta.build_sdist('dist')" 2>&1) || { echo "$$said" >&2; exit 1; }
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
 	rm -rf dsar.egg-info  # left here, its entry points would be found before those that are installed
 	ls dist

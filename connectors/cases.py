@@ -47,7 +47,8 @@ class Cases:
     def read(self, ask: Ask) -> Iterator[Part]:
         """Answer one question as a stream of parts that ends with `Done`; raises `NotOffered` for `Text` and `Everyone`."""
         if isinstance(ask, Text | Everyone):
-            raise NotOffered("the toolkit's own records cannot be asked this", where=f"{self.settings.name}.{ask.table}")
+            where, remedy = f"{self.settings.name}.{ask.table}", "look into the case folders by hand, by request"
+            raise NotOffered("the toolkit's own records cannot be asked this", where=where, remedy=remedy)
         if ask.table not in _COLUMNS:
             return self.register.read(ask)
         mapped = exact.mapped(self.settings, ask.table)

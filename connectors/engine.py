@@ -72,7 +72,8 @@ class Engine:
             case Everyone():
                 return self._everyone(ask)
             case Text():
-                raise NotOffered("text inside columns cannot be searched", where=f"{self.settings.name}.{ask.table}")
+                where, remedy = f"{self.settings.name}.{ask.table}", "search the system itself for the text, by hand"
+                raise NotOffered("text inside columns cannot be searched", where=where, remedy=remedy)
 
     def _match(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
         with self._faults(ask.table) as backend:

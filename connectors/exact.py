@@ -152,7 +152,8 @@ def mapped(settings: Settings, table: str) -> Table:
 def wanted(ask: Match, table: Table, settings: Settings) -> Wanted:
     """Return a match ready to be compared; raises `NotOffered` where a want is limited to a period."""
     if any(w.since or w.until for w in ask.wanted):
-        raise NotOffered("rows of a period only cannot be asked for", where=f"{settings.name}.{ask.table}")
+        where, remedy = f"{settings.name}.{ask.table}", "take the rows of all times, and leave out those outside the period"
+        raise NotOffered("rows of a period only cannot be asked for", where=where, remedy=remedy)
     searched = {w.kind: table.match_columns(w.kind, settings.name) for w in ask.wanted}
     asked: dict[tuple[str, str], dict[str, None]] = {}
     for want in ask.wanted:

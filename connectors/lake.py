@@ -68,7 +68,8 @@ class Lake:
             case Everyone():
                 return self._everyone(ask)
             case Text():
-                raise NotOffered("text inside columns cannot be searched", where=f"{self.settings.name}.{ask.table}")
+                where, remedy = f"{self.settings.name}.{ask.table}", "search the system itself for the text, by hand"
+                raise NotOffered("text inside columns cannot be searched", where=where, remedy=remedy)
 
     def _match(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
         looks = tuple(Look(column, kind, wanted.forms(kind)) for column, kind in wanted.columns)

@@ -44,7 +44,8 @@ class LogEraser:
 
     def statements(self, changes: Sequence[Change]) -> str:
         """Raise `NotOffered`: no statement changes a line of a file."""
-        raise NotOffered(f"{len(changes)} lines of files cannot be changed by a statement", where=self.settings.name)
+        remedy = "let `dsar erase` write the files anew, or take the lines out by hand"
+        raise NotOffered(f"{len(changes)} lines of files cannot be changed by a statement", where=self.settings.name, remedy=remedy)
 
 
 @dataclass
@@ -205,7 +206,8 @@ class LogSession:
             except DsarError:
                 raise
             except logblocks.DAMAGED as error:
-                raise SourceUnreachable("a log file cannot be read to its end", where=f"{settings.name}.{name}") from error
+                where, remedy = f"{settings.name}.{name}", "bring the damaged file back from a backup, or move it away"
+                raise SourceUnreachable("a log file cannot be read to its end", where=where, remedy=remedy) from error
 
     def apply(self, change: Change) -> Result:
         """Take a line on the list of what is rewritten when the session ends."""

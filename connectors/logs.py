@@ -71,7 +71,8 @@ class Logs:
             case Everyone():
                 return self._everyone(ask)
             case Others() | Text():
-                raise NotOffered("only addresses and keys can be looked up in logs", where=f"{self.settings.name}.{ask.table}")
+                where, remedy = f"{self.settings.name}.{ask.table}", "search the files for other text by hand"
+                raise NotOffered("only addresses and keys can be looked up in logs", where=where, remedy=remedy)
 
     def compact(self, now: datetime) -> Iterator[Kept]:
         """Put every file that is packed, or that nobody has written to for a day, into the store of its table, and yield each file."""

@@ -46,7 +46,8 @@ class Manual:
             case Keys():
                 return self._keys(ask)
             case Others() | Text() | Everyone():
-                raise NotOffered("a person's search cannot be asked this", where=f"{self.settings.name}.{ask.table}")
+                where, remedy = f"{self.settings.name}.{ask.table}", "ask whoever searches there, in their own words"
+                raise NotOffered("a person's search cannot be asked this", where=where, remedy=remedy)
 
     def searches(self) -> Sequence[Search]:
         """Return the searches that reads of this source asked for, those answered among them."""

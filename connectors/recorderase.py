@@ -47,7 +47,8 @@ class RecordEraser:
 
     def statements(self, changes: Sequence[Change]) -> str:
         """Raise `NotOffered`: a service takes no statements."""
-        raise NotOffered(f"{len(changes)} records of a service cannot be changed by a statement", where=self.settings.name)
+        remedy = "let `dsar erase` ask the service, or change them there by hand"
+        raise NotOffered(f"{len(changes)} records of a service cannot be changed by a statement", where=self.settings.name, remedy=remedy)
 
 
 class RecordSession:

@@ -17,7 +17,7 @@ def answer(ask: Ask, records: Sequence[Mapping[str, object]], settings: Settings
     """
     at, mapped = f"{settings.name}.{ask.table}", exact.mapped(settings, ask.table)
     if not isinstance(ask, Match | Keys):
-        raise NotOffered("only identifiers and keys can be looked up", where=at)
+        raise NotOffered("only identifiers and keys can be looked up", where=at, remedy="look up anything else in the system itself")
     names = list(dict.fromkeys(name for record in records for name in record))
     wanted = exact.wanted(ask, mapped, settings) if isinstance(ask, Match) else None
     needed = [c for c, _ in wanted.columns] if wanted else mapped.key

@@ -71,7 +71,9 @@ class Rest:
             case Keys():
                 return self._keys(ask)
             case Others() | Text() | Everyone():
-                raise NotOffered("a service cannot be asked this", where=f"{self.settings.name}.{ask.table}")
+                raise NotOffered(
+                    "a service cannot be asked this", where=f"{self.settings.name}.{ask.table}", remedy="look it up by hand in the service"
+                )
 
     def _match(self, ask: Match) -> Iterator[Part]:
         wanted = exact.wanted(ask, exact.mapped(self.settings, ask.table), self.settings)
@@ -92,7 +94,11 @@ class Rest:
         table = exact.mapped(self.settings, ask.table)
         kind = next((k for k in table.match if table.match_columns(kinds.scoped(k, self.settings.name), self.settings.name) == table.key), None)
         if kind is None:
-            raise NotOffered("records cannot be asked for by their key", where=f"{self.settings.name}.{ask.table}")
+            raise NotOffered(
+                "records cannot be asked for by their key",
+                where=f"{self.settings.name}.{ask.table}",
+                remedy="match the table by its key in dsar.toml",
+            )
         scoped = kinds.scoped(kind, self.settings.name)
         wants = [Want("", scoped, form) for (key,) in ask.keys if (form := kinds.normal("key", key))]
         with service(self.settings, ask.table) as client:
@@ -182,7 +188,8 @@ class _Removals:
 
     def write(self, table: str, key: tuple[object, ...], new: Mapping[str, object]) -> None:
         del key
-        raise NotOffered(f"the columns {', '.join(new)} have to be emptied by hand", where=f"{self.settings.name}.{table}")
+        remedy = "empty them in the service, as the worklist says"
+        raise NotOffered(f"the columns {', '.join(new)} have to be emptied by hand", where=f"{self.settings.name}.{table}", remedy=remedy)
 
     anonymise = write
 

@@ -78,7 +78,8 @@ class Tryton:
             case Others():
                 return self._others(ask)
             case Text() | Everyone():
-                raise NotOffered("text inside columns cannot be searched", where=f"{self.settings.name}.{ask.table}")
+                where, remedy = f"{self.settings.name}.{ask.table}", "search the system itself for the text, by hand"
+                raise NotOffered("text inside columns cannot be searched", where=where, remedy=remedy)
 
     def _match(self, ask: Match, wanted: exact.Wanted) -> Iterator[Part]:
         with self._session(ask.table) as session:
@@ -105,7 +106,7 @@ class Tryton:
 
     def _others(self, ask: Others) -> Iterator[Part]:
         if ask.at or ask.also:
-            raise NotOffered("rows cannot be counted so", where=f"{self.settings.name}.{ask.table}")
+            raise NotOffered("rows cannot be counted so", where=f"{self.settings.name}.{ask.table}", remedy="count them in Tryton itself")
         with self._session(ask.table) as session:
             forms = [f for v in ask.values if (f := kinds.normal(ask.kind, v))]
             ids = sorted(session.bearing(ask.table, ask.column, ask.kind, forms))

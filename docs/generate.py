@@ -122,12 +122,17 @@ def command() -> str:
     return text.replace("# The command\n", f"# The command\n\n{head}\n", 1)
 
 
+_CASE = "what the message says: it depends on the case"
+
+
 def errors_page() -> str:
     """Return the page of errors: each with what to do next, and each message it is raised with."""
     raised = defaultdict(set)
     for path in sorted(p for package in ("dsar", "connectors") for p in (ROOT / package).rglob("*.py")):
-        for part in ast.parse(path.read_text(encoding="utf-8")).body:
-            named = _named(part)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        whole = _named(ast.Module([part for part in tree.body if isinstance(part, ast.Assign)], []))
+        for part in tree.body:
+            named = whole | _named(part)
             for node in ast.walk(part):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and hasattr(errors, node.func.id) and node.args:
                     remedy = next((_text(k.value, named) for k in node.keywords if k.arg == "remedy"), "")
@@ -142,13 +147,17 @@ def errors_page() -> str:
         if kind is errors.DsarError or not issubclass(kind, errors.DsarError):
             continue
         lines += ["", f"## {name}", "", inspect.getdoc(kind) or "", ""]
-        said = sorted((what, remedy) for what, remedy in raised[name] if what.strip("… "))
+        said = sorted((what, remedy) for what, remedy in raised[name] if what.strip("… ") or remedy.strip("… "))
         if said:
-            lines += ["| it says | what to do |", "|---|---|", *(f"| {_cell(what)} | {_cell(remedy)} |" for what, remedy in said)]
+            lines += [
+                "| it says | what to do |",
+                "|---|---|",
+                *(f"| {_cell(what)} | {_cell(remedy if remedy.strip('… ') else _CASE)} |" for what, remedy in said),
+            ]
     return "\n".join(lines) + "\n"
 
 
-def _named(part: ast.stmt) -> dict[str, ast.expr]:
+def _named(part: ast.AST) -> dict[str, ast.expr]:
     """Return name → what it stands for, of the texts that are given a name before they are raised."""
     pairs: list[tuple[ast.expr, ast.expr]] = []
     for node in ast.walk(part):
@@ -156,7 +165,7 @@ def _named(part: ast.stmt) -> dict[str, ast.expr]:
             target, value = node.targets[0], node.value
             both = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
             pairs += zip(target.elts, value.elts, strict=False) if both else [(target, value)]
-    texts = [(t.id, v) for t, v in pairs if isinstance(t, ast.Name) and isinstance(v, ast.Constant | ast.JoinedStr)]
+    texts = [(t.id, v) for t, v in pairs if isinstance(t, ast.Name) and isinstance(v, ast.Constant | ast.JoinedStr | ast.Dict)]
     return {name: value for name, value in texts if [n for n, _ in texts].count(name) == 1}
 
 
@@ -168,6 +177,13 @@ def _text(node: ast.expr, named: dict[str, ast.expr]) -> str:
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
         return "".join(_text(part, named) if isinstance(part, ast.Constant) else "…" for part in node.values)
+    if isinstance(node, ast.IfExp):
+        return f"{_text(node.body, named)} / {_text(node.orelse, named)}"
+    if isinstance(node, ast.BoolOp):
+        return " / ".join(_text(part, named) for part in node.values)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":  # one of several, by what it is about
+        known = named.get(getattr(node.func.value, "id", ""))
+        return " / ".join(_text(part, named) for part in (*(known.values if isinstance(known, ast.Dict) else ()), *node.args[1:]))
     return "…"
 
 

@@ -2,17 +2,18 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Column
-from rich.table import Table as Lines
 
 from dsar.answer.delivery import Way
 from dsar.cli_options import By, opened
 from dsar.desk import fastlane
+from dsar.find.spelling import key_of
 from dsar.request.register import Request
 from dsar.terminal import Terminal
 from dsar.workspace import Workspace
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from dsar.run.jobs import Result
 
 out, err = Terminal(), Terminal(stderr=True)
+_OFTEN = 10.0  # seconds
 
 
 def collect(
@@ -31,14 +33,26 @@ def collect(
     """Ask all sources once for all requests, and show one outcome per table; exit status 1 if a source failed."""
     workspace = opened(context)
     failed = False
-    progress = None if err.is_terminal else lambda table: err.print(f"reading {table}")  # a terminal has a bar
+    progress = None if err.is_terminal else now_and_then()  # a terminal has a bar
     for dossier in workspace.collect_all(_chosen(workspace, request), again=again, progress=progress).values():
-        lines = Lines("What", "Table", "Result", title=dossier.request.id, title_justify="left")
-        for row in dossier.found.itertuples(index=False):
-            lines.add_row(str(row.What), str(row.Table), str(row.Result))
-        out.print(lines)
+        columns = ("What", "Table", "Result")
+        out.print(dossier.request.id, style="italic", markup=False)
+        out.table(columns, dossier.found[list(columns)].to_numpy().tolist())
         failed = failed or any(found.outcome.state == "failed" for found in dossier.tables.values())
     raise typer.Exit(int(failed))
+
+
+def now_and_then() -> Callable[[str], None]:
+    """Return what tells the table that is being read, at most every ten seconds: a log is read by people."""
+    told = -_OFTEN
+
+    def tell(table: str) -> None:
+        nonlocal told
+        if (now := monotonic()) - told >= _OFTEN:
+            told = now
+            err.print(f"reading {table}", markup=False)
+
+    return tell
 
 
 def batch(
@@ -80,12 +94,12 @@ def _told(workspace: Workspace, results: "list[Result]") -> int:
     """Print what became of each right and return the exit status; CPU and memory are the kernel's."""
     from dsar.run.batch import worst
 
-    lines = Lines("Request", "Right", "State", "Seconds", "CPU s", "MB", Column("Why", overflow="fold"))  # no word of it is cut
+    lines, styles = [], []
     for result in results:
-        style = {"failed": "red", "waiting": "yellow"}.get(result.state)
         took = (f"{result.seconds:.1f}", f"{result.cpu:.1f}", f"{result.peak >> 20}") if result.seconds else ("", "", "")
-        lines.add_row(result.request, result.right, result.state, *took, result.why, style=style)
-    out.print(lines)
+        lines.append((result.request, result.right, result.state, *took, result.why))
+        styles.append({"failed": "red", "waiting": "yellow"}.get(result.state))
+    out.table(("Request", "Right", "State", "Seconds", "CPU s", "MB", "Why"), lines, styles=styles)
     states = Counter(r.state for r in results)
     counts = [
         f"{states[state]} {state}" for state in ("would run", "done", "already done", "waiting", "failed") if state != "would run" or states[state]
@@ -121,15 +135,15 @@ def records(
     if as_json:
         print(json.dumps(listed, indent=1, ensure_ascii=False))  # noqa: T201 - exactly this text, for programs
         return
-    lines = Lines("Table", "Outcome", "Key", "Matched on", "Standing")
+    lines = []
     for table, entry in listed.items():
-        for row in entry["rows"] or [{}]:
-            lines.add_row(table, entry["outcome"], str(row.get("key", "")), row.get("matched_on", ""), row.get("standing", ""))
-    out.print(lines)
+        rows = [(key_of(row), row["matched_on"], row["standing"]) for row in entry["rows"]]
+        lines += [(table, entry["outcome"], *row) for row in rows or [("", "", "")]]
+    out.table(("Table", "Outcome", "Key", "Matched on", "Standing"), lines)
 
 
 def case_file(context: typer.Context, request: Annotated[str, typer.Argument()]) -> None:
-    """Write the notebooks of a request, as they were run, as one page and a PDF into its case folder: for the file, not for sending."""
+    """Write the notebooks of a request, as a batch ran them, as one page and a PDF into its case folder: for the file, not for sending."""
     from dsar.run.casefile import case_file
 
     workspace = opened(context)

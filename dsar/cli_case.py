@@ -1,15 +1,15 @@
 """The commands of open cases: where they stand, the first steps, what happened, letters, what was delivered."""
 
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column
-from rich.table import Table as Lines
 
 from dsar import files
 from dsar.cli_options import By, On, day, opened
 from dsar.errors import BadEvent, BadRequests
+from dsar.listing import Listing
 from dsar.request.events import KINDS
 from dsar.terminal import Terminal
 
@@ -17,21 +17,43 @@ out = Terminal()
 
 
 def status(context: typer.Context, ics: Annotated[Path | None, typer.Option("--ics", help="Write the dates as a calendar file.")] = None) -> None:
-    """Show the open cases: by days left, what waits on whom, what to do next."""
+    """Show the open cases: by days left, and what to do next; in a pipe or file with rights, dates, handler and what to mind."""
     workspace = opened(context)
     shown = workspace.status()
-    told = [c for c in shown.columns if c in _NARROW or any(shown[c].astype(str))]  # at 80 columns there is no place for what says nothing
-    lines = Lines(*(Column(str(c), no_wrap=c in _NARROW, overflow="fold") for c in told))
-    for days, row in zip(shown["Days left"], shown[told].itertuples(index=False), strict=True):
-        lines.add_row(*map(str, row), style="red" if int(days) < 0 else "yellow" if int(days) <= _SOON else None)
-    out.print(lines)
+    styles = ["red" if int(days) < 0 else "yellow" if int(days) <= _SOON else None for days in shown["Days left"]]
+    if shown.empty:
+        out.print(shown.attrs["empty"])
+    elif out.room is None:
+        told = [c for c in shown.columns if any(shown[c].astype(str))]
+        out.table(told, list(shown[told].itertuples(index=False)), styles=styles)
+    else:
+        out.table(("Request", "Days left", "State", "Next"), _brief(shown, out.room), styles=styles)
+        out.print("The whole, and what to mind where ! stands: dsar register show REQUEST")
     if ics:
         files.write_atomic(ics, workspace.calendar())
         out.print(f"{ics}: the dates of {len(shown)} cases", markup=False)
 
 
 _SOON = 7
-_NARROW = ("Request", "Due", "Days left")  # what a person copies, or looks for
+
+
+def _brief(shown: Listing, room: int) -> list[tuple[str, str, str, str]]:
+    """Return the cases on two lines each: of what is to do, the first steps that fit, and how many more there are."""
+    cases = shown.to_dict("records")
+    left = room - 13 - 9 - max(len(c["Request"]) for c in cases) - max(len(c["State"]) for c in cases)  # borders, and the days
+    lines = []
+    for case in cases:
+        steps = [*filter(None, case["Next"].split("; ")), *(f"waits for {w}" for w in case["Waits for"].split("; ") if w)]
+        said = [_first(steps, count) for count in range(len(steps), 0, -1)]
+        fits = (text for text in said if len(textwrap.wrap(text, max(left, 1), break_on_hyphens=False)) <= 2)
+        days = f"{case['Days left']} !" if case["Mind"] else str(case["Days left"])
+        lines.append((case["Request"], days, case["State"], next(fits, said[-1] if said else "")))
+    return lines
+
+
+def _first(steps: list[str], count: int) -> str:
+    rest = [f"{len(steps) - count} more"] if len(steps) > count else []
+    return "; ".join((*steps[:count], *rest))
 
 
 def begin(context: typer.Context, request: str, by: By) -> None:
@@ -55,10 +77,8 @@ def letters(
         for one in name or []:
             out.print(f"  {workspace.finish(workspace.request(request), one).files[0]}", markup=False)
         return
-    lines = Lines("File", "Goes to", "What", "Legal text")
-    for row in workspace.draft(workspace.request(request), *(name or []), right=right).itertuples(index=False):
-        lines.add_row(str(row[0]), _masked(str(row[1])), *map(str, row[2:]))
-    out.print(lines)
+    drafts = workspace.draft(workspace.request(request), *(name or []), right=right).itertuples(index=False)
+    out.table(("File", "Goes to", "What", "Legal text"), [(row[0], _masked(str(row[1])), *row[2:]) for row in drafts])
     out.print(f"They lie in {workspace.case(workspace.request(request)) / 'letters'}; nothing was sent.", markup=False)
 
 
@@ -100,6 +120,8 @@ def _details(event: str, given: list[str]) -> dict[str, Any]:
     for pair in given:
         name, equals, value = (part.strip() for part in pair.partition("="))
         if not equals or name not in {n for kind in KINDS.values() for n in (*kind.needs, *kind.may)}:
-            raise BadEvent("details are written name=value, with the names that the event has", where=event)
+            known = [*KINDS[event].needs, *KINDS[event].may] if event in KINDS else []
+            remedy = f"its names are {', '.join(known) or 'none'}" if event in KINDS else f"the events are {', '.join(KINDS)}"
+            raise BadEvent("details are written name=value, with the names that the event has", where=event, remedy=remedy)
         details[name] = [v.strip() for v in value.split(",")] if name in _LISTS else int(value) if value.isdecimal() else value
     return details

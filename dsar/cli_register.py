@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table as Lines
 
 from dsar import files
 from dsar.cli_options import By, Identifiers, identified, opened
@@ -98,12 +97,14 @@ def confirm(context: typer.Context, sheet: Path, by: By) -> None:
 
 @register_app.command()
 def show(context: typer.Context, request: str) -> None:
-    """Show a request's clock and history."""
-    case = opened(context).register.case(request)
+    """Show a request's clock, what to do next, what to mind, and its history."""
+    workspace = opened(context)
+    case = workspace.register.case(request)
     out.print(f"[bold]{case.request.id}[/]: {case.state}; version {case.version}")
     for right, deadline in case.deadlines.items():
         out.print(f"  {right}: due {deadline.due or f'not yet ({deadline.cautious})'}. {deadline.reasoning}", markup=False)
-    lines = Lines("On", "By", "What", "Right", "Details")
-    for event in case.events:
-        lines.add_row(str(event.on), event.by, event.kind, event.right, "; ".join(f"{k}: {v}" for k, v in event.details.items()))
-    out.print(lines)
+    for name in ("Next", "Waits for", "Mind", "Handler"):
+        for said in filter(None, (c[name] for c in workspace.status().to_dict("records") if c["Request"] == request)):
+            out.print(f"  {name}: {said}", markup=False)
+    lines = [(e.on, e.by, e.kind, e.right, "; ".join(f"{k}: {v}" for k, v in e.details.items())) for e in case.events]
+    out.table(("On", "By", "What", "Right", "Details"), lines)

@@ -4,10 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table as Lines
 
 import dsar
-from dsar.errors import BadRuling
 from dsar.find.trial import trial
 from dsar.listing import Listing
 from dsar.terminal import Terminal
@@ -61,18 +59,11 @@ def why(
     context: typer.Context,
     request: Annotated[str, typer.Argument()],
     table: Annotated[str, typer.Argument(help="source.table")],
-    key: Annotated[str, typer.Argument(help='The key as `dsar records` shows it, such as 17 or ["A-1", 2].')],
+    key: Annotated[str, typer.Argument(help='The key as `dsar records` prints it, such as ["A-1", 2]; 17 is enough for [17].')],
 ) -> None:
     """Say why a row is a request's, back to what the requester gave."""
     workspace = dsar.open(context.find_root().obj)
-    found = workspace.request(request)
-    for spelled in (key, f"[{key}]", f'["{key}"]'):
-        try:
-            _show(workspace.why(found, table, spelled))
-        except KeyError:
-            continue
-        return
-    raise BadRuling("no such row is in the dossier", where=f"{request} {table}", remedy="see `dsar records`")
+    _show(workspace.why(workspace.request(request), table, key))
 
 
 def try_(
@@ -88,7 +79,4 @@ def _show(listed: Listing) -> None:
     if listed.empty:
         out.print(listed.attrs["empty"])
         return
-    lines = Lines(*map(str, listed.columns))
-    for row in listed.itertuples(index=False):
-        lines.add_row(*(str(v) for v in row))
-    out.print(lines)
+    out.table(list(map(str, listed.columns)), list(listed.itertuples(index=False)))

@@ -1,6 +1,8 @@
 """The commands of the workspace: a demo, a new one, its notebooks, whether its map is true, JupyterLab."""
 
+import shlex
 import shutil
+import sys
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Annotated
@@ -43,8 +45,17 @@ def demo(context: typer.Context, folder: Annotated[Path, typer.Argument(help="Wh
     out.print("\n[bold]For the requesters and the system owners:[/]")
     for path in made:
         out.print(f"  {path}")
-    out.print(f"\nTo look at the notebooks: [bold]dsar --workspace {folder} lab[/]")
+    out.print(f"\nTo look at the notebooks: {program()} --workspace {shlex.quote(str(folder))} lab", style="bold", markup=False)
     raise typer.Exit(status)
+
+
+def program() -> str:
+    """Return this program as it can be typed here: where it is not on the PATH, its own path."""
+    began = Path(sys.argv[0])
+    if began.stem != "dsar":
+        return f"{shlex.quote(sys.executable)} -m dsar"
+    found = shutil.which("dsar")
+    return "dsar" if found and began.exists() and began.samefile(found) else shlex.quote(str(began))
 
 
 def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")]) -> None:

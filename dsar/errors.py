@@ -60,6 +60,10 @@ class DeliveryDiffers(DsarError):
     """Look at the mail that was sent: it is not what was prepared."""
 
 
+class UnknownRow(DsarError):
+    """Name a table and a key that `dsar records` lists."""
+
+
 class BadIdentifier(DsarError):
     """Ask the requester for the identifier again: it does not parse."""
 

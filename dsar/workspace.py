@@ -189,8 +189,8 @@ class Workspace:
     def _ruled(self, made: Sequence[tuple[Item, Ruling]]) -> None:
         self.ledger.add(record.ruled(made))
 
-    def why(self, request: Request, table: str, key: str) -> Listing:
-        """Why a row is the request's: columns Step, Row, By, Standing; from the row back to what the requester gave."""
+    def why(self, request: Request, table: str, key: object) -> Listing:
+        """Why a row is the request's, back to what the requester gave (`Dossier.why`): columns Row, Found by, Because of; the key as printed."""
         return self.collect(request).why(table, key)
 
     def decisions(self, request: Request) -> Decisions:

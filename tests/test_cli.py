@@ -9,7 +9,7 @@ import tomllib
 
 import pytest
 
-from dsar import cli, cli_workspace, datamap, forgotten
+from dsar import cli, cli_answer, cli_workspace, datamap, forgotten
 from tests.run.test_batch import MAP, REQUESTS
 
 PEOPLE = "id,email\n1,ann@example.org\n2,ben@example.org\n"
@@ -58,7 +58,7 @@ def test_errors_are_one_line_with_the_remedy(dsar, desk, tmp_path):
     remedy = "name the folder with --workspace, or make one with `dsar init DIR`"
     assert (status, out, error) == (2, "", f"dsar: {tmp_path / 'nowhere'}: there is no dsar.toml here — {remedy}\n")
 
-    assert dsar("--workspace", desk, "records", "R-9") == (2, "", "dsar: the register: there is no such request; near to it are R-4, R-3, R-2\n")
+    assert dsar("--workspace", desk, "records", "R-9") == (2, "", "dsar: the register: there is no such request — near to it are R-4, R-3, R-2\n")
 
     (desk / "requests.csv").write_text(REQUESTS.replace("ann@example.org", "ann at example"), encoding="utf-8")
     status, out, error = dsar("--workspace", desk, "collect")
@@ -87,8 +87,27 @@ def test_records_are_keys_never_contents(dsar, desk):
     assert (status, json.loads(out)) == (0, {"crm.people": {"outcome": "found", "rows": [{"key": "1", "matched_on": "email", "standing": "found"}]}})
     assert dsar("--workspace", desk, "records", "R-3", "--json")[1] == '{\n "crm.people": {\n  "outcome": "nothing",\n  "rows": []\n }\n}\n'
     status, out, _ = dsar("--workspace", desk, "records", "R-1")
-    assert [word for word in out.split() if word in {"crm.people", "found", "1", "email"}] == ["crm.people", "found", "1", "email", "found"]
+    assert [cell.strip() for cell in out.splitlines()[3].split("│")[1:-1]] == ["crm.people", "found", '["1"]', "email", "found"]
     assert "ann@example.org" not in out
+
+
+def test_a_key_as_records_prints_it_is_one_that_why_takes(dsar, desk, monkeypatch):
+    written = (desk / "dsar.toml").read_text(encoding="utf-8")
+    (desk / "dsar.toml").write_text(written.replace('key = ["id"]', 'key = ["id", "email"]'), encoding="utf-8")
+    (desk / "people.csv").write_text("id,email\nA-1-of-2026-with-a-long-name-that-nobody-may-cut,ann@example.org\n", encoding="utf-8")
+    monkeypatch.setenv("COLUMNS", "80")
+    out = dsar("--workspace", desk, "records", "R-1")[1]
+    key = " ".join(line.split("│")[3].strip() for line in out.splitlines() if line.startswith("│"))
+    assert json.loads(key.replace(" ", "")) == ["A-1-of-2026-with-a-long-name-that-nobody-may-cut", "ann@example.org"]
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "the requester gave it" in " ".join(dsar("--workspace", desk, "why", "R-1", "crm.people", key.replace(" ", ""))[1].split())
+
+
+def test_a_key_that_is_not_there_is_one_line_with_where_and_what_to_do(dsar, desk):
+    said = "dsar: R-1 crm.people: no such row is in the dossier — `dsar records R-1` lists the keys there are\n"
+    assert dsar("--workspace", desk, "why", "R-1", "crm.people", "9") == (2, "", said)
+    said = "dsar: R-1 crm.person: no such table is in the dossier — name one of crm.people\n"
+    assert dsar("--workspace", desk, "why", "R-1", "crm.person", "1") == (2, "", said)
 
 
 def test_check_names_what_the_map_and_the_source_disagree_on(dsar, desk):
@@ -109,6 +128,36 @@ def test_collect_shows_one_outcome_per_table(dsar, desk):
     assert [line for line in out.splitlines() if line.startswith("R-")] == ["R-1", "R-4"]
     assert [line.split("│")[3].strip() for line in out.splitlines() if "crm.people" in line] == ["found 1", "nothing"]
     assert error == "reading crm.people\n"
+
+
+def test_a_collection_that_nobody_watches_tells_now_and_then_what_it_reads(monkeypatch, capsys):
+    moments = iter([100.0, 100.1, 109.9, 110.0, 119.0])
+    monkeypatch.setattr(cli_answer, "monotonic", lambda: next(moments))
+    tell = cli_answer.now_and_then()
+    for table in ("a.a", "a.b", "a.c", "b.a", "b.b"):
+        tell(table)
+    assert capsys.readouterr().err == "reading a.a\nreading b.a\n"
+
+
+def test_the_program_is_named_so_that_it_runs_as_printed(monkeypatch, tmp_path):
+    there = tmp_path / "bin dir"
+    there.mkdir()
+    (there / "dsar").write_text("#!/bin/sh\n", encoding="utf-8")
+    (there / "dsar").chmod(0o755)
+    monkeypatch.setenv("PATH", "/nowhere")
+    named = {}
+    for began in (str(there / "dsar"), ".venv/bin/dsar", "dsar", "/somewhere/dsar/__main__.py"):
+        monkeypatch.setattr(sys, "argv", [began, "demo"])
+        named[began] = cli_workspace.program()
+    assert named == {
+        str(there / "dsar"): f"'{there}/dsar'",
+        ".venv/bin/dsar": ".venv/bin/dsar",
+        "dsar": "dsar",
+        "/somewhere/dsar/__main__.py": f"{sys.executable} -m dsar",
+    }
+    monkeypatch.setenv("PATH", str(there))
+    monkeypatch.setattr(sys, "argv", [str(there / "dsar"), "demo"])
+    assert cli_workspace.program() == "dsar"
 
 
 def test_map_drafts_a_database_a_file_and_a_folder(dsar, tmp_path, monkeypatch):

@@ -20,6 +20,16 @@ def test_make_help_lists_every_target_and_no_other():
     assert [line.split()[0] for line in listed.splitlines()] == phony
 
 
+def test_a_distribution_that_cannot_be_built_says_why(tmp_path):
+    for name in ("requirements-test.lock", "pyproject.toml", "bin/python", ".venv/test"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("#!/bin/sh\necho no such backend >&2\nexit 3\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    run = subprocess.run(["make", "-f", ROOT / "Makefile", "dist", "BIN=bin"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode != 0
+    assert "no such backend" in run.stderr
+
+
 def test_the_ten_minutes_of_the_readme_work(tmp_path):
     [block] = [b for b in blocks("README.md") if not b.reason]
     commands = block.commands

@@ -11,7 +11,7 @@ import pytest
 
 from dsar import snapshots
 from dsar.desk import facts
-from dsar.errors import AnswerIncomplete, BadMap, BadRequests, BadRuling, IdentityNotVerified, UnknownRequest, WorkspaceMissing
+from dsar.errors import AnswerIncomplete, BadMap, BadRequests, BadRuling, IdentityNotVerified, UnknownRequest, UnknownRow, WorkspaceMissing
 from dsar.snapshots import connector
 from dsar.source import Settings
 from dsar.workspace import Workspace, now, open_workspace
@@ -125,7 +125,7 @@ def test_a_changed_register_makes_the_snapshot_stale(ws):
 def test_an_unknown_request_is_refused_with_those_there_are(ws):
     with pytest.raises(UnknownRequest) as error:
         ws.request("Z")
-    assert str(error.value) == "the register: there is no such request; there are A, B, C"
+    assert str(error.value) == "the register: there is no such request — there are A, B, C"
     (ws.root / "requests.csv").write_text("id,name\n", encoding="utf-8")
     with pytest.raises(BadRequests):
         _ = Workspace(ws.root, ws.datamap).requests
@@ -235,7 +235,9 @@ def test_why_a_row_is_theirs_leads_back_to_what_they_gave(ws):
     key = json.dumps([DATA["shop"]["orders"][0]["id"]])
     shown = ws.why(ann, "shop.orders", key)
     assert shown["Because of"].tolist()[-1] == "the requester gave it"
-    with pytest.raises(KeyError):
+    for spelled in (DATA["shop"]["orders"][0]["id"], json.loads(key), tuple(json.loads(key)), f" {key} ", key.strip("[]"), str(json.loads(key)[0])):
+        assert ws.why(ann, "shop.orders", spelled).equals(shown)
+    with pytest.raises(UnknownRow, match=r"A shop\.orders: no such row is in the dossier — `dsar records A` lists the keys there are"):
         ws.why(ann, "shop.orders", "[999]")
 
 

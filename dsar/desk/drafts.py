@@ -106,7 +106,8 @@ def finish(name: str, case: Case, folder: Path, head: Head) -> Path:
     stands, or where LibreOffice is not there; `IdentityNotVerified` for what may not be sent yet.
     """
     if re.sub(r"_\d+$", "", name) not in BEFORE_IDENTITY and not case.may_send:
-        raise IdentityNotVerified("nothing may leave before it is settled who asks", where=case.request.id)
+        remedy = f"settle it first: `dsar identity ask {case.request.id}`, then `dsar identity confirm`"
+        raise IdentityNotVerified("nothing may leave before it is settled who asks", where=case.request.id, remedy=remedy)
     path = folder / "letters" / f"{case.request.id}_{name}.docx"
     if not path.is_file():
         raise DraftUnfinished("there is no such draft", where=f"{case.request.id} {name}", remedy="draft it first")

@@ -85,7 +85,7 @@ def frames(sources: Mapping[str, Source | DsarError], address: Address, ask: Ask
             yield part.frame
         done = part if isinstance(part, Done) else None
     if done is None:
-        raise DsarError("the answer broke off", where=str(address))
+        raise DsarError("the answer broke off", where=str(address), remedy="bring the source up, then look again")
 
 
 def needles_of(dossier: Dossier) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from dsar.datamap import Address, Table
 from dsar.errors import DsarError, SourceBroken
 from dsar.source import Done, Keys, Malformed, Others, Rows, Schema, Source, Waiting, Want
 
+_CONNECTOR = "tell whoever keeps the connector, and collect again once it is mended"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -48,7 +50,7 @@ def checked(address: Address, table: Table, parts: Iterable[object], wanted: Seq
     done = None
     for part in parts:
         if done is not None:
-            raise SourceBroken("the source went on after it said it was done", where=at)
+            raise SourceBroken("the source went on after it said it was done", where=at, remedy=_CONNECTOR)
         match part:
             case Rows():
                 found.append(part)
@@ -74,9 +76,10 @@ def _check_keys(at: str, table: Table, found: Sequence[Rows]) -> None:
     for part in found:
         missing = [c for c in table.columns if c not in part.frame.columns]
         if missing:
-            raise SourceBroken(f"rows came without the column {', '.join(missing)}", where=at)
+            raise SourceBroken(f"rows came without the column {', '.join(missing)}", where=at, remedy=_CONNECTOR)
         if any(str(c).startswith("dsar_") for c in part.frame.columns):
-            raise SourceBroken("rows came with a column whose name begins with dsar_, which is this toolkit's own", where=at)
+            what = "rows came with a column whose name begins with dsar_, which is this toolkit's own"
+            raise SourceBroken(what, where=at, remedy="have that column renamed in the source")
         keys += zip(*(values.pylist(part.frame[c]) for c in table.key), strict=True)
     if any(None in key for key in keys):
         raise SourceBroken("a row has no key, so it could not be found again", where=at, remedy="choose other key columns in dsar.toml")
@@ -86,15 +89,15 @@ def _check_keys(at: str, table: Table, found: Sequence[Rows]) -> None:
 
 def _check_asks(address: Address, table: Table, part: Rows, wants: Mapping[str, Want], region: str | None) -> None:
     if {a.row for a in part.asks} != set(range(len(part.frame))):
-        raise SourceBroken("rows came that nobody asked for", where=str(address))
+        raise SourceBroken("rows came that nobody asked for", where=str(address), remedy=_CONNECTOR)
     columns = {c: values.pylist(part.frame[c]) for c in {a.matched_on for a in part.asks} if c in part.frame.columns}
     matching = {kind: table.match_columns(kind, address.source) for kind in {want.kind for want in wants.values()}}
     for asked in part.asks:
         want = wants.get(asked.ask_id)
         if want is None or asked.matched_on not in matching[want.kind]:
-            raise SourceBroken("rows came that nobody asked for", where=str(address))
+            raise SourceBroken("rows came that nobody asked for", where=str(address), remedy=_CONNECTOR)
         if kinds.normal(want.kind, columns[asked.matched_on][asked.row], region) != want.value:
-            raise SourceBroken("a row came for an identifier it does not bear", where=str(address))
+            raise SourceBroken("a row came for an identifier it does not bear", where=str(address), remedy=_CONNECTOR)
 
 
 def require_unique(address: Address, table: Table, source: Source, answer: Answer) -> None:
@@ -118,7 +121,7 @@ def counted(source: Source, ask: Others) -> dict[str, dict[object, int]]:
     done = parts.pop() if parts else None
     rows = [row for part in parts if isinstance(part, Rows) for row in values.rows(part.frame)]
     if not isinstance(done, Done) or done.rows != len(rows) or not all(isinstance(part, Rows) for part in parts):
-        raise SourceBroken("the count is not complete", where=ask.table)
+        raise SourceBroken("the count is not complete", where=ask.table, remedy="collect again")
     counts: dict[str, dict[object, int]] = {}
     for row in rows:
         of = counts.setdefault(kinds.normal(ask.kind, row["value"]) or "", {})

@@ -44,11 +44,12 @@ class Decisions:
     def add(self, code: Code, by: str, on: datetime, rest_by: date | None = None) -> Decision:
         """Record a decision; raises `AnswerIncomplete` where it lacks a name or, for part 1, a date to come."""
         if not by.strip():
-            raise AnswerIncomplete("a decision needs the name of who takes it", where=code)
+            raise AnswerIncomplete("a decision needs the name of who takes it", where=code, remedy="name yourself: by='A. Nalyst'")
         if (code == "part 1") != (rest_by is not None):
-            raise AnswerIncomplete("'part 1' needs the date the rest follows by, other decisions none", where=code)
+            remedy = "give rest_by with 'part 1' alone"
+            raise AnswerIncomplete("'part 1' needs the date the rest follows by, other decisions none", where=code, remedy=remedy)
         if rest_by is not None and rest_by < on.date():
-            raise AnswerIncomplete("the date the rest follows by is past", where=code)
+            raise AnswerIncomplete("the date the rest follows by is past", where=code, remedy="name a day to come, not after the due date")
         decision = Decision(code, by.strip(), on, self.collected_at, rest_by)
         files.write_atomic(self.path, json.dumps([asdict(d) for d in (*self.all(), decision)], indent=1, default=values.as_text))
         return decision

@@ -15,10 +15,12 @@ import pandas as pd
 
 from dsar import files, values
 from dsar.datamap import Address, DataMap
+from dsar.errors import UnknownRow
 from dsar.find import snapshot
 from dsar.find.hold import HOLDS
 from dsar.find.outcome import OpenPoint, points_of
 from dsar.find.snapshot import Found
+from dsar.find.spelling import as_key, spellings
 from dsar.listing import STYLE, Listing, badge, listing
 from dsar.request.register import Request
 
@@ -90,16 +92,23 @@ class Dossier:
     def _by_name(self) -> dict[str, dict[str, Any]]:
         return {f"{a} {row['dsar_key']}": row for a, f in self.tables.items() for row in f.listed}
 
-    def why(self, name: str, key: str) -> Listing:
-        """Why a row is here: columns Row, Found by, Because of; from the row back to what the requester gave. Raises `KeyError`."""
+    def why(self, name: str, key: object) -> Listing:
+        """Why a row is here: columns Row, Found by, Because of; from the row back to what the requester gave.
+
+        A key is spelled as it is printed (`["A-1", 2]`), or given as its value or values. Raises `UnknownRow`.
+        """
         lines: list[tuple[str, str, str]] = []
-        at = f"{name} {key}"
+        at = next((row for row in (f"{name} {spelled}" for spelled in spellings(key)) if self.row(row)), "")
         while at and (row := self.row(at)) and at not in {line[0] for line in lines}:
             held = f", held: {HOLDS[row['dsar_hold']].internal}" if row["dsar_hold"] else ""
             lines.append((at, f"{row['dsar_kind']} in {row['dsar_matched_on']}", (row["dsar_via"] or "the requester gave it") + held))
             at = str(row["dsar_via"] or "")
         if not lines:
-            raise KeyError(f"{name}: no such row is in the dossier")
+            there = [str(address) for address in self.tables]
+            what, remedy = ("row", f"`dsar records {self.request.id}` lists the keys there are") if name in there else ("table", "")
+            raise UnknownRow(
+                f"no such {what} is in the dossier", where=f"{self.request.id} {name}", remedy=remedy or f"name one of {', '.join(there)}"
+            )
         return listing(("Row", "Found by", "Because of"), lines, empty="")
 
     def retention_start(self, address: Address, row: Mapping[str, Any]) -> object:
@@ -206,11 +215,6 @@ _last: dict[Path, tuple[object, Dossier]] = {}  # a notebook asks for one snapsh
 def forget() -> None:
     """Forget the snapshot that was read last."""
     _last.clear()
-
-
-def as_key(*parts: object) -> str:
-    """Return a row's key as `dsar_key` spells it."""
-    return json.dumps(list(parts), default=values.as_text)
 
 
 def _points(count: int) -> str:

@@ -207,7 +207,7 @@ def ruling(item: Item, choice: str, *, by: str, on: datetime, reason: str, copy:
     if choice not in item.choices:
         raise BadRuling(f"'{choice}' is not a choice here", where=item.group, remedy=f"choose one of {', '.join(item.choices)}")
     if not by.strip():
-        raise BadRuling("a ruling needs the name of who makes it", where=item.group)
+        raise BadRuling("a ruling needs the name of who makes it", where=item.group, remedy="name yourself: --by 'A. Nalyst'")
     if choice in _NEEDS_REASON and len(reason.split()) < 3:
         raise BadRuling(
             f"'{choice}' needs the reason, in three words or more", where=item.group, remedy="say what shows that it is theirs, or what was weighed"

@@ -163,7 +163,7 @@ class Ledger:
     def restart(self, entry: Entry) -> Path:
         """Set a ledger that is broken aside, begin a new one whose first line names it, and return where the old one lies."""
         if not entry.who.strip():
-            raise LedgerBroken("a new ledger needs the name of who decides", where="--by")
+            raise LedgerBroken("a new ledger needs the name of who decides", where="--by", remedy="name yourself: --by 'A. Nalyst'")
         with self.lock:
             number = next(n for n in itertools.count(1) if not self.path.with_stem(f"{self.path.stem}-{n}").exists())
             old = self.path.with_stem(f"{self.path.stem}-{number}")

@@ -123,7 +123,7 @@ def check(event: Event, *, rights: tuple[str, ...], received: date, today: date)
     if kind is None:
         raise BadEvent(f"'{event.kind}' is no event of the register", remedy=f"use one of {', '.join(KINDS)}")
     if not event.by.strip():
-        raise BadEvent("an event needs the name of who records it", where=event.kind)
+        raise BadEvent("an event needs the name of who records it", where=event.kind, remedy="name yourself: --by 'A. Nalyst'")
     if event.on < received or event.on > today:
         raise BadEvent(f"the day must lie between receipt and today ({received} to {today})", where=event.kind, remedy="correct the day")
     if event.right not in {"", *rights} or (kind.right is True and not event.right) or (kind.right is False and event.right):

@@ -76,7 +76,7 @@ class Register:
         """Return one case; raises `UnknownRequest`."""
         found = self.cases([request_id])
         if not found:
-            raise UnknownRequest(f"there is no such request; {self._known(request_id)}", where="the register")
+            raise UnknownRequest("there is no such request", where="the register", remedy=self._known(request_id))
         return found[request_id]
 
     def _known(self, like: str) -> str:

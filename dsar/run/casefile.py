@@ -1,4 +1,7 @@
-"""The case file: the notebooks of a request as they were run, in one page that needs nothing else, and as a PDF where there is a Chromium."""
+"""The case file: the notebooks of a request as a batch ran them, in one page that needs nothing else, and as a PDF where there is a Chromium.
+
+What somebody runs in JupyterLab stays in their copy: it may be about any request, so it is part of no case.
+"""
 
 import base64
 import hashlib
@@ -45,7 +48,7 @@ def case_file(ws: Workspace, request: Request) -> Written:
     """Write the case file of a request into its case folder, the page first; raises `DossierMissing` where no notebook was run."""
     parts = list(_parts(ws, request))
     if not parts:
-        raise DossierMissing("no notebook was run for it yet", where=request.id, remedy=f"run `dsar batch {request.id}`")
+        raise DossierMissing("no notebook was run for it by a batch yet", where=request.id, remedy=_remedy(request))
     folder = files.private_dir(ws.case(request) / FOLDER)
     page = folder / f"{request.id}_case-file.html"
     files.write_atomic(page, _page(ws, request, parts))
@@ -54,6 +57,13 @@ def case_file(ws: Workspace, request: Request) -> Written:
         made.append(_printed(browser, page))
     ws.ledger.add([record.written("case file written", request.id, made)])
     return Written(tuple(made))
+
+
+def _remedy(request: Request) -> str:
+    """Return what leads to a case file: a batch runs nothing, but for a complaint, before it is settled who asks."""
+    if request.identity_settled or "complaint" in request.rights:
+        return f"run `dsar batch {request.id}`; what was run in `dsar lab` is in no case file"
+    return f"settle who asks first: `dsar identity ask {request.id}`, then `dsar identity confirm`; then run `dsar batch {request.id}`"
 
 
 def _parts(ws: Workspace, request: Request) -> Iterator[Part]:

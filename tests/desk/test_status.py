@@ -1,5 +1,6 @@
 """The desk: what stands where, what could go wrong with dates, the fast lane, the calendar, and the commands that show them."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -180,8 +181,8 @@ def run(tmp_path):
     (tmp_path / "dsar.toml").write_text(MAP, encoding="utf-8")
     (tmp_path / "people.csv").write_text("id,email\n1,ann@example.org\n", encoding="utf-8")
 
-    def dsar(*words, status=0):
-        env = {**os.environ, "DSAR_NOW": "2026-11-23T10:00:00+00:00", "COLUMNS": "200"}
+    def dsar(*words, status=0, columns=200):
+        env = {**os.environ, "DSAR_NOW": "2026-11-23T10:00:00+00:00"} | ({"COLUMNS": str(columns)} if columns else {})
         done = subprocess.run(
             [sys.executable, "-m", "dsar", "--workspace", tmp_path, *map(str, words)], capture_output=True, text=True, check=False, env=env
         )
@@ -205,6 +206,52 @@ def test_a_case_from_the_command_line(run, tmp_path):
     assert (tmp_path / "dates.ics").read_bytes().startswith(b"BEGIN:VCALENDAR")
     assert "there is no letter 'invoice'" in run("letters", "R-2026-0001", "invoice", status=2)
     assert open_workspace(tmp_path).register.case("R-2026-0001").version == 7
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_screen_shows_each_case_on_two_lines_at_most_and_breaks_no_word(run, tmp_path, width, monkeypatch):
+    monkeypatch.setenv("DSAR_NOW", "2026-11-23T10:00:00+00:00")
+    (tmp_path / "ask.txt").write_text("email=ann@example.org\n")
+    given = ("--by", "M", "--received", "2026-11-02", "--identifiers", tmp_path / "ask.txt", "--right", "objection", "--right", "access")
+    for _ in range(2):
+        run("register", "add", *given)
+    run("identity", "ask", "R-2026-0002", "--by", "M", "--doubt", "a sender line proves nothing")
+    lines = run("status", columns=width).splitlines()
+    assert max(map(len, lines)) <= width
+    shown = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    assert all(later[0] for now, later in itertools.pairwise(shown) if not now[0]), "a third line"
+    whole = {c["Request"]: c for c in open_workspace(tmp_path).status().to_dict("records")}
+    words = {word for case in whole.values() for text in case.values() for word in str(text).split()} | {
+        "!",
+        "waits",
+        "for",
+        "more",
+        "1",
+        "2",
+        "3",
+        "4",
+    }
+    assert {word.rstrip(";") for row in shown for cell in row for word in cell.split()} <= {word.rstrip(";") for word in words}
+    assert [row[0] for row in shown if row[0]] == ["R-2026-0001", "R-2026-0002"]
+    assert shown[0][1:3] == ["9", "identity to settle"]
+    assert next(row for row in shown if row[0] == "R-2026-0002")[1] == "9 !"  # its access has no due date while it waits
+    assert lines[-1] == "The whole, and what to mind where ! stands: dsar register show REQUEST"
+
+
+def test_the_whole_of_a_request_is_shown_with_the_register(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("DSAR_NOW", "2026-11-23T10:00:00+00:00")
+    (tmp_path / "ask.txt").write_text("email=ann@example.org\n")
+    run("register", "add", "--by", "M", "--received", "2026-11-02", "--identifiers", tmp_path / "ask.txt", "--right", "access")
+    [whole] = open_workspace(tmp_path).status().to_dict("records")
+    shown = run("register", "show", "R-2026-0001").splitlines()
+    assert f"  Next: {whole['Next']}" in shown
+    assert not any(line.startswith("  Waits for") for line in shown)
+    piped = run("status", columns=None).splitlines()
+    assert [cell.strip() for cell in piped[3].split("│")[1:-1] if cell.strip()] == [str(v) for v in whole.values() if str(v)]
+
+
+def test_no_case_is_a_sentence(run):
+    assert run("status") == "No case is open.\n"
 
 
 @pytest.mark.parametrize(

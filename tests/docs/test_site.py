@@ -1,6 +1,7 @@
 """The site as it is built: no warning (MkDocs checks links and anchors), nothing fetched from elsewhere, nothing of the code left out."""
 
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -82,3 +83,27 @@ def test_what_python_offers_is_told(site):
     for name in ("collect_all", "open_points", "look_again", "Everyone", "NotOffered"):
         assert name in text
     assert not Path(ROOT / "docs/reference/command.md").exists()
+
+
+CALLED = re.compile(r"\b((?:dsar|ws|dossier)(?:\.[a-z_]+)+)")
+FROM = {"ws.review": "dsar.desk.review.Review", "ws": "dsar.workspace.Workspace", "dossier": "dsar.find.dossier.Dossier", "dsar": "dsar"}
+
+
+def called_by_notebooks():
+    """What the shipped notebooks call of ours, as the page of Python names it."""
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+        for name in (n for c in cells for n in CALLED.findall("".join(c["source"])) if n not in {"dsar.toml", "ws.review"}):
+            whose = next(begin for begin in FROM if name.startswith(f"{begin}."))
+            yield name.replace(whose, FROM[whose], 1).replace("dsar.erasure", "dsar.run.erasure")
+
+
+def test_everything_the_notebooks_call_is_in_the_reference(site):
+    page = (site / "reference/python.html").read_text(encoding="utf-8")
+    called = set(called_by_notebooks())
+    assert {"dsar.run.erasure.certify", "dsar.workspace.Workspace.picked", "dsar.desk.review.Review.form", "dsar.open"} <= called
+    assert sorted(name for name in called if f'id="{PAGED.get(name, name)}"' not in page) == []
+    assert [name for name in dir(errors) if name.endswith("Missing") and f'id="dsar.errors.{name}"' not in page] == []
+
+
+PAGED = {"dsar.open": "dsar.workspace.open_workspace"}  # what `import dsar` names otherwise

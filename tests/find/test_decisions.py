@@ -40,8 +40,13 @@ def test_the_latest_decision_counts(tmp_path):
 @pytest.mark.parametrize(
     ("code", "by", "rest_by", "message"),
     [
-        ("part 1", "  ", date(2026, 12, 1), "part 1: a decision needs the name of who takes it"),
-        ("part 1", "A", None, "part 1: 'part 1' needs the date the rest follows by, other decisions none"),
+        ("part 1", "  ", date(2026, 12, 1), "part 1: a decision needs the name of who takes it — name yourself: by='A. Nalyst'"),
+        (
+            "part 1",
+            "A",
+            None,
+            "part 1: 'part 1' needs the date the rest follows by, other decisions none — give rest_by with 'part 1' alone",
+        ),
     ],
 )
 def test_a_decision_that_lacks_something_is_not_recorded(tmp_path, code, by, rest_by, message):

@@ -88,7 +88,7 @@ def test_what_is_registered_comes_back_whole(register):
     assert (case.version, case.channel, case.requester, case.language, case.state) == (1, "e-mail", "person", "de", "in work")
     other = register.case("R-2026-0001")
     assert (other.reply_to, other.requester, other.authority_settled, other.state) == ("law@firm.example", "agent", False, "identity to settle")
-    with pytest.raises(UnknownRequest, match="the register: there is no such request; there are A, R-2026-0001"):
+    with pytest.raises(UnknownRequest, match="the register: there is no such request — there are A, R-2026-0001"):
         register.case("B")
 
 

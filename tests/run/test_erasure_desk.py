@@ -16,9 +16,11 @@ from typer.testing import CliRunner
 from dsar.cli import app
 from dsar.desk import returned
 from dsar.erase import suppress
+from dsar.erase.audit import KEYS, Finding
 from dsar.erase.checklist import HEADER
 from dsar.errors import BadMap, BadRequests, DossierMissing, WorkspaceMissing
 from dsar.run import erasure
+from dsar.run.erasure import promises
 from tests.run import erasing
 from tests.run.test_erasure import erased, ruled
 
@@ -339,3 +341,18 @@ def test_the_commands_do_what_the_document_says(tmp_path, monkeypatch):
     assert list((tmp_path / "cases/A-1/certificates").iterdir())
     with closing(sqlite3.connect(tmp_path / "news.db")) as connection:
         assert connection.execute("SELECT count(*) FROM members").fetchone() == (1,)
+
+
+def test_the_audit_says_how_many_keys_it_does_not_name_and_where_they_stand(tmp_path, monkeypatch):
+    erasing.build(tmp_path)
+    ws = erasing.opened(tmp_path)
+    address = next(iter(ws.datamap.tables()))[0]
+    findings = [Finding(address, f"promise {n}", n, tuple(f"[{k}]" for k in range(min(n, KEYS)))) for n in (0, 5, 7, KEYS + 1)]
+    monkeypatch.setattr(promises, "_audited", lambda _: findings)
+    five = "[0] [1] [2] [3] [4]"
+    assert list(erasure.retention(ws)["Keys"]) == [
+        "",
+        five,
+        f"{five} and 2 more: the workbooks of `dsar.erasure.audit_lists` name them, in worklists/",
+        f"{five} and 996 more: the workbooks of `dsar.erasure.audit_lists` name them up to the first 1,000, in worklists/",
+    ]

@@ -11,6 +11,8 @@ from dsar.listing import Listing, listing
 from dsar.patience import patiently
 from dsar.workspace import Workspace
 
+_NAMED = 5  # keys of each promise that the table names
+
 
 @patiently("looking at everyone's rows")
 def retention(ws: Workspace) -> Listing:
@@ -25,11 +27,20 @@ def retention(ws: Workspace) -> Listing:
         (
             *(ws.datamap.sources[f.address.source].label, ws.datamap.table(f.address).label, f.what, f.rows),
             *(before.get(f"{f.address}: {f.what}", "–"), f.skipped, ", ".join(f.cases)),
-            *(" ".join(f.keys[:5]) + (" …" if f.rows > 5 else ""), f.failed),
+            *(_named(f), f.failed),
         )
         for f in findings
     ]
     return listing(columns, lines, empty="The map names no promise that could be looked at.")
+
+
+def _named(finding: audit.Finding) -> str:
+    """Return some keys of a finding, and where the others stand."""
+    named, more = " ".join(finding.keys[:_NAMED]), finding.rows - _NAMED
+    if more <= 0:
+        return named
+    most = f" up to the first {audit.KEYS:,}" if finding.rows > audit.KEYS else ""
+    return f"{named} and {more:,} more: the workbooks of `dsar.erasure.audit_lists` name them{most}, in worklists/"
 
 
 def trend(ws: Workspace) -> Listing:
