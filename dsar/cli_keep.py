@@ -108,9 +108,11 @@ def purge(
     for outcome in outcomes:
         for line in _told(outcome, dry_run=dry_run):
             out.print(line, markup=False)
+    there = workspace.register.cases()
+    asked = [o for o in outcomes if o.gone or o.against or o.request in there]
     done = sum(bool(o.gone) and not o.error for o in outcomes)
-    out.print(f"{done} of {len(outcomes)} requests {'would be' if dry_run else 'were'} purged of something", markup=False)
-    raise typer.Exit(1 if any(o.error or o.left for o in outcomes) else 0)
+    out.print(f"{done} of {len(asked)} requests {'would be' if dry_run else 'were'} purged of something", markup=False)
+    raise typer.Exit(1 if any(o.error or o.left or o.unread or o.changed for o in outcomes) else 0)
 
 
 def _told(outcome: "Outcome", *, dry_run: bool) -> list[str]:
@@ -118,11 +120,15 @@ def _told(outcome: "Outcome", *, dry_run: bool) -> list[str]:
     lines = []
     if outcome.gone:
         what = ", ".join(outcome.gone)
-        kept = "" if "/" in name else f"; summaries/{name}.json stays"
+        kept = "" if "/" in name else f"; summaries/{name}.json {'stays' if outcome.summary else 'goes too, its day has come'}"
         lines.append(f"{name}: would go: {what}" if dry_run else f"{name}: gone: {what} ({outcome.files} files){kept}")
     lines += [f"{name}: {told}: nothing will find them by this request any more" for told in outcome.stays]
     lines += [f"{name}: nothing goes: {reason}" for reason in outcome.against]
     lines += [f"{name}: {stage} from {day} on" for stage, day in outcome.waits if not outcome.against]
     lines += [f"{name}: not completed: {outcome.error}"] if outcome.error else []
     lines += [f"{name}: {file} still holds a value of this person: look whose it is, and delete it by hand" for file in outcome.left]
+    lines += [f"{name}: {file} could not be looked into: look whether it is about this person, and mend or delete it" for file in outcome.unread]
+    lines += [
+        f"{name}: {file} was changed since it was named, and nothing is found by what is still known: look once more" for file in outcome.changed
+    ]
     return lines

@@ -7,32 +7,33 @@ A killed run is completed by the next. Its order sees to that: summary first, th
 that a stage is gone (in the ledger and in the summary), then the files.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import partial
 
 from dsar import files
 from dsar.answer import nearby
-from dsar.answer.stranger import Needle
 from dsar.errors import DsarError
+from dsar.keep import left, vault
 from dsar.keep import purge as purging
 from dsar.keep import summary as kept
-from dsar.keep import vault
 from dsar.keep.ledger import Entry
 from dsar.keep.summary import STAGES, CaseSummary, Stage
 from dsar.request.case import Case
-from dsar.run import shared, summaries
+from dsar.run import aged, leftover, shared, summaries
 from dsar.run.retained import against, still_there
-from dsar.workspace import INTAKE, MAP, REGISTER, REQUESTS, Workspace
+from dsar.workspace import INTAKE, REQUESTS, Workspace
 
 _UNCONFIRMED = "nobody confirmed it, or a question is left: `dsar register confirm` it, or delete it if none of its letters is a request"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one request, or of a sheet of intake: stages that went now (or would), the day of the next, and why nothing does."""
+    """What became of one request: stages that went now (or would), the day of the next, and why nothing does.
+
+    `request` is its id, or the place of a file that belongs to none.
+    """
 
     request: str
     gone: tuple[Stage, ...] = ()
@@ -41,24 +42,40 @@ class Outcome:
     against: tuple[str, ...] = ()
     stays: tuple[str, ...] = ()  # rows that its erasure left in the systems, and that nobody could find any more by what was purged
     left: tuple[str, ...] = ()  # files of the workspace that still hold a value of the person: nobody but a person can say whose they are
+    unread: tuple[str, ...] = ()  # files that could not be looked into
+    changed: tuple[str, ...] = ()  # files that were named at the last purge, and were changed since
     error: str = ""
+    summary: bool = True  # False: its day had come too, and it went in the same run
 
 
 def purge(workspace: Workspace, requests: Sequence[str] | None = None, *, by: str, dry_run: bool = False) -> list[Outcome]:
     """Purge what is due of these requests (all when none is named), and return one outcome per request."""
     cases = workspace.register.cases()
     chosen = [case for i, case in cases.items() if requests is None or i in requests]
-    outcomes = [_one(workspace, case, cases, by=by, dry_run=dry_run) for case in chosen]
+    outcomes = [_tried(c.request.id, partial(_purged, workspace, c, cases, by=by, dry_run=dry_run)) for c in chosen]
     outcomes += [
         Outcome(f"{INTAKE}/{name}", ("working copies",), 1) if confirmed else Outcome(f"{INTAKE}/{name}", against=(_UNCONFIRMED,))
         for name, confirmed in (shared.intake(workspace, dry_run=dry_run) if requests is None else {}).items()
     ]
-    if not dry_run:
-        _old_records(workspace, by)
-    return outcomes
+    if dry_run:
+        return outcomes
+    outcomes += [_tried(i, partial(_again, workspace, i, cases)) for i in left.requests(workspace.root) if i not in cases and requests is None]
+    old = aged.take(workspace, by)
+    return [replace(o, summary=o.request not in old.summaries) for o in outcomes] + [Outcome(f, error=why) for f, why in old.faults.items()]
 
 
-def _one(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: str, dry_run: bool) -> Outcome:
+def _tried(name: str, purged: Callable[[], Outcome]) -> Outcome:
+    try:
+        return purged()
+    except OSError as error:
+        return Outcome(name, error=f"{type(error).__name__}: close what has a file of it open, then purge again")
+    except DsarError as error:
+        return Outcome(name, error=str(error))
+    except ValueError as error:  # what readers of files raise for one that is cut; its words may quote it
+        return Outcome(name, error=f"{type(error).__name__}: a file of its case folder cannot be read, and only what is read can be purged")
+
+
+def _purged(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: str, dry_run: bool) -> Outcome:
     name = case.request.id
     summary = summaries.of(workspace, case)
     due, done = purging.due(summary, workspace.datamap.purge), purging.standing(summary)
@@ -69,15 +86,25 @@ def _one(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: str
     stays = tuple(still_there(workspace, case)) if "working copies" in now else ()
     if dry_run:
         return Outcome(name, now, waits=waits, stays=stays)
-    try:
-        count = _completed(workspace, name, done)
-        known = shared.needles(workspace, case) if now else []
-        count += sum(_stage(workspace, case, cases, stage, by) for stage in now)
-    except OSError as error:
-        return Outcome(name, error=f"{type(error).__name__}: close what has a file of it open, then purge again")
-    except DsarError as error:
-        return Outcome(name, error=str(error))
-    return Outcome(name, now, count, waits, stays=stays, left=tuple(_left(workspace, known, cases, register="register" in now)) if now else ())
+    count = _completed(workspace, name, done)
+    if not now:
+        return replace(_again(workspace, name, cases), files=count, waits=waits)
+    looker = leftover.Looker(workspace, name, shared.needles(workspace, case), cases)
+    looker.owe()
+    count += sum(_stage(workspace, case, cases, stage, by) for stage in now if stage != "register")
+    look = looker.around()  # before the line goes, since no run after that knows what to look for
+    if "register" in now:
+        _stage(workspace, case, cases, "register", by)
+        look = leftover.Look(look.left + looker.register().left, look.unread, look.changed)
+    return Outcome(name, now, count, waits, stays=stays, **look._asdict())
+
+
+def _again(workspace: Workspace, name: str, cases: Mapping[str, Case]) -> Outcome:
+    """Look again where the last look was not clean, or a run was killed before it."""
+    if left.read(workspace.root, name) is None:
+        return Outcome(name)
+    known = shared.needles(workspace, cases[name]) if name in cases else ()
+    return Outcome(name, **leftover.Looker(workspace, name, known, cases).around()._asdict())
 
 
 def _completed(workspace: Workspace, name: str, done: frozenset[Stage]) -> int:
@@ -121,51 +148,3 @@ def _since(summary: CaseSummary) -> dict[Stage, datetime]:
 
 def _needs_files(workspace: Workspace, case: Case) -> bool:
     return "working copies" not in purging.standing(summaries.of(workspace, case))
-
-
-# -- what else is kept for a time ------------------------------------------------------------------
-
-
-def _old_records(workspace: Workspace, by: str) -> None:
-    """Take summaries and ledgers past their day; a ledger that begins before it is set aside first, and goes when its last line is old."""
-    oldest = workspace.clock() - timedelta(days=workspace.datamap.purge.ledger)
-    for summary in list(kept.written(workspace.root)):
-        if "register" in summary.purged and _closed(summary) < oldest:
-            kept.path(workspace.root, summary.request).unlink()
-    for path in sorted(workspace.root.glob("ledger-*.jsonl")):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        if lines and datetime.fromisoformat(re.findall(r'"at":"([^"]+)"', lines[-1])[0]) < oldest:
-            path.unlink()
-            path.with_suffix(".head").unlink(missing_ok=True)
-    first = next(workspace.ledger.lines(), None)
-    if first and datetime.fromisoformat(first["at"]) < oldest:
-        workspace.ledger.restart(Entry("ledger restarted", "", by, {"why": f"its first line is older than {workspace.datamap.purge.ledger} days"}))
-
-
-def _closed(summary: CaseSummary) -> datetime:
-    return max((e.at for e in summary.events if e.kind == "closed"), default=datetime.min.replace(tzinfo=UTC))
-
-
-# -- the look afterwards ---------------------------------------------------------------------------
-
-
-def _left(workspace: Workspace, known: Sequence[Needle], cases: Mapping[str, Case], *, register: bool) -> Iterator[str]:
-    """Yield the files that still hold a value of the person, but for the systems themselves, other cases, and what is due later."""
-    root = workspace.root
-    beside = {root / top for top in systems(workspace)} | {root / "secrets", root / "stubs"}
-    beside |= {root / "cases" / i for i in cases}
-    if not register:
-        beside |= {root / REGISTER, root / REQUESTS}
-    yield from shared.left(workspace, known, beside=beside)
-
-
-def systems(workspace: Workspace) -> set[str]:
-    """Return the top folders and files of the workspace in which systems of the map lie: their data are not ours to purge."""
-    text = (workspace.root / MAP).read_text(encoding="utf-8")
-    named = set(re.findall(r"\$\{WORKSPACE\}/+([^/\"'?*{}]+)", text))
-    opened = workspace.sources()
-    own = [s for name, s in workspace.datamap.sources.items() if isinstance(o := opened[name], DsarError) or not o.can.asks_people]
-    read = [t.file for s in own for t in s.tables.values() if t.file]
-    stored = {Path(p).parts[0] for f in read for p in (f.path, f.store) if p and not Path(p).is_absolute()}
-    urls = {Path(s.url).parts[0] for s in own if s.url and "://" not in s.url and "$" not in s.url}
-    return {n for n in named | stored | urls if n not in {"inbox", "cases"}}

@@ -16,10 +16,9 @@ from dsar.answer import searches
 from dsar.answer.stranger import Needle, Needles, search, searchable
 from dsar.errors import DsarError
 from dsar.find import counted
-from dsar.keep import sweep, vault
+from dsar.keep import vault
 from dsar.keep.ledger import CONFIRMED
 from dsar.keep.purge import remove
-from dsar.recognise import MARK
 from dsar.request.case import Case
 from dsar.run import erasure
 from dsar.source import Asker, Match, Search, Want
@@ -48,12 +47,15 @@ def needles(workspace: Workspace, case: Case) -> list[Needle]:
 def clear(workspace: Workspace, gone: Iterable[Case], kept: Collection[Case]) -> None:
     """Take what is about `gone` requests alone out of the workspace's own folders; raises `OSError` where a file is held."""
     gone = list(gone)
-    theirs = _searches(workspace, gone)
-    needed = {s.id for s in _searches(workspace, kept)}
-    ids = {s.id for s in theirs} - needed
+    ids = searched(workspace, gone) - searched(workspace, kept)
     _answers(workspace.root, ids)
     _worklists(workspace, ids, kept)
     notebooks(workspace.root, {case.request.id for case in gone}, Needles([n for case in gone for n in needles(workspace, case)]))
+
+
+def searched(workspace: Workspace, cases: Collection[Case]) -> set[str]:
+    """Return the ids of the searches by hand that these requests have led to: folders of the inbox are called by them."""
+    return {s.id for s in _searches(workspace, cases)}
 
 
 def _searches(workspace: Workspace, cases: Collection[Case]) -> list[Search]:
@@ -140,23 +142,33 @@ def notebooks(root: Path, requests: Collection[str], known: Needles) -> None:
     for folder in sorted(vault.each(root, lambda top: top.rglob(_CHECKPOINTS))):
         shutil.rmtree(folder)
     for path in sorted((root / "notebooks").rglob("*.ipynb")):
-        text = path.read_text(encoding="utf-8")
+        if (text := _notebook(path)) is None:
+            continue  # `broken` tells it
         if any(f'"{name}"' in text.replace('\\"', '"') for name in requests) or search([path], known):
             files.write_atomic(path, json.dumps(_emptied(json.loads(text)), indent=1, ensure_ascii=False) + "\n")
+
+
+def broken(root: Path) -> list[str]:
+    """Return the notebooks of a workspace that nobody can read as such, by place: what a run left in them cannot be taken out."""
+    return [p.relative_to(root).as_posix() for p in sorted((root / "notebooks").rglob("*.ipynb")) if p.is_file() and _notebook(p) is None]
+
+
+def _notebook(path: Path) -> str | None:
+    """Return the text of a notebook; None where it is cut, in another coding, or no notebook."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+        read = json.loads(text)
+    except (OSError, ValueError, RecursionError):
+        return None
+    cells = read.get("cells") if isinstance(read, dict) else None
+    whole = isinstance(cells, list) and all(isinstance(c, dict) and "cell_type" in c for c in cells)
+    return text if whole and isinstance(read.get("metadata", {}), dict) else None
 
 
 def _emptied(notebook: dict[str, object]) -> dict[str, object]:
     for cell in cast("list[dict[str, object]]", notebook["cells"]):
         if cell["cell_type"] == "code":
             cell |= {"outputs": [], "execution_count": None}
-    notebook["metadata"] = {k: v for k, v in cast("dict[str, object]", notebook["metadata"]).items() if k in {"kernelspec", "language_info"}}
+    kept = cast("dict[str, object]", notebook.get("metadata", {}))
+    notebook["metadata"] = {k: v for k, v in kept.items() if k in {"kernelspec", "language_info"}}
     return notebook
-
-
-def left(workspace: Workspace, known: Iterable[Needle], *, beside: Collection[Path]) -> list[str]:
-    """Return the files of the workspace, but those `beside`, that still hold one of the values: asked again after a purge."""
-    wanted = Needles(known, workspace.datamap.controller.region)
-    found = sweep.files_with(workspace.root, lambda text: bool(wanted.in_text(text)), leave_out=lambda path: path in beside)
-    # What came through the inbox was named by somebody outside: there the folder has to do.
-    parts = (p[:2] if p[0] == "inbox" else p for p in (path.relative_to(workspace.root).parts for path in found))
-    return list(dict.fromkeys("/".join(MARK if wanted.in_text(part) else part for part in some) for some in parts))

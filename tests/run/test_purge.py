@@ -1,12 +1,15 @@
 """Forgetting on time: a whole request in real files, its purge stage by stage, what stands against it, and a kill at every step."""
 
 import base64
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import shutil
 import sqlite3
+import tarfile
 import zipfile
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -23,6 +26,8 @@ from dsar.answer import nearby
 from dsar.cli import app
 from dsar.errors import BadMap, DossierMissing
 from dsar.keep import asof, record
+from dsar.keep.ledger import Entry
+from dsar.recognise import MARK
 from dsar.request import tables
 from dsar.run import erasure, purge, shared, summaries
 from dsar.workspace import Workspace, maps
@@ -249,6 +254,116 @@ def test_what_lies_about_is_found_and_named(copied):
     (ws.root / "notes" / "ask.csv").unlink()
 
 
+def test_what_is_packed_is_looked_into_and_what_cannot_be_is_told(copied, monkeypatch):
+    ws, _ = copied
+    (ws.root / "notes").mkdir()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        archive.add(ws.root / "requests.csv", "old/requests.csv")
+    theirs = {
+        "a.bz2": bz2.compress(b"to Ann@X.org"), "b.xz": lzma.compress(b"to ann@x.org"), "c.tar.gz": out.getvalue(),
+        "d.txt": b"X'" + b"to ann@x.org".hex().encode() + b"'",
+    }  # fmt: skip
+    closed = {"e.jpg": b"\xff\xd8\xff\x00", "f.7z": b"7z\xbc\xaf\x27\x1c\x00", "g.zip": b"PK\x03\x04 no more"}
+    for name, content in (theirs | closed).items():
+        (ws.root / "notes" / name).write_bytes(content)
+    (ws.root / "notes" / "elsewhere").symlink_to(ws.root.parent)
+    bobs = next(p for p in sorted((ws.root / "inbox").glob("S-*")) if "bob@x.org" in (p / "mail.eml").read_text())
+    (bobs / "photo.jpg").write_bytes(closed["e.jpg"])  # of a request that is open: its own purge takes it
+    (ws.root / "inbox" / "scan.jpg").write_bytes(closed["e.jpg"])
+    code, told = purged_by_command(ws, monkeypatch, "2026-12-24", "A-1")
+    assert code == 1
+    assert {line.split()[1] for line in told.splitlines() if "still holds a value" in line} == {f"notes/{name}" for name in theirs}
+    unread = {line.split()[1] for line in told.splitlines() if "could not be looked into" in line}
+    assert unread == {"inbox/scan.jpg", "notes/elsewhere", *(f"notes/{name}" for name in closed)}
+
+
+def left_about(ws):
+    """Leave a file found by an identifier, one by a name of the snapshot alone, one that cannot be read, and one whose name says who it is."""
+    (ws.root / "notes").mkdir()
+    files = {
+        "ask.csv": b"ann@x.org",
+        "call.txt": b"call from Ann Wright, on Monday",
+        "photo.jpg": b"\xff\xd8\xff\x00",
+        "ann@x.org.txt": b"ann@x.org asked",
+    }
+    for name, content in files.items():
+        (ws.root / "notes" / name).write_bytes(content)
+    return {"notes/ask.csv", "notes/call.txt", "notes/[someone].txt"}, {"notes/photo.jpg"}
+
+
+def places(told, words):
+    return {line.split(": ")[1].split()[0] for line in told.splitlines() if words in line}
+
+
+def test_what_was_left_is_told_at_each_purge_until_it_is_gone(copied, monkeypatch):
+    ws, _ = copied
+    left, unread = left_about(ws)
+    needles = shared.needles
+
+    def with_a_name(ws, case):  # the map of these tests says of no column that a name stands in it
+        there = (ws.root / "cases" / case.request.id / "dossier").exists()
+        return [*needles(ws, case), *([shared.Needle("name", "name", "Ann Wright")] if there else [])]
+
+    monkeypatch.setattr(shared, "needles", with_a_name)
+    for day in ("2026-12-24", "2026-12-25", "2027-12-24", "2030-01-01", "2030-01-02", "2035-01-01"):  # each stage, after it, and long after the last
+        code, told = purged_by_command(ws, monkeypatch, day)
+        assert code == 1, day
+        assert places(told, "still holds a value of this person") - {"register.db"} == {p.replace("[someone].txt", MARK) for p in left}, day
+        assert places(told, "could not be looked into") == unread, day
+        assert "ann@x.org" not in told
+    remembered = (ws.root / "summaries" / "A-1.left").read_text()
+    assert not [v for v in (*VALUES, "ask.csv", "call", "photo", "notes") if v.casefold() in remembered.casefold()]
+    (ws.root / "notes" / "call.txt").rename(ws.root / "notes" / "renamed.txt")  # as it was, elsewhere
+    (ws.root / "notes" / "ask.csv").write_text("nobody any more")
+    code, told = purged_by_command(ws, monkeypatch, "2035-01-02")
+    assert (code, places(told, "was changed since it was named")) == (1, {"notes/ask.csv"})
+    assert "notes/renamed.txt" in places(told, "still holds a value")
+    for path in (ws.root / "notes").iterdir():
+        path.unlink()
+    code, told = purged_by_command(ws, monkeypatch, "2035-01-03")
+    assert (code, "A-1" in told, (ws.root / "summaries" / "A-1.left").exists()) == (0, False, False)
+
+
+def test_a_clean_look_is_not_asked_again(copied, monkeypatch):
+    ws, _ = copied
+    assert purged_by_command(ws, monkeypatch, "2026-12-24", "A-1")[0] == 0
+    (ws.root / "later.txt").write_text("ann@x.org")
+    assert purged_by_command(ws, monkeypatch, "2026-12-25", "A-1")[0] == 0
+    assert places(purged_by_command(ws, monkeypatch, "2027-12-24", "A-1")[1], "still holds a value") == {"later.txt"}
+
+
+def test_a_killed_purge_is_followed_by_its_look(story, tmp_path, monkeypatch):
+    def run(folder, stop_at):
+        clock = Clock()
+        clock.day = 1_100
+        ws = opened(folder, clock)
+        with monkeypatch.context() as patched:
+            seen = _steps(patched, stop_at)
+            with suppress(Killed):
+                purge.purge(ws, ["A-1"], by="A. Nalyst")
+        ws.register.engine.dispose()
+        return seen["n"]
+
+    def made(name):
+        folder = tmp_path / name
+        shutil.copytree(story, folder)
+        (folder / "ask.csv").write_text("ann@x.org")
+        return folder
+
+    steps = run(made("whole"), 0)
+    for stop_at in [*range(1, steps + 1, 9), *range(steps - 12, steps + 1)]:
+        folder = made(f"at-{stop_at}")
+        run(folder, stop_at)
+        clock = Clock()
+        clock.day = 1_101
+        ws = opened(folder, clock)
+        outcomes = purge.purge(ws, by="A. Nalyst")
+        assert "ask.csv" in {place for o in outcomes if o.request == "A-1" for place in o.left}, stop_at
+        ws.register.engine.dispose()
+        shutil.rmtree(folder)
+
+
 REASONS = {
     "kept back": "R. Eader keeps it back since 2026-11-23",
     "their own request": "A-3 may be theirs, and is open",
@@ -448,6 +563,84 @@ def test_the_command(copied, monkeypatch):
     again = run(app, ["--workspace", str(ws.root), "collect"])
     assert "A-2" in again.output
     assert "A-1" not in again.output
+
+
+def purged_by_command(ws, monkeypatch, day, *names):
+    monkeypatch.setenv("DSAR_NOW", f"{day}T10:00:00+00:00")
+    done = CliRunner().invoke(app, ["--workspace", str(ws.root), "purge", "--by", "A. Nalyst", *names])
+    return done.exit_code, done.output
+
+
+def test_what_is_said_of_the_summary_is_so(copied, monkeypatch):
+    ws, _ = copied
+    _, told = purged_by_command(ws, monkeypatch, "2026-12-24", "A-1")
+    assert "A-1: gone: working copies" in told
+    assert ("summaries/A-1.json stays" in told, (ws.root / "summaries" / "A-1.json").exists()) == (True, True)
+    _, told = purged_by_command(ws, monkeypatch, "2040-01-01", "A-1")
+    assert "A-1: gone: delivered, register" in told
+    assert "stays" not in told
+    assert "summaries/A-1.json goes too, its day has come" in told
+    assert not (ws.root / "summaries" / "A-1.json").exists()
+
+
+def test_broken_notebooks_are_told_by_place_and_the_rest_goes_on(copied, monkeypatch):
+    ws, _ = copied
+    notebooks = ws.root / "notebooks"
+    whole = (notebooks / "one_request.ipynb").read_text()
+    broken = {
+        "half.ipynb": whole.replace("ann@x.org, Ann Wright", "")[: len(whole) // 2].encode(),
+        "latin.ipynb": b'{"cells": [], "A-1": "' + "Köln".encode("latin-1") + b'"}',
+        "list.ipynb": b'["A-1"]',
+        "odd.ipynb": b'{"cells": ["A-1"], "x": "A-1"}',
+    }
+    for name, content in broken.items():
+        (notebooks / name).write_bytes(content)
+    code, told = purged_by_command(ws, monkeypatch, "2026-12-24", "A-1")
+    assert (code, "A-1: gone: working copies" in told) == (1, True)
+    for name, content in broken.items():
+        assert f"notebooks/{name} " in told
+        assert (notebooks / name).read_bytes() == content
+    assert json.loads((notebooks / "one_request.ipynb").read_text())["cells"][0]["outputs"] == []
+
+
+@pytest.mark.parametrize("end", [b'{"n":7,"a', b"\xff\xfe\n", b"\n"])
+def test_a_ledger_with_a_torn_end_goes_in_its_time_by_its_last_whole_line(copied, monkeypatch, end):
+    ws, clock = copied
+    with ws.ledger.path.open("ab") as file:
+        file.write(end)
+    ws.ledger.restart(Entry("ledger restarted", "", "A. Nalyst", {"why": "its end was torn"}))
+    old = ws.root / "ledger-1.jsonl"
+    code, told = purged_by_command(ws, monkeypatch, "2026-12-24", "A-1")
+    assert (code, "A-1: gone: working copies" in told, old.exists()) == (0, True, True)
+    torn = old.read_bytes()
+    os.utime(old, (clock().timestamp(),) * 2)
+    purged_by_command(ws, monkeypatch, "2040-01-01", "A-1")
+    assert torn not in [p.read_bytes() for p in ws.root.glob("ledger*")]  # another is set aside under its name
+
+
+def test_a_ledger_or_summary_that_nobody_can_read_is_told_and_stays(copied, monkeypatch):
+    ws, _ = copied
+    (ws.root / "ledger-7.jsonl").write_bytes(b'\xff{"at":"soon"}\n')
+    (ws.root / "summaries" / "A-0.json").write_text("{")
+    code, told = purged_by_command(ws, monkeypatch, "2026-12-24")
+    assert (code, "A-1: gone: working copies" in told) == (1, True)
+    assert "ledger-7.jsonl: not completed: no line of it can be read" in told
+    assert "summaries/A-0.json: not completed: the case summary cannot be read" in told
+    assert "1 of 2 requests were purged of something" in told
+    assert (ws.root / "ledger-7.jsonl").exists()
+    (ws.root / "summaries" / "A-1.json").write_text("{")
+    code, told = purged_by_command(ws, monkeypatch, "2027-12-24")
+    assert (code, "A-1: not completed: summaries/A-1.json: the case summary cannot be read" in told) == (1, True)
+
+
+def test_a_broken_file_of_one_case_stops_no_other(copied, monkeypatch):
+    ws, _ = copied
+    (ws.root / "cases" / "A-1" / "review.json").write_bytes(b'{"form": 1, "K\xf6ln')
+    code, told = purged_by_command(ws, monkeypatch, "2026-12-24")
+    assert code == 1
+    assert "A-1: not completed: " in told
+    assert (ws.root / "cases" / "A-1" / "dossier").exists()
+    assert "A-2: nothing goes: it is open" in told
 
 
 @pytest.mark.parametrize(
