@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import openpyxl
-
 from connectors import exact, mails
 from connectors.csvrows import csv_rows
 from connectors.jsonrows import as_json, json_rows
@@ -21,7 +19,7 @@ from connectors.xlsxrows import xlsx_rows
 from dsar import datamap, kinds, values
 from dsar.errors import DsarError, SourceBroken, SourceUnreachable
 from dsar.source import Settings
-from dsar.unpacked import require_modest
+from dsar.unpacked import filled
 
 NOTHING, FILES, IMPOSSIBLE = "Nothing found", "Files in inbox", "Not possible"
 _RECORDS, _MAILS = (".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".ndjson"), (".eml", ".mbox", ".msg")
@@ -174,11 +172,10 @@ def _records(path: Path) -> Iterator[dict[str, object]]:
 
 def _sheet(path: Path, source: str) -> Iterator[Mapping[str, object]]:
     """Yield the lines of a returned worklist, wherever its header stands by now; another workbook has none."""
-    require_modest(path, source)
     try:
-        with path.open("rb") as raw:
-            book = openpyxl.load_workbook(raw, read_only=True, data_only=True)
-            rows = [[cell.value for cell in row] for row in book["Searches"].iter_rows()] if "Searches" in book.sheetnames else []
+        rows = [row for _, _, row in filled(path, source, "Searches")]
+    except DsarError:
+        raise
     except Exception as error:
         raise SourceBroken(f"cannot be read ({type(error).__name__})", where=source, remedy="save the worklist again") from error
     header: Sequence[object] = []

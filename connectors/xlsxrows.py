@@ -11,9 +11,10 @@ import openpyxl
 
 from connectors.files import Empty, header
 from dsar.errors import SourceBroken
-from dsar.unpacked import require_modest
+from dsar.unpacked import bounded, require_modest
 
 _AT_ONCE = 1_000
+_CELLS = 1 << 27  # walked through, empty ones counted: 128 columns of all rows that a sheet can have
 
 _Row = tuple[Any, ...]  # of cells
 
@@ -63,7 +64,7 @@ def _sheet(raw: BinaryIO, name: str, sheet: str | None, *, results: bool) -> Ite
     if found is None:
         raise SourceBroken("the workbook has no such sheet", where=name, remedy="mend `sheet` in dsar.toml")
     found.reset_dimensions()  # some programs write wrong ones, and rows beyond them would be left out
-    rows = found.iter_rows()
+    rows = (row for *_, row in bounded((("", number, row) for number, row in enumerate(found.iter_rows(), 1)), name, _CELLS))
     while some := _quietly(rows):
         yield from some
 

@@ -8,8 +8,8 @@ import typer
 import dsar
 from dsar.desk import figures, sheet
 from dsar.errors import LedgerBroken, NotOffered
-from dsar.keep import record
-from dsar.keep.ledger import Entry
+from dsar.keep import tally
+from dsar.keep.ledger import Entry, Ledger
 from dsar.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -28,15 +28,16 @@ def verify(
     workspace = dsar.open(context.find_root().obj)
     found = workspace.ledger.verify()
     if not found:
-        found = record.differences(workspace.ledger, workspace.register)
+        found = tally.differences(workspace.ledger, workspace.register)
     for fault in found:
-        out.print(f"line {fault.line}: {fault.what}", markup=False)
+        out.print(str(fault), markup=False)
     if not found:
         end, first = workspace.ledger.head, next(workspace.ledger.lines(), None)
         since = f" since {first['at'][:10]}" if first else ""  # one that was removed whole is begun anew: the day shows it
         out.print(f"{end.n} lines{since}, all as they were written; the last is {end}")
         if workspace.ledger.unfinished:
             out.print("Behind it stand bytes that a killed run left, or somebody added. They count for nothing; the next line sets them aside.")
+        _tell_covered(workspace.ledger)
     if head:
         number, _, digest = head.partition("-")
         if not number.isdigit() or len(digest) < 16:
@@ -45,6 +46,15 @@ def verify(
         out.print(f"line {number} {'is the one that left with it' if there else 'is NOT the one that left with it: the ledger was changed since'}")
         raise typer.Exit(1 if found or not there else 0)
     raise typer.Exit(1 if found else 0)
+
+
+def _tell_covered(ledger: Ledger) -> None:
+    """Say from which line on a ledger that an older version began is compared with more of the register than its events."""
+    first, without = tally.covered(ledger)
+    if without:
+        since = f"from line {first} on" if first else "from the next event on"
+        left = f"{without} requests have had no event since, and are compared by their events alone"
+        out.print(f"What else the register holds of a request is compared {since}; {left}. `dsar ledger restart` begins a ledger that holds all.")
 
 
 @ledger_app.command("sheet")
@@ -86,7 +96,7 @@ def audit(
     for line in found.unseen:
         out.print(f"could not be looked at: {line}", markup=False)
     for fault in found.faults:
-        out.print(f"ledger, line {fault.line}: {fault.what}", markup=False)
+        out.print(f"ledger: {fault}", markup=False)
     raise typer.Exit(1 if found.unseen or found.faults else 0)
 
 

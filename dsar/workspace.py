@@ -28,14 +28,14 @@ from dsar.erase import checklist as checklists
 from dsar.erase import first_steps, measurebook, measures
 from dsar.erase.freeze import frozen
 from dsar.erase.plan import plan
-from dsar.errors import AnswerIncomplete, BadRequests, DossierMissing, DsarError, WorkspaceMissing
+from dsar.errors import AnswerIncomplete, BadRequests, DeliveryRefused, DossierMissing, DsarError, WorkspaceMissing
 from dsar.find import compare
 from dsar.find import dossier as dossiers
 from dsar.find.collect import Clock, Progress
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
 from dsar.find.review import Item, Ruling
-from dsar.keep import record, vault
+from dsar.keep import record, tally, vault
 from dsar.keep.ledger import Entry, Ledger
 from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
@@ -241,6 +241,8 @@ class Workspace:
     @patiently("locking the files")
     def deliver(self, request: Request, *, to: str | None = None, way: Way = "workbook") -> Delivery:
         """Prepare the outbox for sending: files under a passphrase, a draft mail, the second reader's sheet; raises `DeliveryRefused`."""
+        if differs := tally.changed(self.ledger, self.register).get(request.id):
+            raise DeliveryRefused(f"{tally.BEHIND}: {differs}", where=request.id, remedy=tally.REMEDY)
         prepared = deliver(self.collect(request), self.case(request), to=to, way=way)
         self.ledger.add([record.written("prepared for sending", request.id, [*prepared.drafts, *prepared.files])])
         return prepared

@@ -3,19 +3,26 @@
 import io
 import os
 import zipfile
+from collections import deque
 from datetime import date
+from time import perf_counter
 
 import nbformat
 import openpyxl
 import pytest
 
 import dsar
+from connectors.inbox import Inbox
 from connectors.xlsxrows import sheet_names, xlsx_rows
+from dsar import datamap
+from dsar.answer import decode
 from dsar.desk import lines
 from dsar.errors import BadRequests, DsarError, SourceBroken
 from dsar.listing import listing
 from dsar.run.jobs import NOTEBOOKS, Job
 from dsar.run.pool import run_all
+from dsar.run.shared import _without_lines
+from dsar.source import Settings
 from dsar.terminal import Terminal
 from dsar.workspace import maps
 from tests.browser.planted import HOSTILE
@@ -105,8 +112,93 @@ def test_a_workbook_that_unpacks_to_gigabytes_is_not_opened(tmp_path):
     for read in (lambda: list(xlsx_rows(path, None)), lambda: sheet_names(path)):
         with pytest.raises(SourceBroken, match=r"unpacks to 1,1\d\d MB"):
             read()
-    with pytest.raises(BadRequests, match="cannot be read"):
+    with pytest.raises(BadRequests, match=r"bomb\.xlsx: unpacks to 1,1\d\d MB"):
         lines.read(path, ["id"])
+
+
+def grid(path, rows, sheet="Searches"):
+    """Write a workbook of one sheet, row by row as XML: number of the row → cells by column."""
+    book = openpyxl.Workbook()
+    book.active.title = sheet
+    sound = io.BytesIO()
+    book.save(sound)
+    with zipfile.ZipFile(sound) as before, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as after:
+        for name in before.namelist():
+            if not name.startswith("xl/worksheets/"):
+                after.writestr(name, before.read(name))
+                continue
+            with after.open(name, "w") as xml:
+                xml.write(b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="A1:XFD1048576"/><sheetData>')
+                for number, cells in rows:
+                    told = "".join(f'<c r="{column}{number}" t="inlineStr"><is><t>{text}</t></is></c>' for column, text in cells.items())
+                    xml.write(f'<row r="{number}">{told}</row>'.encode())
+                xml.write(b"</sheetData></worksheet>")
+    return path
+
+
+SEARCHES = {"A": "Search ID", "B": "Result", "C": "Remark"}
+
+
+def searched(path):
+    (path.parent / "inbox").mkdir(exist_ok=True)
+    (path.parent / "inbox" / path.name).write_bytes(path.read_bytes())
+    table = {"label": "T", "activity": "a", "key": ["item"], "match": {"customer": "item"}, "columns": {"item": {"category": "user"}}}
+    declared = datamap.Source.model_validate({"connector": "manual", "label": "S", "owner": "o", "tables": {"t": table}})
+    return Inbox(Settings("desk", declared, path.parent, "GB")).answers()
+
+
+def test_a_cell_at_the_far_end_of_a_sheet_costs_nothing(tmp_path):
+    rows = [(1, SEARCHES), (2, {"A": "S-1", "B": "Nothing found"}), (1_048_576, {"XFD": "stray"})]
+    path = grid(tmp_path / "far.xlsx", rows)
+    assert path.stat().st_size < 8_000
+    start = perf_counter()
+    assert searched(path) == {"S-1": ("Nothing found", "")}
+    assert lines.facts(path, "Searches") == {"Search ID": "Result", "S-1": "Nothing found", "": ""}
+    (number, line), (last, stray) = lines.read(path, ["Search ID"])
+    assert (number, line["Search ID"], last, stray["Search ID"], stray[""]) == (2, "S-1", 1_048_576, "", "stray")
+    with pytest.raises(SourceBroken, match="16384 fields instead of 3"):
+        list(xlsx_rows(path, None))
+    _without_lines(tmp_path / "inbox" / "far.xlsx", {"S-1"})
+    assert not (tmp_path / "inbox" / "far.xlsx").exists()
+    assert perf_counter() - start < 20, "it took 200 s and 1.3 GB for one of these"
+
+
+def test_the_look_for_what_is_left_does_not_end_on_it(tmp_path):
+    path = grid(tmp_path / "far.xlsx", [(1, {"A": "ann@x.org"}), (1_048_576, {"XFD": "stray"})])
+    found = list(decode.pieces(path))
+    assert "its cells lie too far apart" in [piece.unread for piece in found]
+    assert any("ann@x.org" in piece.text for piece in found), "what stands in the XML is read all the same"
+
+
+TOO_MUCH = {
+    "rows": ([(1, SEARCHES)] + [(n, {"A": "x"}) for n in range(2, 210_000)], "holds more than 200,000 rows"),
+    "a row that no spreadsheet has": ([(1, SEARCHES), (2_000_000_000, {"A": "S-1"})], "holds more than 1,048,576 rows"),
+    "width": ([(n, {"A": "Search ID", "XFD": "x"}) for n in range(1, 1_000)], "holds more than 3,000,000 cells"),
+}
+
+
+@pytest.mark.parametrize("what", TOO_MUCH)
+def test_a_workbook_of_more_than_anybody_fills_in_is_refused_early_in_one_line(tmp_path, what):
+    rows, said = TOO_MUCH[what]
+    path = grid(tmp_path / "much.xlsx", rows)
+    start = perf_counter()
+    for read in (lambda: lines.read(path, ["Search ID"]), lambda: lines.facts(path, "Searches")):
+        with pytest.raises(BadRequests, match=rf"^much\.xlsx: {said}"):
+            read()
+    with pytest.raises(SourceBroken, match=f"^desk: inbox, workbook 1 by name: {said}"):
+        searched(path)
+    _without_lines(tmp_path / "inbox" / "much.xlsx", {"S-1"})
+    assert (tmp_path / "inbox" / "much.xlsx").exists(), "the sweep afterwards names it"
+    assert perf_counter() - start < 120
+
+
+def test_a_source_has_no_more_rows_than_a_sheet_and_cells_without_end_are_not_walked(tmp_path, monkeypatch):
+    with pytest.raises(SourceBroken, match=r"^long\.xlsx: holds more than 1,048,576 rows"):
+        deque(xlsx_rows(grid(tmp_path / "long.xlsx", [(1, {"A": "id"}), (2_000_000_000, {"A": "1"})]), None), 0)
+    monkeypatch.setattr("connectors.xlsxrows._CELLS", 1 << 20)
+    wide = grid(tmp_path / "wide.xlsx", [(1, {"A": "id"}), *((n, {"A": "1", "XFD": ""}) for n in range(2, 100))])
+    with pytest.raises(SourceBroken, match=r"^wide\.xlsx: holds more than 1,048,576 cells"):
+        deque(xlsx_rows(wide, None), 0)
 
 
 def test_entities_are_not_multiplied_and_read_no_file(tmp_path):

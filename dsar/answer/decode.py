@@ -33,8 +33,10 @@ import python_calamine
 import pyzipper
 
 from dsar import files
+from dsar.unpacked import grid
 
 _DEEPEST, _LARGEST, _READINGS = 8, 1 << 29, 12  # nesting, bytes of one unpacked file, readings of one text
+_GRID = 1 << 27  # cells of a sheet, empty ones counted
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _EXACT = {".csv", ".json"}  # our own files for machines, which hold every character as it was stored
 _BLOCK = re.compile(
@@ -130,6 +132,9 @@ def _entry(archive: Any, entry: Any, path: tuple[str, ...], phrase: str) -> Iter
 
 def _sheets(path: tuple[str, ...], data: bytes) -> Iterator[Piece]:
     """Yield each sheet as rows of what its cells show, a number as its digits and a date as in ISO 8601."""
+    if grid(data) > _GRID:  # two cells at the far ends of a sheet: the reader would make all between them, and end the process
+        yield Piece(path, unread="its cells lie too far apart")
+        return
     with python_calamine.load_workbook(io.BytesIO(data)) as book:
         for name in book.sheet_names:
             sheet = book.get_sheet_by_name(name)

@@ -220,7 +220,7 @@ def _ledger(audit: Audit) -> Page:
         "Ledger",
         (
             Paragraph(holds),
-            *(Paragraph(f"line {f.line}: {f.what}") for f in audit.faults),
+            *(Paragraph(str(f)) for f in audit.faults),
             Facts({"Head": audit.head or "cannot be read"}),
             Paragraph("The head stands in the foot of each letter and on the signed sheets; `dsar ledger verify --head` compares."),
             Heading("What was done in the period"),

@@ -9,10 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
-import openpyxl
-
-from dsar.errors import BadRequests
-from dsar.unpacked import require_modest
+from dsar.errors import BadRequests, DsarError
+from dsar.unpacked import filled
 
 Line = tuple[int, dict[str, str]]  # the row of the file, header included, and heading → text
 _EMPTY = {"–", "not recorded"}  # what our own sheets show where there is nothing
@@ -26,12 +24,16 @@ def read(path: Path, needed: Sequence[str]) -> list[Line]:
         rows = list(_csv(path) if path.suffix.lower() == ".csv" else _xlsx(path))
     except OSError as error:
         raise BadRequests("is not there, or cannot be opened", where=path.name, remedy="correct the name") from error
+    except DsarError as error:
+        raise BadRequests(error.what, where=path.name, remedy=error.remedy) from None
     except Exception as error:  # noqa: BLE001 - openpyxl raises what it meets
         raise BadRequests(f"cannot be read ({type(error).__name__})", where=path.name, remedy="save it anew") from None
     for place, (sheet, _, cells) in enumerate(rows):
         if set(needed) <= set(cells):
             below = [(number, line) for other, number, line in rows[place + 1 :] if other == sheet and any(line)]
-            return [(number, _named(cells, line, path.name, number)) for number, line in below]
+            # What stands beside the table of a workbook is a remark, no fault of it.
+            beside = max((len(line) for _, line in below), default=0) - len(cells) if path.suffix.lower() == ".xlsx" else 0
+            return [(number, _named([*cells, *[""] * beside], line, path.name, number)) for number, line in below]
     raise BadRequests("no row holds the headings", where=path.name, remedy=f"it needs {', '.join(needed)}")
 
 
@@ -39,6 +41,8 @@ def facts(path: Path, title: str) -> dict[str, str]:
     """Return what stands in the second column of a sheet, by the first; raises `BadRequests`."""
     try:
         return {line[0]: line[1] for sheet, _, line in _xlsx(path) if sheet == title and len(line) > 1}
+    except DsarError as error:
+        raise BadRequests(error.what, where=path.name, remedy=error.remedy) from None
     except Exception as error:  # noqa: BLE001 - openpyxl raises what it meets
         raise BadRequests(f"cannot be read ({type(error).__name__})", where=path.name, remedy="save it anew as xlsx") from None
 
@@ -62,12 +66,8 @@ def _csv(path: Path) -> Iterator[tuple[str, int, list[str]]]:
 
 
 def _xlsx(path: Path) -> Iterator[tuple[str, int, list[str]]]:
-    require_modest(path, path.name)
-    with path.open("rb") as file:  # openpyxl leaves a broken file open
-        book = openpyxl.load_workbook(file, data_only=True)
-    for sheet in book.worksheets:
-        for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-            yield sheet.title, number, list(_texts(row))
+    for sheet, number, row in filled(path, path.name):
+        yield sheet, number, list(_texts(row))
 
 
 def _texts(row: Iterable[object]) -> Iterator[str]:

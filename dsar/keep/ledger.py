@@ -53,8 +53,11 @@ class Head:
 class Fault(NamedTuple):
     """One place where the ledger is not as it was written."""
 
-    line: int
+    line: int  # 0: of no line
     what: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.what}" if self.line else self.what
 
 
 @dataclass(frozen=True)

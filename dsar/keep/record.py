@@ -1,7 +1,7 @@
 """What goes into the ledger: each of the register's events, and what was done with a request's data.
 
-The events are copied by their number, so that one a killed run left out comes with the next; what was said of a
-person stands in them as a keyed hash, which shows a later change in the register and nothing else.
+The events are copied by their number, so that one a killed run left out comes with the next; what was said of a person, and what
+the register holds of a request besides, stands in them as keyed hashes, which show a later change and nothing else (`dsar.keep.tally`).
 """
 
 import getpass
@@ -10,15 +10,17 @@ import hmac
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from dsar import files
 from dsar.find.dossier import Dossier
 from dsar.find.review import Item, Ruling
-from dsar.keep.ledger import Entry, Fault, Ledger
+from dsar.keep.ledger import Entry, Ledger
 from dsar.request.events import Event
 from dsar.request.identity import Identifier
+from dsar.request.state import State
 from dsar.request.store import Register
 
 
@@ -28,30 +30,31 @@ def user() -> str:
 
 
 def follow(ledger: Ledger, register: Register) -> None:
-    """Write the register's events into the ledger that are not in it yet."""
+    """Write the register's events into the ledger that are not in it yet, and with each request's last what the register holds of it."""
     with ledger.lock:
         told = register.events(after=ledger.head.event)
-        ledger.add([_entry(number, request, event, register.secret) for number, request, event in told])
+        if not told:
+            return
+        last = {request: number for number, request, _ in told}
+        # Read after the events: whatever is newer comes with an event of its own, which is told next.
+        states, secret = register.states(list(last)), register.secret
+        entries = []
+        for number, request, event in told:
+            state = states.get(request) if last[request] == number else None
+            entries.append(told_of(number, request, event, secret, hashed(request, state, secret) if state else {}))
+        ledger.add(entries)
 
 
-def differences(ledger: Ledger, register: Register) -> list[Fault]:
-    """Return the lines of the ledger whose event was changed in the register since, or is there no more."""
-    there = {number: _entry(number, request, event, register.secret) for number, request, event in register.events()}
-    purged = {line["request"] for line in ledger.lines() if line["what"] == "register line purged"}
-    found = []
-    for line in ledger.lines():
-        if not line["event"] or line["request"] in purged:
-            continue
-        entry = there.get(line["event"])
-        if entry is None or (entry.what, entry.request, entry.who, entry.details) != (line["what"], line["request"], line["who"], line["details"]):
-            found.append(Fault(line["n"], f"what the register says of {line['request']} was {'changed' if entry else 'taken out'} since"))
-    return found
-
-
-def _entry(number: int, request: str, event: Event, secret: str) -> Entry:
+def told_of(number: int, request: str, event: Event, secret: str, state: Mapping[str, str] | None = None) -> Entry:
+    """Return the ledger's entry of an event; `state` is what the register holds of its request once nothing newer is to be told."""
     said = json.dumps(dict(event.details), sort_keys=True, default=str)
-    details = {"on": event.on.isoformat(), "said": _keyed(secret, said)} | ({"right": event.right} if event.right else {})
-    return Entry(event.kind, request, event.by, details, number)
+    details: dict[str, Any] = {"on": event.on.isoformat(), "said": _keyed(secret, said)} | ({"right": event.right} if event.right else {})
+    return Entry(event.kind, request, event.by, details | ({"state": dict(state)} if state else {}), number)
+
+
+def hashed(request: str, state: State, secret: str) -> dict[str, str]:
+    """Return a keyed hash of each part of what the register holds; that of two requests which hold the same differs."""
+    return {part: _keyed(secret, f"{request}|{part}|{json.dumps(values)}")[:16] for part, values in state.items()}
 
 
 def collected(dossiers: Iterable[Dossier], secret: str) -> list[Entry]:

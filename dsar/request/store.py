@@ -29,8 +29,10 @@ from dsar.request.entry import Entry
 from dsar.request.events import Event, check
 from dsar.request.identity import Identifier
 from dsar.request.register import Request, read_lines
+from dsar.request.state import State, states
 
 _SECRET, _ELSEWHERE, _PURPOSE = "secret", "secret is with the keys", "register"  # notes of the register, and the key's name
+_LAST = "last event"  # number of the last one when a request was purged
 _FIELDS = ("received", "channel", "requester", "reply_to", "language", "regime", "calendar", "no_reasonable_doubt")
 
 
@@ -139,9 +141,15 @@ class Register:
         with self.engine.connect() as connection:
             return {row.letter_sha256: row.id for row in connection.execute(chosen.order_by(tables.REQUESTS.c.seq.desc()))}
 
-    def events(self, after: int = 0) -> list[tuple[int, str, Event]]:
-        """Return what was recorded after an event's number, in that order: number, request, event."""
-        chosen = sa.select(tables.EVENTS).where(tables.EVENTS.c.id > after).order_by(tables.EVENTS.c.id)
+    def states(self, ids: Sequence[str] | None = None) -> dict[str, State]:
+        """Return what the register holds of each request besides its events; of all where none is named."""
+        with self.engine.connect() as connection:
+            return states(connection, ids)
+
+    def events(self, after: int | None = None) -> list[tuple[int, str, Event]]:
+        """Return what was recorded after an event's number (all, unless said), in that order: number, request, event."""
+        chosen = sa.select(tables.EVENTS).order_by(tables.EVENTS.c.id)
+        chosen = chosen if after is None else chosen.where(tables.EVENTS.c.id > after)
         with self.engine.connect() as connection:
             return [(e["id"], e["request"], _event(dict(e))) for e in connection.execute(chosen).mappings()]
 
@@ -230,7 +238,13 @@ class Register:
 
     def _append(self, connection: sa.Connection, request_id: str, event: Event) -> None:
         line = {"request": request_id, "at": self.clock().isoformat(), "on": event.on, "by": event.by.strip(), "kind": event.kind}
-        connection.execute(sa.insert(tables.EVENTS), {**line, "right": event.right, "details": dict(event.details)})
+        number = {"id": self._last_event(connection) + 1} if connection.dialect.name == "sqlite" else {}  # a server has a sequence
+        connection.execute(sa.insert(tables.EVENTS), {**number, **line, "right": event.right, "details": dict(event.details)})
+
+    def _last_event(self, connection: sa.Connection) -> int:
+        """Return the highest number an event ever had: SQLite would give those of purged events again, and the ledger tells each number once."""
+        noted = connection.scalar(sa.select(tables.META.c.value).where(tables.META.c.key == _LAST)) or "0"
+        return max(int(noted) if noted.isdecimal() else 0, connection.scalar(sa.select(sa.func.max(tables.EVENTS.c.id))) or 0)
 
     def record(
         self, case: Case, kind: str, *, by: str, on: date | None = None, right: str = "", verified: Sequence[Identifier] = (), **details: Any
@@ -330,6 +344,7 @@ class Register:
                 self._lock(connection)
                 self._set_meta(connection, listed.name, sha256(listed))
         with self._writing() as connection:
+            self._set_meta(connection, _LAST, str(self._last_event(connection)))
             for table in (tables.RIGHTS, tables.IDENTIFIERS, tables.EVENTS):
                 connection.execute(sa.delete(table).where(table.c.request == request_id))
             connection.execute(sa.delete(tables.REQUESTS).where(tables.REQUESTS.c.id == request_id))

@@ -8,7 +8,7 @@ from dsar import files
 from dsar.desk import auditbook
 from dsar.desk.auditbook import Audit
 from dsar.desk.figures import Period
-from dsar.keep import record
+from dsar.keep import tally
 from dsar.law.gaps import gaps
 from dsar.run.summaries import summaries
 from dsar.workspace import Workspace
@@ -25,7 +25,7 @@ def audited(workspace: Workspace, period: Period) -> Audit:
         summaries=summaries(workspace),
         promises=[{str(k): v for k, v in line.items()} for line in erasing.retention(workspace).to_dict("records")],
         gaps=gaps(workspace.datamap),
-        faults=faults or record.differences(workspace.ledger, workspace.register),
+        faults=faults or tally.differences(workspace.ledger, workspace.register),
         head="" if faults else str(workspace.ledger.head),
         lines=Counter(line["what"] for line in workspace.ledger.lines() if str(period.first) <= line["at"][:10] <= str(period.last)),
     )

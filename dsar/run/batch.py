@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 
 from dsar.find.dossier import Dossier
+from dsar.keep import tally
 from dsar.request.register import Request
 from dsar.run.jobs import MEMORY, Job, Result
 from dsar.run.pool import run_all
@@ -31,9 +32,13 @@ def batch(
     processes of our own; see `run_all`. The callbacks tell which table is being read, how many notebooks will run, and each
     result as it comes.
     """
-    dossiers = workspace.collect_all(requests, progress=collecting)
+    behind = tally.changed(workspace.ledger, workspace.register)
+    dossiers = workspace.collect_all([r for r in requests if r.id not in behind], progress=collecting)
     failing = {r for r, dossier in dossiers.items() if any(f.outcome.state == "failed" for f in dossier.tables.values())}
     results, jobs = _sorted(workspace, requests, dossiers, timeout, memory)
+    for key in [(request.id, right) for request in requests if request.id in behind for right in request.rights]:
+        results[key] = Result(*key, "failed", f"{tally.BEHIND}: {behind[key[0]]} — {tally.REMEDY}")
+    jobs = [job for job in jobs if job.request not in behind]
     del dossiers  # thousands of snapshots; the notebooks read them from disk
     planned(len(jobs))
     for result in run_all(jobs, workers, executor):

@@ -22,6 +22,7 @@ from dsar.keep.purge import remove
 from dsar.request.case import Case
 from dsar.run import erasure
 from dsar.source import Asker, Match, Search, Want
+from dsar.unpacked import filled
 from dsar.workspace import INTAKE, Workspace
 
 _CHECKPOINTS = ".ipynb_checkpoints"
@@ -92,17 +93,16 @@ def _answers(root: Path, ids: Collection[str]) -> None:
 
 def _without_lines(path: Path, ids: Collection[str]) -> None:
     try:
-        book = openpyxl.load_workbook(path)
-        sheet = book["Searches"]
+        mine = {number for _, number, row in filled(path, path.name, "Searches") if any(str(value).strip() in ids for value in row)}
+        left = any(str(value).startswith("S-") for _, number, row in filled(path, path.name, "Searches") for value in row if number not in mine)
+        book = openpyxl.load_workbook(path) if mine and left else None
     except Exception:  # noqa: BLE001 - no worklist of ours: the sweep looks into it
         return
-    mine = [number for number, row in enumerate(sheet.iter_rows(), 1) if any(str(cell.value).strip() in ids for cell in row)]
-    left = any(str(cell.value).startswith("S-") for number, row in enumerate(sheet.iter_rows(), 1) for cell in row if number not in mine)
     if mine and not left:
         path.unlink()
-    elif mine:
-        for number in reversed(mine):
-            sheet.delete_rows(number)
+    elif book:
+        for number in sorted(mine, reverse=True):
+            book["Searches"].delete_rows(number)
         fresh = path.with_name(f".writing-{path.name}")
         book.save(fresh)
         files.publish(fresh, path)

@@ -151,6 +151,8 @@ def test_what_does_not_verify_is_refused_unless_the_map_says_why(tmp_path, url, 
         ("postgresql://127.0.0.1.example/shop", {}, False),
         ("mariadb://localhost/shop?unix_socket=/run/my.sock", {}, True),
         ("mariadb:///shop?read_default_file=/etc/my.cnf", {}, False),
+        ("mysql+pymysql://localhost/shop?read_default_group=evil", {}, False),
+        ("mysql+pymysql:///shop", {}, False),
     ],
 )
 def test_what_stays_on_this_machine_is_told_from_what_does_not(tmp_path, monkeypatch, url, environment, stays):
@@ -159,6 +161,47 @@ def test_what_stays_on_this_machine_is_told_from_what_does_not(tmp_path, monkeyp
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert (transport.of_database(settings(tmp_path, url), sa.make_url(url)) == {}) is stays
+
+
+ELSEWHERE = [  # addresses without a host of their own, or with a second one
+    "mssql+pyodbc:///?odbc_connect=Driver%3D%7Bx%7D;Server%3Dtcp:db.example.net;Encrypt%3Dno",
+    "mssql+pyodbc://localhost/db?odbc_connect=Server%3Ddb.example.net",
+    "mssql+pyodbc:///db?server=db.example.net",
+    "mssql+pyodbc://localhost/db?Address=db.example.net",
+    "mssql+pyodbc://localhost/db?driver=x%7D;Server%3Ddb.example.net;y%3D%7B",
+    "mssql+pyodbc://localhost",  # a name of odbc.ini, which says where it lies
+    "oracle+oracledb://u:pw@/?dsn=tcp://db.example.net/x",
+    "trino:///x",
+    "ibm_db_sa:///?x=1",
+    "mysql+pyodbc://localhost/db?server=db.example.net",
+    "mysql+pyodbc:///db",
+    "sqlite://db.example.net/x",
+]
+
+
+@pytest.mark.parametrize("address", ELSEWHERE)
+def test_an_address_that_names_its_host_in_another_place_is_not_this_machine(tmp_path, address):
+    url = sa.make_url(address)
+    with pytest.raises(SourceUnreachable, match=r"could be read on the way.*without_tls") as raised:
+        transport.of_database(settings(tmp_path, address), url)
+    assert "pw" not in str(raised.value)
+    assert transport.of_database(settings(tmp_path, address, without_tls="tunnel of IT"), url) == {}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "sqlite:///x.db",
+        "duckdb:///x.duckdb",
+        "postgresql:///shop",
+        "mysql+pymysql:///shop?unix_socket=/run/my.sock",
+        "mssql+pyodbc://u:pw@127.0.0.1/db?driver=ODBC+Driver+18+for+SQL+Server&TrustServerCertificate=yes",
+    ],
+)
+def test_a_file_a_socket_and_loopback_are(tmp_path, monkeypatch, address):
+    for name in ("PGHOST", "PGSERVICE", "PGHOSTADDR"):
+        monkeypatch.delenv(name, raising=False)
+    assert transport.of_database(settings(tmp_path, address), sa.make_url(address)) == {}
 
 
 def test_an_authority_that_cannot_be_read_is_named(tmp_path):
@@ -218,15 +261,51 @@ def test_a_service_without_https_is_refused_unless_the_map_says_why(tmp_path, ov
         assert asked(settings(tmp_path, server.url, "rest", table=THINGS, without_tls="tunnel of IT")) == 1
 
 
-@pytest.mark.parametrize("path", ["http://files.example/t.csv", "ftp://files.example/t.csv", "s3://bucket/t.csv"])
+UNENCRYPTED = [
+    "http://files.example/t.csv",
+    "ftp://files.example/t.csv",
+    "s3://bucket/t.csv",
+    "file::http://files.example/t.csv",
+    "simplecache::http://files.example/t.csv",
+    "https://files.example/t.csv::http://files.example/t.csv",
+]
+
+
+@pytest.mark.parametrize("path", UNENCRYPTED)
 def test_files_do_not_travel_unencrypted(tmp_path, monkeypatch, path):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://store.example")
     with pytest.raises(SourceUnreachable, match="could be read on the way"):
         list(Lake(settings(tmp_path, "", "lake", table={"file": {"path": path}})).read(Match("t", (Want("a", "shop.customer", "1"),))))
 
 
-@pytest.mark.parametrize("url", ["spark://cluster.example:7077", "sc://cluster.example", "yarn", "sc://cluster.example/;use_ssl=false"])
+QUERIES = ["endpoint_override=http://evil.example", "endpoint_override=evil.example&scheme=http", "endpoint_url=HTTP://evil.example", "use_ssl=False"]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_store_is_told_of_no_other_way_by_its_own_address(tmp_path, monkeypatch, query):
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with pytest.raises(SourceUnreachable, match="could be read on the way"):
+        transport.of_store(settings(tmp_path, "", "lake"), f"s3://bucket/t.parquet?{query}")
+    transport.of_store(settings(tmp_path, "", "lake"), "s3://bucket/t.parquet?endpoint_override=https://store.example&scheme=https&region=eu")
+
+
+CLUSTERS = [
+    "spark://cluster.example:7077",
+    "spark://localhost:7077,cluster.example:7077",
+    "sc://cluster.example",
+    "yarn",
+    "local.evil.example",
+    "sc://cluster.example/;use_ssl=false",
+    "sc://cluster.example/;use_ssl=true;use_ssl=false",
+    "sc://cluster.example/;USE_SSL=true",
+    "sc://cluster.example/?x;use_ssl=true",
+]
+
+
+@pytest.mark.parametrize("url", CLUSTERS)
 def test_a_cluster_without_tls_is_refused(tmp_path, url):
     with pytest.raises(SourceUnreachable, match="use_ssl=true"):
         Spark(settings(tmp_path, url, "spark")).connect()
     transport.of_spark(settings(tmp_path, "", "spark"), "sc://cluster.example:443/;token=t;use_ssl=true")
+    for own in ("local", "local[*]", "local[2,3]", "spark://localhost:7077", "sc://127.0.0.1"):
+        transport.of_spark(settings(tmp_path, "", "spark"), own)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from dsar import cli, files, workspace
 from dsar.errors import LedgerBroken
-from dsar.keep import record
+from dsar.keep import record, tally
 from dsar.keep.record import pseudonym
 from dsar.request import tables
 from dsar.request.identity import Identifier
@@ -26,7 +26,7 @@ def told(space, *names):
 
 
 def faults(space):
-    return space.ledger.verify() + record.differences(space.ledger, space.register)
+    return space.ledger.verify() + tally.differences(space.ledger, space.register)
 
 
 def test_what_was_done_for_a_request_stands_there_in_order(ws):  # noqa: F811

@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 from dsar.answer import nearby
 from dsar.cli import app
 from dsar.errors import BadMap, DossierMissing
-from dsar.keep import asof, record
+from dsar.keep import asof, record, tally
 from dsar.keep.ledger import Entry
 from dsar.recognise import MARK
 from dsar.request import tables
@@ -219,7 +219,7 @@ def test_stage_by_stage_until_no_value_is_left_while_the_summary_explains_the_ca
     assert after.model_copy(update={"purged": {}}) == told
     assert asof.find(ws.root, after.map_sha256).read_bytes() == (ws.root / "dsar.toml").read_bytes()
     assert ws.ledger.verify() == []
-    assert record.differences(ws.ledger, ws.register) == []
+    assert tally.differences(ws.ledger, ws.register) == []
     assert [line["details"]["stage"] for line in ws.ledger.lines() if "purged" in line["what"]] == list(after.purged)
     clock.day = 3_000
     purge.purge(ws, by="A. Nalyst")
