@@ -105,7 +105,7 @@ _TONES = {
     "bad": ("failed", "came back", "still there", "not complete", "overdue", "not settled", "changed", "left"),
     "wait": ("waiting", "not searched", "not checked", "not due", "held", "decide", "identity to settle", "restrict and weigh", "stopped"),
     "work": ("in work", "running", "erase", "anonymise", "blank", "unlink", "replace", "suppress", "restrict", "stop", "correct", "check"),
-    "calm": ("nothing", "keep", "done", "closed", "no", "waiting for the requester", "held for clients", "nothing held"),
+    "calm": ("nothing", "keep", "done", "closed", "no", "waiting for the requester", "held for clients"),
 }
 _TONE_OF = {word: tone for tone, words in _TONES.items() for word in words}
 _WORD = re.compile(rf"(?:{'|'.join(sorted(map(re.escape, _TONE_OF), key=len, reverse=True))})(?![\w-])(?: \d[\d,]*(?<!,))?")
