@@ -434,7 +434,8 @@ class Workspace:
         """Draft letters, those the case needs now when none is named: columns File, Goes to, What, Legal text.
 
         Your edits of an earlier draft stay. A due letter that has to wait for open points is listed with them. Raises `IdentityNotVerified`
-        and `AnswerIncomplete` for a named letter that has to wait, `BadEvent` where the register lacks what it is about, `UnknownLetter`.
+        and `AnswerIncomplete` for a named letter that has to wait, `NotAsked` for one that answers what nobody asked, `BadEvent` where the
+        register lacks what it is about, `UnknownLetter`.
         """
         case = self.register.case(request.id)
         made: list[drafts.Draft] = []
@@ -465,7 +466,7 @@ class Workspace:
         return facts.Found(self.collect(request), self.decisions(request), self.today, self.case(request))
 
     def finish(self, request: Request, name: str) -> Written:
-        """Make the PDF of a draft as you left it; raises `DraftUnfinished`, `IdentityNotVerified`."""
+        """Make the PDF of a draft as you left it; raises `DraftUnfinished`, `IdentityNotVerified`, `NotAsked`."""
         return self._wrote(
             "letter finished", request, Written((drafts.finish(name, self.register.case(request.id), self.case(request), self.ledger.head),))
         )
