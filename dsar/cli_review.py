@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import dsar
+from dsar.desk.review import Review, unseen_in_words
 from dsar.find.trial import trial
 from dsar.listing import Listing
 from dsar.terminal import Terminal
@@ -27,7 +28,10 @@ def review(
     to_xlsx: Annotated[Path | None, typer.Option(help="Write the list as a workbook to fill in.")] = None,
     from_xlsx: Annotated[Path | None, typer.Option(help="Take the rulings of a filled-in workbook, all or none.")] = None,
 ) -> None:
-    """List what waits for a person over all requests or in one group, rule on it, or send the list out and read it back."""
+    """List what waits for a person over all requests or in one group, rule on it, or send the list out and read it back.
+
+    Exit status 1 where the list leaves out an open request, since it has no snapshot that fits: collect first.
+    """
     workspace = dsar.open(context.find_root().obj)
     waiting = workspace.review
     if group and not choice:
@@ -38,8 +42,10 @@ def review(
         _ruled(waiting.read(from_xlsx))
     elif to_xlsx:
         out.print(f"{waiting.write(to_xlsx)}: fill in Ruling, then `dsar review --from-xlsx {to_xlsx}`", markup=False)
+        _unseen(waiting)
     else:
         _list(waiting.overview)
+        _unseen(waiting)
 
 
 def _list(waiting: Listing) -> None:
@@ -48,7 +54,17 @@ def _list(waiting: Listing) -> None:
         what = f"{row['What']}, {row['Column']}" if row["Column"] else row["What"]
         out.print(f"{row['Group']}  {what}: {row['Rows']} in {row['Requests']}, such as {row['Key of one']}", markup=False)
         out.print(f"          {row['Why']}\n          it may be: {row['Choices']}", markup=False)
-    out.print(f"{len(waiting)} to rule on: dsar review GROUP CHOICE --by NAME --reason …" if len(waiting) else waiting.attrs["empty"], markup=False)
+    if len(waiting):
+        out.print(f"{len(waiting)} to rule on: dsar review GROUP CHOICE --by NAME --reason …", markup=False)
+    elif not waiting.attrs["above"]:
+        out.print(waiting.attrs["empty"], markup=False)
+
+
+def _unseen(waiting: Review) -> None:
+    """Name the open requests that the list leaves out, and end with status 1 where there are such."""
+    if waiting.unseen:
+        out.print(unseen_in_words(waiting.unseen), markup=False)
+        raise typer.Exit(1)
 
 
 def _ruled(items: int) -> None:

@@ -46,6 +46,7 @@ class Listing(pd.DataFrame):
         shown = self.iloc[:MOST]
         if self.attrs.get("sparse"):
             shown = shown.loc[:, [bool((self[name].astype(str) != "").any()) for name in self.columns]]
+        above = f"<p><b>{escape(self.attrs['above'])}</b></p>" if self.attrs.get("above") else ""
         head = "".join(f"<th>{escape(str(name))}</th>" for name in shown.columns)
         cells = [_SPELLED.get(str(name), _text) for name in shown.columns]
         rows = (
@@ -54,7 +55,7 @@ class Listing(pd.DataFrame):
         )
         # pandas' own Styler takes ten times as long, and spells a missing value as nan.
         body = "\n".join(f"<tr>{row}</tr>" for row in rows)
-        return STYLE + _boxed(f'<table class="listing">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>', len(self))
+        return STYLE + above + _boxed(f'<table class="listing">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>', len(self))
 
 
 def _boxed(table: str, rows: int) -> str:
@@ -87,10 +88,13 @@ def _text(value: Any) -> str:
     return _FORMULA.sub(r"<span>\g<0></span>", escape(str(value)))
 
 
-def listing(columns: Sequence[str], lines: Iterable[Sequence[object]], *, empty: str, sparse: bool = False) -> Listing:
-    """Return the lines as a frame; `empty` is shown where there are none. Of a `sparse` one, columns that are empty everywhere are not shown."""
+def listing(columns: Sequence[str], lines: Iterable[Sequence[object]], *, empty: str, sparse: bool = False, above: str = "") -> Listing:
+    """Return the lines as a frame; `empty` is shown where there are none, `above` over those there are.
+
+    Of a `sparse` one, columns that are empty everywhere are not shown.
+    """
     frame = Listing(list(lines), columns=list(columns))
-    frame.attrs |= {"empty": empty, "sparse": sparse}
+    frame.attrs |= {"empty": empty, "sparse": sparse, "above": above}
     return frame
 
 
@@ -101,7 +105,7 @@ _TONES = {
     "bad": ("failed", "came back", "still there", "not complete", "overdue", "not settled", "changed", "left"),
     "wait": ("waiting", "not searched", "not checked", "not due", "held", "decide", "identity to settle", "restrict and weigh", "stopped"),
     "work": ("in work", "running", "erase", "anonymise", "blank", "unlink", "replace", "suppress", "restrict", "stop", "correct", "check"),
-    "calm": ("nothing", "keep", "done", "closed", "no", "waiting for the requester", "held for clients", "nothing held"),
+    "calm": ("nothing", "keep", "done", "closed", "no", "waiting for the requester", "held for clients"),
 }
 _TONE_OF = {word: tone for tone, words in _TONES.items() for word in words}
 _WORD = re.compile(rf"(?:{'|'.join(sorted(map(re.escape, _TONE_OF), key=len, reverse=True))})(?![\w-])(?: \d[\d,]*(?<!,))?")

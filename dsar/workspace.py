@@ -182,9 +182,12 @@ class Workspace:
 
     @property
     def review(self) -> Review:
-        """What waits for a person over all requests that were collected; a ruling takes effect with the next `collect`."""
-        found = {r.id: Open(dossier, self._snapshots.rulings(r)) for r in self.requests.values() if (dossier := self._snapshots.latest(r))}
-        return Review(self.datamap, found, self.clock(), self._ruled)
+        """What waits for a person over all requests; open ones without a snapshot that fits are named. A ruling counts with the next `collect`."""
+        cases = self.register.cases()
+        latest = {i: self._snapshots.latest(case.request) for i, case in cases.items()}
+        found = {i: Open(dossier, self._snapshots.rulings(cases[i].request)) for i, dossier in latest.items() if dossier}
+        unseen = tuple(i for i, case in cases.items() if not case.closed and i not in found)
+        return Review(self.datamap, found, self.clock(), self._ruled, unseen)
 
     def _ruled(self, made: Sequence[tuple[Item, Ruling]]) -> None:
         self.ledger.add(record.ruled(made))
@@ -348,7 +351,8 @@ class Workspace:
     def agenda(self) -> Listing:
         """What waits today, the most urgent first, and the notebook for it: columns What waits, Requests, Go on with."""
         cases = self.register.cases().values()
-        return agendas.agenda(cases, self.review.waiting, self._made, self.today)
+        review = self.review
+        return agendas.agenda(cases, review.waiting, self._made, self.today, review.unseen)
 
     def header(self, request: Request, right: str = "") -> Header:
         """Where a request stands, for the top of a notebook (on a right): days left, what it waits for, what is next; no snapshot is read."""
@@ -432,7 +436,8 @@ class Workspace:
         """Draft letters, those the case needs now when none is named: columns File, Goes to, What, Legal text.
 
         Your edits of an earlier draft stay. A due letter that has to wait for open points is listed with them. Raises `IdentityNotVerified`
-        and `AnswerIncomplete` for a named letter that has to wait, `BadEvent` where the register lacks what it is about, `UnknownLetter`.
+        and `AnswerIncomplete` for a named letter that has to wait, `NotAsked` for one that answers what nobody asked, `BadEvent` where the
+        register lacks what it is about, `UnknownLetter`.
         """
         case = self.register.case(request.id)
         made: list[drafts.Draft] = []
@@ -463,7 +468,7 @@ class Workspace:
         return facts.Found(self.collect(request), self.decisions(request), self.today, self.case(request))
 
     def finish(self, request: Request, name: str) -> Written:
-        """Make the PDF of a draft as you left it; raises `DraftUnfinished`, `IdentityNotVerified`."""
+        """Make the PDF of a draft as you left it; raises `DraftUnfinished`, `IdentityNotVerified`, `NotAsked`."""
         return self._wrote(
             "letter finished", request, Written((drafts.finish(name, self.register.case(request.id), self.case(request), self.ledger.head),))
         )

@@ -92,6 +92,12 @@ def test_what_is_held_for_a_client_is_told_to_the_analyst_and_handed_out_to_nobo
     assert found.outcome.state == "a client's"
     assert found.outcome.complete
     assert found.outcome.words().startswith("held for clients, who are to be told: ")
+    others = {d.tables[Address("hosting", "subscribers")].outcome for r, d in collected(ws).items() if r not in clients_of(truth)}
+    assert {o.words() for o in others} == {"nothing, in a table that we keep for clients"}
+
+
+def clients_of(truth):
+    return {t.subject for t in truth if t.table == "hosting.subscribers"}
 
 
 def test_lines_that_are_no_log_lines_are_counted_and_concern_nobody():

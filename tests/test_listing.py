@@ -5,6 +5,7 @@ import re
 import pandas as pd
 
 from dsar import searching
+from dsar.find.outcome import Outcome
 from dsar.listing import LONG, MOST, PLAIN, STYLE, Link, Listing, listing, tone_of
 
 
@@ -60,6 +61,13 @@ def test_more_than_a_browser_bears_is_said_above_the_table(monkeypatch):
     shown = Listing({"n": range(MOST + 5)}).to_display()
     assert "<b>The first 2,000 of 2,005 rows</b>" in shown
     assert shown.count("<tr><td>") == MOST
+
+
+def test_that_nothing_is_held_for_a_client_cannot_be_read_as_something_that_is():
+    words = [Outcome("a client's").words(), Outcome("a client's", clients=("Hotel (2)",)).words()]
+    shown = listing(["Result"], [(w,) for w in words], empty="").to_display()
+    assert '<td><span class="badge badge-calm">nothing</span>, in a table that we keep for clients</td>' in shown
+    assert '<td><span class="badge badge-calm">held for clients</span>, who are to be told: Hotel (2)</td>' in shown
 
 
 def test_verdicts_are_badges_and_what_follows_is_text():

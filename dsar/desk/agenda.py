@@ -12,13 +12,20 @@ _SOON = 5  # days
 COLUMNS = ("What waits", "Requests", "Go on with")
 
 
-def agenda(cases: Iterable[Case], waiting: Mapping[str, Sequence[Item]], made: Callable[[Case], Collection[str]], today: date) -> Listing:
+def agenda(
+    cases: Iterable[Case],
+    waiting: Mapping[str, Sequence[Item]],
+    made: Callable[[Case], Collection[str]],
+    today: date,
+    unseen: Sequence[str] = (),
+) -> Listing:
     """Return what waits, the most urgent first: columns `COLUMNS`.
 
-    `waiting` is what waits for a ruling, by group; `made` says which rights of a case have their files already.
+    `waiting` is what waits for a ruling, by group; `made` says which rights of a case have their files already; `unseen` are the
+    open requests without a snapshot that fits.
     """
     open_ = sorted((c for c in cases if not c.closed), key=lambda c: (c.due, c.request.id))
-    lines = [*_dates(open_, today), *_rulings(waiting, {c.request.id for c in open_}), *_work(open_, made)]
+    lines = [*_dates(open_, today), *_rulings(waiting, {c.request.id for c in open_}), *_unseen(unseen), *_work(open_, made)]
     return listing(COLUMNS, lines, empty=f"Nothing waits on {today}: no case is open. A letter that came in is registered at the desk.")
 
 
@@ -44,6 +51,11 @@ def _rulings(waiting: Mapping[str, Sequence[Item]], open_: set[str]) -> Iterator
         requests = sorted({item.request for found in groups for item in found if item.request in open_})
         count = "One ruling" if len(groups) == 1 else f"{len(groups)} rulings"
         yield _line(f"{count} to make: rows that could be somebody else's, and texts that speak of others", requests, NAMED["review"])
+
+
+def _unseen(unseen: Sequence[str]) -> Iterator[_Line]:
+    if unseen:
+        yield _line("No snapshot that fits, so nobody knows what waits there: collect first (`dsar collect`)", unseen, NAMED["review"])
 
 
 _STATES = {

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dsar import files, kinds
 from dsar.answer.export import plain
-from dsar.desk.facts import ANSWERS
+from dsar.desk.facts import ANSWERS, require_asked
 from dsar.errors import DraftUnfinished, IdentityNotVerified
 from dsar.keep.ledger import Head
 from dsar.request.case import Case
@@ -103,8 +103,10 @@ def finish(name: str, case: Case, folder: Path, head: Head) -> Path:
     Its foot bears the head of the ledger, which so stands where nobody here can change it.
 
     Raises `DraftUnfinished` where something is still to fill in, where the mark of unreviewed sentences
-    stands, or where LibreOffice is not there; `IdentityNotVerified` for what may not be sent yet.
+    stands, or where LibreOffice is not there; `IdentityNotVerified` for what may not be sent yet, `NotAsked` for an
+    answer to what the request does not, or no longer, ask for.
     """
+    require_asked(name, case)
     if re.sub(r"_\d+$", "", name) not in BEFORE_IDENTITY and not case.may_send:
         remedy = f"settle it first: `dsar identity ask {case.request.id}`, then `dsar identity confirm`"
         raise IdentityNotVerified("nothing may leave before it is settled who asks", where=case.request.id, remedy=remedy)

@@ -29,6 +29,7 @@ ANSWERS = {
     "complaint": "complaint_outcome",
     **{right: letter for letter, right in MEASURED.items()},
 }
+_FOR = {"complaint_acknowledged": "complaint", **{letter: right for right, letter in ANSWERS.items()}}
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,20 @@ def due(case: Case, today: date) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def require_asked(name: str, case: Case) -> None:
+    """Raise `NotAsked` for the letter of a right that the request does not ask for; a right is in the register, complaints too."""
+    if name in _FOR:
+        case.request.require_asked(_FOR[name])
+
+
 def facts(name: str, case: Case, found: Callable[[], Found], code: str = "", right: str = "") -> dict[str, Any]:
     """Return what the letter needs; `found` is asked only for letters that say what was found, never for one before identity.
 
     `code` goes into an identity letter, `right` names what is extended or refused. Raises `BadEvent` where
-    the register lacks the event the letter is about, and `IdentityNotVerified` before anything is looked up.
+    the register lacks the event the letter is about, `NotAsked` for an answer to what nobody asked, and `IdentityNotVerified`
+    before anything is looked up.
     """
+    require_asked(name, case)
     if name in BEFORE_IDENTITY:
         return _register_facts(name, case, code)
     if name != "refusal":  # which may say no more than that we cannot tell whose data are meant

@@ -51,6 +51,7 @@ class Review:
     cases: Mapping[str, Open]
     now: datetime
     ruled: Callable[[Sequence[tuple[Item, Ruling]]], None] = lambda _: None  # told of what was ruled, once it is on disk
+    unseen: tuple[str, ...] = ()  # open requests without a snapshot that fits: what waits there nobody knows
 
     @property
     def waiting(self) -> dict[str, list[Item]]:
@@ -63,8 +64,8 @@ class Review:
 
     @property
     def overview(self) -> Listing:
-        """What waits: columns Group, What, Column, Why, Requests, Rows, Key of one, Choices."""
-        return overview(self.waiting, {a: t.label for a, t in self.datamap.tables()})
+        """What waits: columns Group, What, Column, Why, Requests, Rows, Key of one, Choices; above it, which open requests could not be looked at."""
+        return overview(self.waiting, {a: t.label for a, t in self.datamap.tables()}, unseen_in_words(self.unseen))
 
     def rows(self, group: str) -> Listing:
         """What one ruling on a group would settle: columns Request, Key, and of documents File, in the inbox. Raises `BadRuling`."""
@@ -124,7 +125,8 @@ class Review:
         labels = {a: t.label for a, t in self.datamap.tables()}
         rows = tuple(self._line(group, found, labels[found[0].address]) for group, found in self.waiting.items())
         choices = {"Ruling": tuple(dict.fromkeys(choice for found in self.waiting.values() for choice in found[0].choices))}
-        sheets = (Worklist("Review", HEADER, rows, choices=choices, editable=_FILLED_IN), Page("How to fill it in", tuple(map(Paragraph, _HOW))))
+        how = [said for said in (unseen_in_words(self.unseen), *_HOW) if said]
+        sheets = (Worklist("Review", HEADER, rows, choices=choices, editable=_FILLED_IN), Page("How to fill it in", tuple(map(Paragraph, how))))
         workbook.write(path, sheets, controller=controller.name, zone=controller.zone, attachments_prefix=path.stem)
         return path
 
@@ -154,6 +156,18 @@ class Review:
             more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
             raise BadRuling("; ".join(faults[:5]) + more, where=path.name, remedy="mend these rows; nothing was taken over")
         return self._record(made)
+
+
+_NAMED = 20
+
+
+def unseen_in_words(unseen: Sequence[str]) -> str:
+    """Return which open requests the review could not look at and what to do, or an empty text where it saw all."""
+    if not unseen:
+        return ""
+    have = "1 open request has" if len(unseen) == 1 else f"{len(unseen)} open requests have"
+    more = f" and {len(unseen) - _NAMED} more" if len(unseen) > _NAMED else ""
+    return f"{have} no snapshot that fits, so nobody knows what waits there: {', '.join(unseen[:_NAMED])}{more}. Collect first: `dsar collect`"
 
 
 def _beside(path: Path, name: str) -> Path | None:

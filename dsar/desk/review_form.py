@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import HTML, Button, Dropdown, Layout, Text, VBox
 
+from dsar.desk.review import unseen_in_words
 from dsar.errors import BadRuling
 from dsar.find.hold import HOLDS
 
@@ -26,7 +27,10 @@ def form(review: "Review") -> VBox:
         said.value = "<br>".join(_record(review, lines, name.value)) or "Nothing was chosen."
 
     button.on_click(record)
-    return VBox([name, *(box for box, *_ in lines.values()), button, said] if lines else [HTML("Nothing waits for a person.")])
+    unseen = [HTML(f"<b>{escape(unseen_in_words(review.unseen))}</b>")] if review.unseen else []
+    if not lines:
+        return VBox(unseen or [HTML("Nothing waits for a person.")])
+    return VBox([*unseen, name, *(box for box, *_ in lines.values()), button, said])
 
 
 def _line(review: "Review", group: str) -> tuple[VBox, Dropdown, Text, Text]:

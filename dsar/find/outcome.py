@@ -42,7 +42,8 @@ class Outcome:
     def words(self) -> str:
         """The result in plain words, as OUTPUTS' *Where we looked* prints it."""
         if self.state == "a client's":
-            return f"held for clients, who are to be told: {'; '.join(self.clients)}" if self.clients else "nothing held for a client"
+            held = f"held for clients, who are to be told: {'; '.join(self.clients)}"
+            return held if self.clients else "nothing, in a table that we keep for clients"  # begins with the verdict: a badge covers no more
         if self.state == "found":
             kinds_ = (
                 (self.held, "being checked"), (self.company, "their company's"), (self.withheld, "withheld"), (self.others, "ruled not theirs"),

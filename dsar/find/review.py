@@ -189,8 +189,8 @@ def grouped(waiting: Iterable[Item]) -> dict[str, list[Item]]:
     return dict(sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])))
 
 
-def overview(groups: Mapping[str, list[Item]], labels: Mapping[Address, str]) -> Listing:
-    """What waits: columns Group, What, Column, Why, Requests, Rows, Key of one, Choices."""
+def overview(groups: Mapping[str, list[Item]], labels: Mapping[Address, str], unseen: str = "") -> Listing:
+    """What waits: columns Group, What, Column, Why, Requests, Rows, Key of one, Choices; `unseen` says what could not be looked at."""
     lines = []
     for group, found in groups.items():
         one = found[0]
@@ -199,7 +199,7 @@ def overview(groups: Mapping[str, list[Item]], labels: Mapping[Address, str]) ->
         why = HOLDS[one.code].internal
         lines.append((group, labels[one.address], one.column, why, shown, len(found), one.file or one.key, " / ".join(one.choices)))
     columns = ("Group", "What", "Column", "Why", "Requests", "Rows", "Key of one", "Choices")
-    return listing(columns, lines, empty="Nothing waits for a person.")
+    return listing(columns, lines, empty=unseen or "Nothing waits for a person.", above=unseen)
 
 
 def ruling(item: Item, choice: str, *, by: str, on: datetime, reason: str, copy: str = "") -> Ruling:

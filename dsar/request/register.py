@@ -73,10 +73,14 @@ class Request:
 
     def require(self, right: str) -> None:
         """Raise unless the request asks for this right and its identity is settled: `NotAsked`, `IdentityNotVerified`."""
+        self.require_asked(right)
+        self.require_identity()
+
+    def require_asked(self, right: str) -> None:
+        """Raise `NotAsked` unless the request asks for this right."""
         if right not in self.rights:
             asked = ", ".join(self.rights)
             raise NotAsked(f"the request asks for {asked}, not for {right}", where=self.id, remedy="correct its rights in the register if it does")
-        self.require_identity()
 
     def require_identity(self) -> None:
         """Raise `IdentityNotVerified` unless we know who asks, or it is on record why there is no doubt."""

@@ -129,15 +129,16 @@ def test_an_agents_mail_goes_to_the_agent_once_authority_is_recorded(tmp_path):
 def test_what_is_not_finished_makes_no_pdf(tmp_path):
     with pytest.raises(DraftUnfinished, match="there is no such draft"):
         drafts.finish("acknowledgement", case(), tmp_path, HEAD)
-    draft = write(tmp_path, "complaint_outcome")
+    asking = case(rights=("complaint",))
+    draft = write(tmp_path, "complaint_outcome", asking)
     with pytest.raises(DraftUnfinished, match=r"R-7_complaint_outcome\.docx: 2 places are left to fill in — open it and fill them in"):
-        drafts.finish("complaint_outcome", case(), tmp_path, HEAD)
+        drafts.finish("complaint_outcome", asking, tmp_path, HEAD)
     for old in re.findall(r"\[fill in: [^\]]*\]", text_of(draft.path.read_bytes())):
         edit(draft.path, old, "what we did")
     with pytest.raises(DraftUnfinished, match="no lawyer stands for its legal sentences"):
-        drafts.finish("complaint_outcome", case(), tmp_path, HEAD)
+        drafts.finish("complaint_outcome", asking, tmp_path, HEAD)
     with pytest.raises(IdentityNotVerified):
-        drafts.finish("complaint_outcome", case(settled=False), tmp_path, HEAD)
+        drafts.finish("complaint_outcome", case(rights=("complaint",), settled=False), tmp_path, HEAD)
     assert not list(tmp_path.glob("**/*.pdf"))
 
 

@@ -85,6 +85,7 @@ def test_what_waits_stands_in_the_order_of_urgency(ws):
     lines = [(what, requests, go.notebook) for what, requests, go in ws.agenda().itertuples(index=False)]
     assert lines == [
         ("One ruling to make: rows that could be somebody else's, and texts that speak of others", "A-1", "review"),
+        ("No snapshot that fits, so nobody knows what waits there: collect first (`dsar collect`)", "A-2", "review"),
         ("Find out who asks: until then nothing may leave", "A-2", "desk"),
         ("Answer: access", "A-1", "access_report"),
     ]

@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 from dsar.answer import nearby
 from dsar.cli import app
 from dsar.errors import BadMap, DossierMissing
-from dsar.keep import asof, record, tally
+from dsar.keep import asof, tally
 from dsar.keep.ledger import Entry
 from dsar.recognise import MARK
 from dsar.request import tables
