@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from connectors import coarse, exact, expressions, files, lake, parquet, reflect, sql
+from connectors import coarse, csvrows, exact, expressions, lake, parquet, reflect, sql, xlsxrows
 from dsar import values
 from dsar.errors import DsarError
 from dsar.source import Done, Everyone, Keys, Malformed, Match, Others, Rows, Schema, Text
@@ -414,10 +414,10 @@ MUTATIONS = [
     (OnParquet, "test_odd_spellings_are_found", expressions, "plain_keys", exact.plain),
     (OnSqlite, "test_values_are_exact", reflect, "as_reflected", lambda _, found: values.infer(found)),
     (OnCsv, "test_more_rows_than_a_chunk_all_arrive", exact, "batches", but_the_last(exact.batches)),
-    (OnCsv, "test_values_are_exact", files, "_records", but_the_last(files._records)),
-    (OnCsv, "test_a_stream_that_breaks_raises", lake, "csv_rows", quiet(files.csv_rows)),
+    (OnCsv, "test_values_are_exact", csvrows, "_records", but_the_last(csvrows._records)),
+    (OnCsv, "test_a_stream_that_breaks_raises", lake, "csv_rows", quiet(csvrows.csv_rows)),
     (OnCsv, "test_an_unreachable_source_raises", lake, "csv_rows", lambda *_: iter([["number", "line", "customer", "address_id"]])),
-    (OnXlsx, "test_values_are_exact", lake, "xlsx_rows", but_the_last(files.xlsx_rows)),
+    (OnXlsx, "test_values_are_exact", lake, "xlsx_rows", but_the_last(xlsxrows.xlsx_rows)),
     (OnParquet, "test_more_rows_than_a_chunk_all_arrive", parquet, "_at", but_the_last(parquet._at)),
     (OnParquet, "test_a_stream_that_breaks_raises", parquet, "_at", quiet(parquet._at)),
     (OnParquet, "test_every_spelling_is_found", expressions, "_TEXT", {**expressions._TEXT, "email": lambda column, forms: column.isin(forms)}),
