@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from dsar.datamap import Controller
-from dsar.desk.facts import due
+from dsar.desk.due import due
 from dsar.erase.first_steps import stops_marketing
 from dsar.law.deadlines import working_days_before
 from dsar.listing import Listing, listing
