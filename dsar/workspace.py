@@ -437,7 +437,7 @@ class Workspace:
         return status.history([*self.register.cases(case.duplicates).values(), case])
 
     def clock_of(self, request: Request) -> Listing:
-        """Until when each right is due, and why: columns Right, State, Due, Target, Tell of an extension by, How it was counted."""
+        """Until when each right is due, and why: columns Request, Right, State, Due, Target, Tell of an extension by, How it was counted."""
         return status.clocks(self.register.case(request.id))
 
     def letters_due(self, request: Request) -> Listing:

@@ -154,6 +154,12 @@ def test_of_what_was_picked_and_is_closed_the_list_says_so(ws, monkeypatch):
         _ = ws.picked
 
 
+def test_tables_about_a_request_name_it(ws):
+    request = ws.request("A-1")
+    for shown in (ws.clock_of(request), ws.history(request), ws.letters_due(request)):
+        assert set(shown["Request"]) == {"A-1"}
+
+
 def test_a_due_letter_that_has_to_wait_is_listed_and_the_others_are_written(ws):
     drafted = ws.draft(ws.request("A-1"))
     waits = [what for file, what in zip(drafted["File"], drafted["What"], strict=True) if file == "not yet"]
