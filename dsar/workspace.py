@@ -1,6 +1,7 @@
 """The folder that ties it together: the Python API of notebooks and of the `dsar` command."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -21,11 +22,12 @@ from dsar.answer.publish import Written, lies
 from dsar.datamap import DataMap
 from dsar.desk import agenda as agendas
 from dsar.desk import delivered, drafts, facts, fastlane, identity, notebooks, quiet, status
+from dsar.desk.due import due as due_letters
 from dsar.desk.header import Header
 from dsar.desk.picked import Picked
 from dsar.desk.review import Open, Review
+from dsar.erase import carried, first_steps, measurebook, measures
 from dsar.erase import checklist as checklists
-from dsar.erase import first_steps, measurebook, measures
 from dsar.erase.freeze import frozen
 from dsar.erase.plan import plan
 from dsar.errors import AnswerIncomplete, BadRequests, DeliveryRefused, DossierMissing, DsarError, WorkspaceMissing
@@ -291,6 +293,7 @@ class Workspace:
         dossier = self.collect(request)
         written = measurebook.worklists(dossier, self.case(request), self.decisions(request), right)
         dossier.save(self._before(request, right))
+        carried.forget(self.case(request), right)
         return self._wrote(f"worklists written for {right}", request, written)
 
     def _before(self, request: Request, right: str) -> Path:
@@ -299,9 +302,11 @@ class Workspace:
 
     @patiently("asking the sources again")
     def verify(self, request: Request, right: str) -> Listing:
-        """Ask the sources again what became of each row on a right's worklists: columns Step ID, What, Key, Now, Columns."""
+        """Ask the sources again what became of each row on a right's worklists, and note it: columns Step ID, What, Key, Now, Columns."""
         before = dossiers.load(self._before(request, right), request, self.datamap)
-        return measures.verified(before, self.collect(request, again=True), right)
+        seen = measures.verified(before, self.collect(request, again=True), right)
+        carried.note(self.case(request), right, seen)
+        return seen
 
     def plan(self, request: Request) -> Listing:
         """What is to be erased, kept or waited for: columns What, Action, Columns, Why, Article, Until, Rows."""
@@ -370,13 +375,19 @@ class Workspace:
         return (*(right for right, ending in copies.items() if lies(folder, "outbox", ending)), *tried)
 
     def picker(self) -> "VBox":
-        """A list of the open cases to pick from; what is picked, the other notebooks are about, until another is (`picked`)."""
+        """A list of the open cases to pick from, and below it all about the one that is picked.
+
+        What is picked, the other notebooks are about, until another is (`picked`). Nothing is before somebody chooses.
+        """
         from dsar.desk.picker import picker
 
         open_ = sorted((c for c in self.register.cases().values() if not c.closed), key=lambda c: (c.due, c.request.id))
         headers = {c.request.id: self._header(c) for c in open_}
-        before = self._picked.last
-        return picker(headers, before if before in headers else next(iter(headers), ""), lambda i: self.pick(self.request(i)))
+        return picker(headers, self._picked.last, self._picked.note, self._about)
+
+    def _about(self, request_id: str) -> dict[str, Listing]:
+        request = self.request(request_id)
+        return {"letters it needs now": self.letters_due(request), "until when": self.clock_of(request), "what happened": self.history(request)}
 
     @property
     def _picked(self) -> Picked:
@@ -428,8 +439,15 @@ class Workspace:
         return status.history([*self.register.cases(case.duplicates).values(), case])
 
     def clock_of(self, request: Request) -> Listing:
-        """Until when each right has to be answered, and why: columns Right, State, Due, Target, Tell of an extension by, How it was counted."""
+        """Until when each right is due, and why: columns Request, Right, State, Due, Target, Tell of an extension by, How it was counted."""
         return status.clocks(self.register.case(request.id))
+
+    def letters_due(self, request: Request) -> Listing:
+        """The letters the case needs now, none of which is written by this: columns Request, Letter (its name for `draft`), Drafted on."""
+        case = self.register.case(request.id)
+        drafted = {re.sub(r"_\d+$", "", str(e.details["letter"])): str(e.on) for e in case.events if e.kind == "letter drafted"}
+        lines = [(case.request.id, name, drafted.get(name, "")) for name in self._due(case)]
+        return listing(("Request", "Letter", "Drafted on"), lines, empty=f"{case.request.id} needs no letter now.")
 
     @patiently("drafting letters")
     def draft(self, request: Request, *names: str, right: str = "") -> Listing:
@@ -445,7 +463,7 @@ class Workspace:
         for name in names or self._due(case):
             try:
                 for ending, mailbox, code in identity.asked(self.register, case, name):
-                    letter = letters.render(name, case, facts.facts(name, case, lambda: self._found(request), code, right))
+                    letter = letters.render(name, case, facts.facts(name, case, lambda: self._found(request), code, right, self._seen(case)))
                     made.append(drafts.write(replace(letter, name=name + ending), case, self.case(request), self.today, mailbox))
             except AnswerIncomplete as error:  # the others are written all the same
                 if names:
@@ -458,11 +476,13 @@ class Workspace:
         return listing(("File", "Goes to", "What", "Legal text"), [*drafts.listed(made), *waits], empty="No letter is due.")
 
     def _due(self, case: Case) -> list[str]:
-        """Return the letters the case needs now; whoever also asks about what we only hold for a client is told whom to ask."""
-        due = list(facts.due(case, self.today))
+        """Return the letters the case needs now; of whom a client of ours has something, they are told whom to ask."""
+        due = list(due_letters(case, self.today, self._seen(case)))
         snapshot = self.snapshot(case.request) if case.may_send else None
-        clients = snapshot is not None and any(snapshot.tables[a].outcome.state == "a client's" for a in snapshot.tables)
-        return [*due, "redirect"] if clients and "redirect" not in due else due
+        return [*due, "redirect"] if snapshot and facts.held_for_clients(snapshot) and "redirect" not in due else due
+
+    def _seen(self, case: Case) -> tuple[str, ...]:
+        return carried.carried_out(self.root / "cases" / case.request.id)
 
     def _found(self, request: Request) -> facts.Found:
         return facts.Found(self.collect(request), self.decisions(request), self.today, self.case(request))

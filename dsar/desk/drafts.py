@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dsar import files, kinds
 from dsar.answer.export import plain
-from dsar.desk.facts import ANSWERS, require_asked
+from dsar.desk.due import ANSWERS, require_asked
 from dsar.errors import DraftUnfinished, IdentityNotVerified
 from dsar.keep.ledger import Head
 from dsar.request.case import Case

@@ -1,7 +1,7 @@
 """What a letter says of a case: from the register alone before identity is settled, from the snapshot after."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 from dsar.answer.export import open_points
 from dsar.answer.select import choose
+from dsar.desk.due import MEASURED, require_asked
 from dsar.erase import measures, record
 from dsar.erase.freeze import frozen
 from dsar.erase.plan import plan
@@ -19,17 +20,6 @@ from dsar.find.dossier import Dossier
 from dsar.request.case import Case
 from dsar.request.events import Event
 from dsar.request.letters import BEFORE_IDENTITY, day, require_identity, words
-
-MEASURED = {"restriction_answer": "restriction", "objection_answer": "objection", "withdrawal_answer": "withdrawal"}
-ANSWERS = {
-    "access": "access_answer",
-    "portability": "portability_answer",
-    "erasure": "erasure_answer",
-    "rectification": "rectification_answer",
-    "complaint": "complaint_outcome",
-    **{right: letter for letter, right in MEASURED.items()},
-}
-_FOR = {"complaint_acknowledged": "complaint", **{letter: right for right, letter in ANSWERS.items()}}
 
 
 @dataclass(frozen=True)
@@ -42,40 +32,12 @@ class Found:
     case: Path | None = None  # its folder: what became of an erasure lies there
 
 
-def due(case: Case, today: date) -> tuple[str, ...]:
-    """Return the letters that the case needs now, in the order of writing."""
-    found = ["complaint_acknowledged" if case.request.rights == ("complaint",) else "acknowledgement"] if not case.last("acknowledged") else []
-    waits = {what for what, _ in case.waits_for}
-    if "proof of identity" in waits and not case.last("identity reminded"):
-        found.append("identity_request")
-    found += ["lapse" if told == "lapse" else "reminder" for told in case.reminders(today)]
-    if not case.may_send:
-        return tuple(found)
-    found += [name for what, name in (("clarification", "clarification"), ("the fee", "fee")) if what in waits]
-    found += ["extension"] if case.request.extended and not case.last("letter sent") else []
-    if waits:
-        return tuple(found)
-    for right in case.request.rights:
-        outcome = case.outcomes.get(right)
-        found += ["refusal"] if outcome in {"refused", "partial"} else []
-        found += ["redirect"] if outcome == "redirected" else []
-        found += [ANSWERS[right]] if outcome not in {"refused", "redirected", "withdrawn", "lapsed"} else []
-        found += {"erasure": ["backups", "recipient_notice"], "objection": ["suppression"], "withdrawal": ["suppression"]}.get(right, [])
-    return tuple(dict.fromkeys(found))
-
-
-def require_asked(name: str, case: Case) -> None:
-    """Raise `NotAsked` for the letter of a right that the request does not ask for; a right is in the register, complaints too."""
-    if name in _FOR:
-        case.request.require_asked(_FOR[name])
-
-
-def facts(name: str, case: Case, found: Callable[[], Found], code: str = "", right: str = "") -> dict[str, Any]:
+def facts(name: str, case: Case, found: Callable[[], Found], code: str = "", right: str = "", seen: Collection[str] = ()) -> dict[str, Any]:
     """Return what the letter needs; `found` is asked only for letters that say what was found, never for one before identity.
 
-    `code` goes into an identity letter, `right` names what is extended or refused. Raises `BadEvent` where
-    the register lacks the event the letter is about, `NotAsked` for an answer to what nobody asked, and `IdentityNotVerified`
-    before anything is looked up.
+    `code` goes into an identity letter, `right` names what is extended or refused, `seen` are the rights that were seen carried
+    out. Raises `BadEvent` where the register lacks the event the letter is about, `AnswerIncomplete` for a notice of what nobody
+    saw, `NotAsked` for an answer to what nobody asked, and `IdentityNotVerified` before anything is looked up.
     """
     require_asked(name, case)
     if name in BEFORE_IDENTITY:
@@ -85,6 +47,10 @@ def facts(name: str, case: Case, found: Callable[[], Found], code: str = "", rig
     made = _EVENTS.get(name)
     if made:
         return made(case, right)
+    if name == "recipient_notice":
+        return _notice(case, right, seen)
+    if name == "redirect":
+        return _redirect(case, found)
     if name in _SNAPSHOT:
         return _SNAPSHOT[name](case, found())
     if name in MEASURED:
@@ -149,10 +115,28 @@ def _told(case: Case, _: str) -> dict[str, Any]:
     return {"recipients": list(dict.fromkeys(told))}
 
 
-def _notice(case: Case, right: str) -> dict[str, Any]:
+def _notice(case: Case, right: str, seen: Collection[str]) -> dict[str, Any]:
+    """Return what was carried out. Of an erasure nobody's word is taken for it; rows that needed no change a person decides on."""
     chosen = [r for r in case.request.rights if r in {"rectification", "erasure", "restriction"} and right in {"", r}]
+    decided = {r for r, outcome in case.outcomes.items() if r != "erasure" and outcome in {"granted", "partial"}}
+    done = [r for r in chosen if r in seen or r in decided]
+    if not done:
+        what = f"nobody has seen yet that {' or '.join(chosen) or 'anything that recipients are told of'} was carried out"
+        raise AnswerIncomplete(what, where=case.request.id, remedy="look first: `dsar verify` for an erasure, `ws.verify` for what else was listed")
     own = words(case.language)["rights"]
-    return {"what": "; ".join(str(own[r]) for r in chosen or case.request.rights)}
+    return {"what": "; ".join(str(own[r]) for r in done)}
+
+
+def held_for_clients(dossier: Dossier) -> bool:
+    """Whether a client of ours has something of theirs in what we keep for it."""
+    return any(table.outcome.clients for table in dossier.tables.values())
+
+
+def _redirect(case: Case, found: Callable[[], Found]) -> dict[str, Any]:
+    if "redirected" not in case.outcomes.values() and not held_for_clients(found().dossier):
+        remedy = "record 'decided' with the outcome redirected first, if it is so"
+        raise BadEvent("no client of ours has anything of theirs, and no right was redirected", where=case.request.id, remedy=remedy)
+    return {}
 
 
 _EVENTS: Mapping[str, Callable[[Case, str], dict[str, Any]]] = {
@@ -161,7 +145,6 @@ _EVENTS: Mapping[str, Callable[[Case, str], dict[str, Any]]] = {
     "refusal": _refusal,
     "fee": _fee,
     "recipients_told": _told,
-    "recipient_notice": _notice,
 }
 
 

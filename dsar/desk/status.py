@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from dsar.datamap import Controller
-from dsar.desk.facts import due
+from dsar.desk.due import due
 from dsar.erase.first_steps import stops_marketing
 from dsar.law.deadlines import working_days_before
 from dsar.listing import Listing, listing
@@ -98,12 +98,12 @@ def _spelled(details: Mapping[str, object]) -> str:
 
 
 def clocks(case: Case) -> Listing:
-    """Return until when each right has to be answered: columns Right, State, Due, Target, Tell of an extension by, How it was counted."""
+    """Return until when each right has to be answered: columns Request, Right, State, Due, Target, Tell of an extension by, How it was counted."""
     lines = [
-        (right, d.state, str(d.due or f"not yet ({d.cautious})"), str(d.target or ""), str(d.notify_extension_by or ""), d.reasoning)
+        (case.request.id, right, d.state, str(d.due or f"not yet ({d.cautious})"), str(d.target or ""), str(d.notify_extension_by or ""), d.reasoning)
         for right, d in case.deadlines.items()
     ]
-    columns = ("Right", "State", "Due", "Target", "Tell of an extension by", "How it was counted")
+    columns = ("Request", "Right", "State", "Due", "Target", "Tell of an extension by", "How it was counted")
     return listing(columns, lines, empty="It asks for nothing.", sparse=True)
 
 

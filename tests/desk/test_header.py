@@ -111,20 +111,53 @@ def test_each_who_works_here_has_a_request_at_hand(ws, monkeypatch):
     assert ws.at_hand == "A-1"
 
 
-def test_the_picker_picks_and_shows_what_is_next(ws, monkeypatch):
+def about(shown):
+    return shown.outputs[0]["data"]["text/html"]
+
+
+def test_the_picker_picks_nothing_before_somebody_chooses_and_shows_all_about_the_one_that_is_chosen(ws, monkeypatch):
     monkeypatch.setenv("DSAR_USER", "M")
     choice, shown = ws.picker().children
-    assert [label for label, _ in choice.options] == ["A-1: 9 days left, in work", "A-2: 23 days left, identity to settle"]
-    assert ws.picked == "A-1"  # what is shown as chosen is what is picked
+    assert [label for label, _ in choice.options] == ["pick a request…", "A-1: 9 days left, in work", "A-2: 23 days left, identity to settle"]
+    assert choice.value == ""
+    assert about(shown) == "<p>No request is picked.</p>"
+    with pytest.raises(UnknownRequest, match="no request is picked"):
+        _ = ws.picked
     choice.value = "A-2"
     assert ws.picked == "A-2"
-    assert "Objection checklist" in shown.outputs[0]["data"]["text/html"]
+    assert "Objection checklist" in about(shown)
+    assert [f"<h4>A-2: {what}</h4>" in about(shown) for what in ("letters it needs now", "until when", "what happened")] == [True] * 3
+    assert "A-1" not in about(shown)
+    choice.value = "A-1"
+    assert "A-2" not in about(shown)
+    again, below = ws.picker().children
+    assert (again.value, about(below)) == ("A-1", about(shown))
+    again.value = ""
+    assert about(below) == "<p>No request is picked.</p>"
+    with pytest.raises(UnknownRequest, match="no request is picked"):
+        _ = ws.picked
+
+
+def test_of_what_was_picked_and_is_closed_the_list_says_so(ws, monkeypatch):
+    monkeypatch.setenv("DSAR_USER", "M")
+    ws.pick(ws.request("A-2"))
+    ws.register.record(ws.register.case("A-2"), "closed", by="M", outcome="withdrawn")
+    choice, shown = ws.picker().children
+    assert choice.value == ""
+    assert about(shown) == "<p>A-2 was picked, and is closed: the notebooks are about it until you pick another.</p>"
     for case in ws.register.cases().values():
-        ws.register.record(case, "closed", by="M", outcome="withdrawn")
+        if not case.closed:
+            ws.register.record(case, "closed", by="M", outcome="withdrawn")
     assert [c.value for c in ws.picker().children] == ["No case is open."]
     monkeypatch.setenv("DSAR_USER", "N")
     with pytest.raises(UnknownRequest, match="no case is open"):
         _ = ws.picked
+
+
+def test_tables_about_a_request_name_it(ws):
+    request = ws.request("A-1")
+    for shown in (ws.clock_of(request), ws.history(request), ws.letters_due(request)):
+        assert set(shown["Request"]) == {"A-1"}
 
 
 def test_a_due_letter_that_has_to_wait_is_listed_and_the_others_are_written(ws):
