@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dsar.errors import SourceBroken
 from dsar.htmltext import plain
+from dsar.unpacked import endless
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def attached(path: Path) -> Iterator[tuple[str, bytes]]:
         finally:
             box.close()
     for raw in raws:
+        _require_an_end(raw, path.name)
         yield from _attachments(email.message_from_bytes(raw, policy=email.policy.default))
 
 
@@ -91,7 +93,13 @@ def _attachments(message: Message) -> Iterator[tuple[str, bytes]]:
             yield part.get_filename() or "unnamed", content if isinstance(content, bytes) else b""
 
 
+def _require_an_end(raw: bytes, name: str) -> None:
+    if fault := endless(raw):
+        raise SourceBroken(fault, where=name, remedy="take it out, and look at it by hand")
+
+
 def _parsed(raw: bytes, name: str) -> Mail:
+    _require_an_end(raw, name)
     message = email.message_from_bytes(raw, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
     if not message["From"] and not message["Date"]:

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from dsar import files
+from dsar.answer import second_reader
 from dsar.cli_options import By, On, day, opened
+from dsar.desk import delivered as desk
 from dsar.errors import BadEvent, BadRequests
 from dsar.listing import Listing
 from dsar.request.events import KINDS
@@ -93,7 +95,10 @@ def delivered(context: typer.Context, request: str, sent: Annotated[Path, typer.
     workspace = opened(context)
     if not sent.is_file():
         raise BadRequests("is not there", where=str(sent), remedy="save the sent mail as .eml")
-    case = workspace.delivered(workspace.request(request), sent, by=by)
+    asked = workspace.request(request)
+    case = workspace.delivered(asked, sent, by=by)
+    if desk.second_reader(case, workspace.case(asked)) is None:
+        out.print(f"Nobody ticked the second reader's sheet, review/{second_reader.name(request)}: a wrong address or file is seen by nobody else")
     out.print(f"{request}: delivered; now {case.state}", markup=False)
 
 

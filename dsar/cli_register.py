@@ -1,5 +1,6 @@
 """The commands of the register: requests come in, one by one, as a table or as mails, and are shown."""
 
+import itertools
 from pathlib import Path
 from typing import Annotated
 
@@ -78,7 +79,9 @@ def intake_(context: typer.Context, folder: Path) -> None:
     workspace = opened(context)
     if not folder.is_dir():
         raise BadRequests("is no folder", where=str(folder), remedy="name a folder of mails")
-    target = files.private_dir(workspace.root / "intake") / f"{folder.resolve().name}_proposals.xlsx"
+    into = files.private_dir(workspace.root / "intake")
+    # By day and number: a folder may be called by a person's name, and the names of files are seen by many.
+    target = next(path for n in itertools.count(1) if not (path := into / f"proposals_{workspace.today}_{n}.xlsx").exists())
     path, found = intake.write_proposals(workspace.register, folder, target, workspace.datamap)
     out.print(f"{len(found)} files: confirm them in {path}, then `dsar register confirm`", markup=False)
 

@@ -1,5 +1,6 @@
 """The commands of the workspace: a demo, a new one, its notebooks, whether its map is true, JupyterLab."""
 
+import os
 import shlex
 import shutil
 import sys
@@ -36,8 +37,13 @@ def demo(context: typer.Context, folder: Annotated[Path, typer.Argument(help="Wh
     if folder.exists() and not (folder / _DEMO).exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadMap("this is no demo workspace, so it is left alone", where=str(folder), remedy="name another folder")
     shutil.rmtree(folder, ignore_errors=True)
-    generate.build(folder, subjects=120, log_lines=40_000, requests=20)
-    (folder / _DEMO).touch()
+    before = os.umask(0o077)  # all that is in it is the owner's alone, as in a workspace of one's own
+    try:
+        generate.build(folder, subjects=120, log_lines=40_000, requests=20)
+    finally:
+        os.umask(before)
+    files.private_dir(folder)
+    (folder / _DEMO).touch(mode=0o600)
     out.print(f"The reference company with its systems lies in [bold]{folder}[/]. Answering its requests:\n")
     workspace = dsar.open(folder)
     status = run_batch(workspace, list(workspace.requests.values()))

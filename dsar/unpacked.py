@@ -1,9 +1,11 @@
-"""A limit to what a file from outside unpacks to: a few kilobytes can hold gigabytes, and two cells a sheet of a million rows."""
+"""Limits to what a file from outside may cost: a few kilobytes unpack to gigabytes, two cells span a sheet, and a mail's head has no end."""
 
 import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
+from email import message_from_bytes
+from email.policy import compat32
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ LARGEST = 1 << 30  # bytes of all that is in it; a workbook of a million rows ha
 RATIO = 500  # times its packed size; sheets of one repeated word reach 200
 LINES = 1 << 20  # of a sheet: no spreadsheet has more, and the number of a row is whatever the file says
 FILLED, CELLS = 200_000, 3_000_000  # rows that hold something, and cells to walk through, of a workbook that people fill in
+
+HEAD, SENDER = 1 << 16, 1 << 12  # signs of a line in a mail's head, and of its From line: reading one takes the square of its length
+_READ = {"from", "to", "cc", "bcc", "date", "subject", "message-id", "received", "content-type", "content-disposition"}
 
 _FILL_IN = "look at where it came from; if it is right, keep the rows that count, delete the columns and rows beside them, and save it"
 
@@ -25,6 +30,16 @@ def require_modest(path: Path, where: str) -> None:
         size = sum(entry.file_size for entry in archive.infolist())
     if size > LARGEST or (size > 1 << 26 and size > RATIO * path.stat().st_size):
         raise SourceBroken(f"unpacks to {size >> 20:,} MB, which no file to be read does", where=where, remedy="look at where it came from")
+
+
+def endless(raw: bytes) -> str:
+    """Return what is wrong with a mail's head, in any part of it, where a line is too long to be read; else ''."""
+    # By the policy that takes no line apart: the other one does so while it looks where a part ends.
+    for part in message_from_bytes(raw, policy=compat32).walk():
+        for name, value in part.items():
+            if name.lower() in _READ and len(str(value)) > (SENDER if name.lower() == "from" else HEAD):
+                return f"its {name} line is longer than any that is meant to be read ({len(str(value)):,} signs)"
+    return ""
 
 
 def filled(path: Path, where: str, only: str | None = None) -> Iterator[tuple[str, int, list[object]]]:

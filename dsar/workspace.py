@@ -429,7 +429,8 @@ class Workspace:
 
     def delivered(self, request: Request, sent: Path, *, by: str) -> Case:
         """Record the delivery a sent mail proves; raises `DeliveryDiffers`."""
-        return delivered.delivered(self.register, self.register.case(request.id), self.case(request), sent, by=by)
+        two_readers = self.datamap.controller.two_readers
+        return delivered.delivered(self.register, self.register.case(request.id), self.case(request), sent, by=by, two_readers=two_readers)
 
     # -- write -----------------------------------------------------------------------------------
 

@@ -10,15 +10,19 @@ from time import perf_counter
 import nbformat
 import openpyxl
 import pytest
+from typer.testing import CliRunner
 
 import dsar
+from connectors import mails
 from connectors.inbox import Inbox
 from connectors.xlsxrows import sheet_names, xlsx_rows
 from dsar import datamap
 from dsar.answer import decode
+from dsar.cli import app
 from dsar.desk import lines
-from dsar.errors import BadRequests, DsarError, SourceBroken
+from dsar.errors import BadMail, BadRequests, DsarError, SourceBroken
 from dsar.listing import listing
+from dsar.request import mail
 from dsar.run.jobs import NOTEBOOKS, Job
 from dsar.run.pool import run_all
 from dsar.run.shared import _without_lines
@@ -255,3 +259,29 @@ def test_all_that_is_written_is_the_owners_alone(tmp_path):
             open_to_others[str(path.relative_to(tmp_path))] = oct(mode)
     assert open_to_others == {}
     assert len(set(tmp_path.rglob("*")) - given) > 60
+
+
+@pytest.mark.parametrize("name", ["From", "To", "Subject", "Content-Type"])
+def test_a_mail_whose_head_has_no_end_is_told_in_one_line(tmp_path, name):
+    path = tmp_path / "long.eml"
+    sender = "" if name == "From" else "From: a@x.org\n"
+    path.write_text(f"{name}: {', '.join(f'p{n}@x.org' for n in range(200_000))}\n{sender}\nSend me my data.\n")
+    said = rf"^long\.eml: its {name} line is longer than any that is meant to be read .* — "
+    with pytest.raises(BadMail, match=said + "register it by hand"):
+        mail.read(path)
+    with pytest.raises(SourceBroken, match=said + "take it out"):
+        list(mails.read(path))
+
+
+def test_the_demo_is_the_owners_alone_whatever_the_umask(tmp_path, monkeypatch):
+    monkeypatch.setattr("dsar.cli_workspace.run_batch", lambda *_: 0)
+    folder, before = tmp_path / "demo", os.umask(0o022)
+    try:
+        assert CliRunner().invoke(app, ["demo", str(folder)]).exit_code == 0
+        assert os.umask(0o022) == 0o022, "the mask is the user's again"
+    finally:
+        os.umask(before)
+    modes = {path: path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
+    assert modes[folder] == 0o700
+    assert modes[folder / "requests.csv"] == 0o600
+    assert {path for path, mode in modes.items() if mode & 0o077} == set()

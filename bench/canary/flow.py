@@ -146,7 +146,8 @@ def run(flow):
     flow("ledger", "sheet", ws / "november.docx")
     flow("register", "export", ws / "register.xlsx")
     flow("purge", "--dry-run")
-    (ws / "intake/mails_proposals.xlsx").unlink(missing_ok=True)  # as its line says: none of its letters is a request that is not registered
+    for sheet in (ws / "intake").glob("proposals_*.xlsx"):
+        sheet.unlink()  # as its line says: none of its letters is a request that is not registered
 
 
 def answered(ws, *, damaged=False):

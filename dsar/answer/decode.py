@@ -33,7 +33,7 @@ import python_calamine
 import pyzipper
 
 from dsar import files
-from dsar.unpacked import grid
+from dsar.unpacked import endless, grid
 
 _DEEPEST, _LARGEST, _READINGS = 8, 1 << 29, 12  # nesting, bytes of one unpacked file, readings of one text
 _GRID = 1 << 27  # cells of a sheet, empty ones counted
@@ -248,6 +248,10 @@ def _text(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
     if text is None:
         yield Piece(path, unread="it is neither text nor a known format")
     elif PurePosixPath(path[-1]).suffix.lower() in {".eml", ".mht"} or re.match(r"(?i)(?:[\w-]+:.*\n){0,60}mime-version:", text):
+        if fault := endless(data):
+            yield Piece(path, text)
+            yield Piece(path, unread=fault)
+            return
         yield from _mail(path, email.message_from_bytes(data, policy=email.policy.default), phrase)
     else:
         if _PICTURE.search(text):

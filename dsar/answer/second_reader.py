@@ -12,13 +12,19 @@ from dsar.datamap import Address
 from dsar.find.dossier import Dossier
 
 VALUES = 3
-_HEADER = ("System", "Record", "Key", "Column", "In our answer", "In the system too?", "Checked by", "Remark")
+HEADER = ("System", "Record", "Key", "Column", "In our answer", "In the system too?", "Checked by", "Remark")
+TICK, BY = HEADER[5:7]
 _HOW = (
     "Read the address letter by letter, against the request. Open each file. Then look the three values up in the systems themselves: "
     "the sheet Three values says where. If one of them is not there, or is another person's, stop: nothing is sent."
 )
 
 _BY_HAND = "nobody by mail: a link behind a login, or post"
+
+
+def name(request_id: str) -> str:
+    """Return the name of the sheet's file."""
+    return f"{request_id}_second-reader.xlsx"
 
 
 def write(dossier: Dossier, folder: Path, to: str, prepared: Sequence[Path]) -> Path:
@@ -42,8 +48,8 @@ def write(dossier: Dossier, folder: Path, to: str, prepared: Sequence[Path]) -> 
         ),
     )
     rows = tuple((*line, "", "", "") for line in _three(dossier))
-    steps = Worklist("Three values", _HEADER, rows, {_HEADER[5]: ("yes", "no")}, _HEADER[5:])
-    path = folder / f"{dossier.request.id}_second-reader.xlsx"
+    steps = Worklist("Three values", HEADER, rows, {TICK: ("yes", "no")}, HEADER[5:])
+    path = folder / name(dossier.request.id)
     return workbook.write(path, [cover, steps], controller=controller.name, zone=controller.zone, attachments_prefix=path.stem)[0]
 
 

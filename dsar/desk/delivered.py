@@ -1,7 +1,7 @@
 """Recording that an answer was delivered: the mail that was sent is compared with what was prepared.
 
 Recipients must be proved to be the person's or their agent's, and every attachment a file of this case
-as it was written; a mail of another case, an older version or one more person in copy is refused.
+as it was written; a mail of another case, an older version, one more person in copy, or a draft that nobody sent is refused.
 """
 
 import hashlib
@@ -10,26 +10,68 @@ from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from email.utils import getaddresses
+from email.utils import getaddresses, parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 from dsar import files, kinds
-from dsar.errors import DeliveryDiffers
+from dsar.answer import second_reader as sheet
+from dsar.desk import fastlane, lines
+from dsar.errors import BadRequests, DeliveryDiffers
 from dsar.request.case import Case
 from dsar.request.store import Register
 
 _SENT_FROM = ("outbox", "delivery", "letters")
 
 
-def delivered(register: Register, case: Case, folder: Path, sent: Path, *, by: str, right: str = "") -> Case:
-    """Record the delivery that a sent mail (.eml) proves; raises `DeliveryDiffers` naming what differs."""
+def delivered(register: Register, case: Case, folder: Path, sent: Path, *, by: str, right: str = "", two_readers: bool = False) -> Case:
+    """Record the delivery that a sent mail (.eml) proves; raises `DeliveryDiffers` naming what differs.
+
+    With `two_readers`, also where there is a second reader's sheet and nobody ticked it.
+    """
     message = message_from_bytes(sent.read_bytes(), policy=default)
     assert isinstance(message, EmailMessage)
+    if not _was_sent(message):
+        raise DeliveryDiffers(
+            "this is a draft, or a copy that was never sent (X-Unsent stands in it, or no date)",
+            where=case.request.id,
+            remedy="send it, then save it as .eml from where your mail program keeps what was sent",
+        )
+    reader = second_reader(case, folder)
+    if two_readers and reader is None:
+        remedy = f"let somebody else read the answer and tick review/{sheet.name(case.request.id)}, then record the delivery"
+        raise DeliveryDiffers("the map asks for two readers, and nobody ticked the second reader's sheet", where=case.request.id, remedy=remedy)
     attached = dict(_attached(message))
     faults = [*_recipients(message, case), *_files(attached, folder)]
     if faults:
         raise DeliveryDiffers("; ".join(faults), where=case.request.id, remedy="find out what was sent, and tell whoever must know")
-    return register.record(case, "delivered", by=by, right=right, files=attached, method="e-mail")
+    checked: dict[str, Any] = {"checked_by": reader} if reader else {}
+    return register.record(case, "delivered", by=by, right=right, files=attached, method="e-mail", **checked)
+
+
+def second_reader(case: Case, folder: Path) -> str | None:
+    """Return who ticked the answer, in the fast lane or on the sheet; '' where no sheet asks or it names nobody, None where nobody ticked it."""
+    ticked = case.last("ticked")
+    if ticked and ticked.details["answer"] == fastlane.digest(fastlane.answer(folder)):
+        return ticked.by
+    path = folder / "review" / sheet.name(case.request.id)
+    if not path.is_file():
+        return ""
+    try:
+        asked = [cells for _, cells in lines.read(path, sheet.HEADER)]
+    except BadRequests:
+        return None
+    if any(cells[sheet.TICK].lower() != "yes" for cells in asked):
+        return None
+    return next((cells[sheet.BY] for cells in asked if cells[sheet.BY]), "")
+
+
+def _was_sent(message: EmailMessage) -> bool:
+    try:
+        dated = bool(message["Date"]) and parsedate_to_datetime(str(message["Date"])) is not None
+    except ValueError:
+        dated = False
+    return dated and message["X-Unsent"] is None
 
 
 def _attached(message: EmailMessage) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from dsar.errors import BadMail
 from dsar.htmltext import plain
+from dsar.unpacked import endless
 
 ENDINGS = (".eml", ".msg")
 _NO_TEXT = re.compile("[\ud800-\udfff]")  # what Python makes of bytes in no coding
@@ -71,7 +72,10 @@ def _readable(mail: Mail) -> Mail:
 
 
 def _eml(path: Path) -> Mail:
-    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    raw = path.read_bytes()
+    if fault := endless(raw):
+        raise BadMail(fault, where=path.name, remedy="register it by hand")
+    message = email.message_from_bytes(raw, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
     if not message["From"]:
         raise BadMail("is no mail: it has no From line", where=path.name, remedy="register it by hand")

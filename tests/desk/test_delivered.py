@@ -2,10 +2,15 @@
 
 from email import message_from_bytes
 from email.policy import SMTP
+from email.utils import format_datetime
 
+import openpyxl
 import pytest
+from typer.testing import CliRunner
 
+from dsar import cli
 from dsar import datamap as maps
+from dsar.desk import fastlane
 from dsar.desk.identity import confirm
 from dsar.errors import DeliveryDiffers
 from dsar.workspace import Workspace
@@ -29,6 +34,8 @@ def ws(tmp_path, time):
 def sent(ws, tmp_path, draft, change=lambda mail: None):
     """Save the draft as it lies in the sent folder of a mail program."""
     mail = message_from_bytes(draft.read_bytes(), policy=SMTP)
+    del mail["X-Unsent"]
+    mail["Date"] = format_datetime(START)
     change(mail)
     path = tmp_path / "sent.eml"
     path.write_bytes(mail.as_bytes())
@@ -65,3 +72,72 @@ def test_the_prepared_mail_is_recorded_and_any_other_is_not(ws, tmp_path):
     assert set(recorded.details["files"]) == {p.name for p in mine.files}
     assert recorded.on == START.date()
     assert "ann@" not in str(recorded.details)
+
+
+def undated(mail):
+    del mail["Date"]
+
+
+def dated_never(mail):
+    mail.replace_header("Date", "soon")
+
+
+def unsent(mail):
+    mail["X-Unsent"] = "1"
+
+
+def test_a_draft_that_nobody_sent_is_no_delivery(ws, tmp_path):
+    (draft,) = ws.deliver(ws.request("A")).drafts
+    for path in (draft, *(sent(ws, tmp_path, draft, change) for change in (undated, dated_never, unsent))):
+        with pytest.raises(DeliveryDiffers, match=r"^A: this is a draft, or a copy that was never sent .* — send it, then save it"):
+            ws.delivered(ws.request("A"), path, by="M")
+    assert ws.register.case("A").last("delivered") is None
+    assert ws.delivered(ws.request("A"), sent(ws, tmp_path, draft), by="M").last("delivered")
+
+
+def ticked(review, said, by="R. Eader"):
+    book = openpyxl.load_workbook(review)
+    sheet = book["Three values"]
+    header = next(row for row in sheet.iter_rows() if "In the system too?" in [c.value for c in row])
+    column = {cell.value: cell.column for cell in header}
+    for row in sheet.iter_rows(min_row=header[0].row + 1):
+        if row[column["System"] - 1].value:
+            row[column["In the system too?"] - 1].value, row[column["Checked by"] - 1].value = said, by
+    book.save(review)
+
+
+def given(ws, monkeypatch, path):
+    monkeypatch.setattr("dsar.open", lambda *_: ws)
+    done = CliRunner().invoke(cli.app, ["delivered", "A", str(path), "--by", "M"])
+    assert done.exit_code == 0, done.exception
+    return " ".join(done.output.split())
+
+
+def test_a_sheet_of_the_second_reader_without_a_tick_is_told(ws, tmp_path, monkeypatch):
+    made = ws.deliver(ws.request("A"))
+    path = sent(ws, tmp_path, made.drafts[0])
+    assert "Nobody ticked the second reader's sheet, review/A_second-reader.xlsx" in given(ws, monkeypatch, path)
+    ticked(made.review, "no")
+    assert "Nobody ticked" in given(ws, monkeypatch, path)
+    ticked(made.review, "yes")
+    assert "Nobody ticked" not in given(ws, monkeypatch, path)
+    made.review.unlink()
+    assert "Nobody ticked" not in given(ws, monkeypatch, path), "there is no sheet, so none was asked"
+
+
+def test_where_the_map_asks_for_two_readers_nothing_is_recorded_that_only_one_has_seen(ws, tmp_path):
+    made = ws.deliver(ws.request("A"))
+    path = sent(ws, tmp_path, made.drafts[0])
+    controller = ws.datamap.controller.model_copy(update={"two_readers": True})
+    strict = Workspace(ws.root, ws.datamap.model_copy(update={"controller": controller}), ws.clock)
+    with pytest.raises(DeliveryDiffers, match="nobody ticked the second reader's sheet"):
+        strict.delivered(strict.request("A"), path, by="M")
+    ticked(made.review, "yes")
+    assert strict.delivered(strict.request("A"), path, by="M").last("delivered").details["checked_by"] == "R. Eader"
+
+
+def test_what_the_fast_lane_took_needs_no_other_tick(ws, tmp_path, monkeypatch):
+    made = ws.deliver(ws.request("A"))
+    case = ws.register.case("A")
+    ws.register.record(case, "ticked", by="R. Eader", answer=fastlane.digest(fastlane.answer(ws.case(case.request))))
+    assert "Nobody ticked" not in given(ws, monkeypatch, sent(ws, tmp_path, made.drafts[0]))

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP, default
+from email.utils import format_datetime
 
 import pytest
 
@@ -224,7 +225,7 @@ class Desk:
 
     def sent(self, case, files, *, to, cc=None, spoil=False, less=0):
         mail = EmailMessage(policy=SMTP)
-        mail["From"], mail["To"] = "privacy@company.example", to
+        mail["From"], mail["To"], mail["Date"] = "privacy@company.example", to, format_datetime(self.time.now)
         if cc:
             mail["Cc"] = cc
         mail.set_content("attached")

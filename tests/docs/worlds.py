@@ -104,7 +104,7 @@ PRINTED = {  # what has to be seen at the end of a page, besides that every comm
         r"R-2026-0001 registered",
         r"R-2026-0001_access_answer\.docx",
         r"requests\.xlsx: fill it in",
-        r"mails_proposals\.xlsx",
+        r"proposals_[-\d]+_1\.xlsx",
         r"ready\.xlsx: \d+ to read",
         r"dates\.ics: the dates of 1 cases",
         r"1 requests",

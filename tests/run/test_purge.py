@@ -451,22 +451,25 @@ def test_of_a_withdrawn_erasure_is_told_what_stays(tmp_path):
 
 def test_a_sheet_of_intake_that_nobody_confirmed_stays_and_is_named(tmp_path, monkeypatch):
     ws = erasing.build(tmp_path)
-    (tmp_path / "mails").mkdir()
+    folder = tmp_path / "Dan Smith"
+    folder.mkdir()
     text = "From: Dan <dan@x.org>\nTo: privacy@quill.example\nDate: Mon, 02 Nov 2026 10:00:00 +0000\nMessage-ID: <9@x.org>\nSubject: data\n\n"
-    (tmp_path / "mails" / "1.eml").write_text(text + "Please send me a copy of all my personal data.\n")
+    (folder / "1.eml").write_text(text + "Please send me a copy of all my personal data.\n")
     monkeypatch.setenv("DSAR_NOW", erasing.NOW.isoformat())
     desk = ["--workspace", str(tmp_path)]
-    assert CliRunner().invoke(app, [*desk, "register", "intake", str(tmp_path / "mails")]).exit_code == 0
-    sheet = tmp_path / "intake" / "mails_proposals.xlsx"
+    taken = CliRunner().invoke(app, [*desk, "register", "intake", str(folder)])
+    assert (taken.exit_code, "Smith" in taken.output) == (0, False), "a folder may be called by a person's name"
+    sheet = tmp_path / "intake" / "proposals_2026-11-23_1.xlsx"
+    assert sorted(p.name for p in (tmp_path / "intake").iterdir()) == [sheet.name]
     os.utime(sheet, (1, 1))
     told = CliRunner().invoke(app, [*desk, "purge", "--by", "A"]).output
-    assert "intake/mails_proposals.xlsx: nothing goes: nobody confirmed it, or a question is left" in " ".join(told.split())
+    assert "intake/proposals_2026-11-23_1.xlsx: nothing goes: nobody confirmed it, or a question is left" in " ".join(told.split())
     assert sheet.exists()
     assert CliRunner().invoke(app, [*desk, "register", "confirm", str(sheet), "--by", "A"]).exit_code == 0
     assert any(i.value == "dan@x.org" for r in erasing.opened(tmp_path).requests.values() for i in r.identifiers)
-    assert "intake/mails_proposals.xlsx: would go" in CliRunner().invoke(app, [*desk, "purge", "--dry-run"]).output
+    assert "intake/proposals_2026-11-23_1.xlsx: would go" in CliRunner().invoke(app, [*desk, "purge", "--dry-run"]).output
     assert sheet.exists()
-    assert "intake/mails_proposals.xlsx: gone" in CliRunner().invoke(app, [*desk, "purge", "--by", "A"]).output
+    assert "intake/proposals_2026-11-23_1.xlsx: gone" in CliRunner().invoke(app, [*desk, "purge", "--by", "A"]).output
     assert not sheet.exists()
     assert ws.ledger.verify() == []
 
