@@ -27,7 +27,7 @@ _OFTEN = 10.0  # seconds
 
 def collect(
     context: typer.Context,
-    request: Annotated[list[str] | None, typer.Argument(help="Requests; all when left out.")] = None,
+    request: Annotated[list[str] | None, typer.Argument(help="Requests; all that are open when left out.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Ask the sources again although there is a snapshot.")] = False,
 ) -> None:
     """Ask all sources once for all requests, and show one outcome per table; exit status 1 if a source failed."""
@@ -57,7 +57,7 @@ def now_and_then() -> Callable[[str], None]:
 
 def batch(
     context: typer.Context,
-    request: Annotated[list[str] | None, typer.Argument(help="Requests; all when left out.")] = None,
+    request: Annotated[list[str] | None, typer.Argument(help="Requests; all that are open when left out.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Notebooks that run at the same time, at most.")] = 2,
     timeout: Annotated[int, typer.Option(min=1, help="Seconds a notebook cell may take.")] = 600,
     memory: Annotated[int, typer.Option(min=0, help="Megabytes a notebook may take; 0: as many as there are.")] = 2048,
@@ -155,7 +155,8 @@ def case_file(context: typer.Context, request: Annotated[str, typer.Argument()])
 
 
 def _chosen(workspace: Workspace, ids: list[str] | None) -> list[Request]:
-    return [workspace.request(i) for i in ids] if ids else [r for r in workspace.requests.values() if not workspace.purged(r)]
+    # What a closed case delivered stays as it was delivered, unless the case is named.
+    return [workspace.request(i) for i in ids] if ids else [case.request for case in workspace.register.cases().values() if not case.closed]
 
 
 fastlane_app = typer.Typer(no_args_is_help=True, help="Answers that are ready, for the second reader.")

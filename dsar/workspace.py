@@ -172,10 +172,6 @@ class Workspace:
         """Take away what runs that were killed left unfinished: it holds people's data, and nobody would look for it."""
         self._snapshots.sweep(requests)
 
-    def purged(self, request: Request) -> bool:
-        """Whether the files of a request were purged, and nobody opened it anew since."""
-        return self._snapshots.purged(request)
-
     def difference(self, request: Request) -> Listing:
         """What changed between the last two times the sources were asked: columns What, Key, Change, Columns."""
         return compare.load(self.case(request) / "difference.json", self.datamap)

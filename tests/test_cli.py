@@ -10,6 +10,7 @@ import tomllib
 import pytest
 
 from dsar import cli, cli_answer, cli_workspace, datamap, forgotten
+from dsar.workspace import open_workspace
 from tests.run.test_batch import MAP, REQUESTS
 
 PEOPLE = "id,email\n1,ann@example.org\n2,ben@example.org\n"
@@ -51,6 +52,22 @@ def test_init_makes_a_workspace_that_is_well_formed_and_overwrites_nothing(dsar,
     status, _, error = dsar("init", folder)
     assert (status, error) == (2, f"dsar: {folder}: dsar.toml and requests.csv is there already, so nothing was written — name another folder\n")
     assert (folder / "dsar.toml").read_text(encoding="utf-8") == "mine"
+
+
+def test_what_a_closed_case_was_answered_stays_unless_it_is_named(dsar, desk):
+    """After an edit of the map its snapshot fits no more, and to collect it anew takes away what was delivered."""
+    assert dsar("--workspace", desk, "batch")[0] == 0
+    outbox = sorted((desk / "cases").glob("*/outbox/*"))
+    closed = {path.relative_to(desk / "cases").parts[0] for path in outbox}
+    ws = open_workspace(desk)
+    for request in closed:
+        ws.register.record(ws.register.case(request), "closed", by="A", outcome="withdrawn")
+    (desk / "dsar.toml").write_text(MAP.replace('label = "', 'label = "The ', 1), encoding="utf-8")
+    for command in ("collect", "batch"):
+        assert not closed & set(dsar("--workspace", desk, command)[1].split())
+    assert sorted((desk / "cases").glob("*/outbox/*")) == outbox
+    assert dsar("--workspace", desk, "collect", *closed)[0] == 0
+    assert not list((desk / "cases").glob("*/outbox/*"))
 
 
 def test_errors_are_one_line_with_the_remedy(dsar, desk, tmp_path):
