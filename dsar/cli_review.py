@@ -7,6 +7,7 @@ import typer
 from rich.table import Table as Lines
 
 import dsar
+from dsar.cli_options import key_of
 from dsar.errors import BadRuling
 from dsar.find.trial import trial
 from dsar.listing import Listing
@@ -22,7 +23,9 @@ def review(
         str | None,
         typer.Argument(help="theirs, not theirs, withheld, cannot tell; text: mask, keep, leave out; document: send, send redacted copy, withhold."),
     ] = None,
-    key: Annotated[str | None, typer.Option(help="Rule on the rows of this key only, not on the whole group.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Rule on the rows of this key only; -: asked for, or read from stdin. [default: the whole group]")
+    ] = None,
     by: Annotated[str, typer.Option(help="Who rules.")] = "",
     reason: Annotated[str, typer.Option(help="What shows it; needed for 'theirs' and 'keep'.")] = "",
     copy: Annotated[Path | None, typer.Option(help="The redacted copy of a document, for 'send redacted copy'.")] = None,
@@ -35,7 +38,7 @@ def review(
     if group and not choice:
         _show(waiting.rows(group))
     elif group and choice:
-        _ruled(waiting.rule(group, choice, by=by, reason=reason, key=key, copy=copy))
+        _ruled(waiting.rule(group, choice, by=by, reason=reason, key=None if key is None else key_of(key), copy=copy))
     elif from_xlsx:
         _ruled(waiting.read(from_xlsx))
     elif to_xlsx:
@@ -61,11 +64,13 @@ def why(
     context: typer.Context,
     request: Annotated[str, typer.Argument()],
     table: Annotated[str, typer.Argument(help="source.table")],
-    key: Annotated[str, typer.Argument(help='The key as `dsar records` shows it, such as 17 or ["A-1", 2].')],
+    key: Annotated[
+        str | None, typer.Argument(help='The key as `dsar records` shows it, such as 17 or ["A-1", 2]. [default: asked for; -: read from stdin]')
+    ] = None,
 ) -> None:
     """Say why a row is a request's, back to what the requester gave."""
     workspace = dsar.open(context.find_root().obj)
-    found = workspace.request(request)
+    found, key = workspace.request(request), key_of(key)
     for spelled in (key, f"[{key}]", f'["{key}"]'):
         try:
             _show(workspace.why(found, table, spelled))
