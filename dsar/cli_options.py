@@ -1,5 +1,6 @@
 """What commands share: the workspace they are given, and the options that several take."""
 
+import sys
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +27,14 @@ def identified(file: Path | None) -> list[str]:
         return [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError):
         raise BadRequests("cannot be read as UTF-8 text", where="--identifiers", remedy="write a kind=value per line") from None
+
+
+def key_of(given: str | None) -> str:
+    """Return a row's key as given, read from stdin for '-', or typed: a system may have made it of an e-mail address."""
+    if given is None or (given == "-" and sys.stdin.isatty()):
+        typed: str = typer.prompt("Key")
+        return typed
+    return sys.stdin.readline().strip() if given == "-" else given
 
 
 def opened(context: typer.Context) -> Workspace:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import dsar
+from dsar.cli_options import key_of
 from dsar.desk.review import Review, unseen_in_words
 from dsar.find.trial import trial
 from dsar.listing import Listing
@@ -21,7 +22,9 @@ def review(
         str | None,
         typer.Argument(help="theirs, not theirs, withheld, cannot tell; text: mask, keep, leave out; document: send, send redacted copy, withhold."),
     ] = None,
-    key: Annotated[str | None, typer.Option(help="Rule on the rows of this key only, not on the whole group.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Rule on the rows of this key only; -: asked for, or read from stdin. [default: the whole group]")
+    ] = None,
     by: Annotated[str, typer.Option(help="Who rules.")] = "",
     reason: Annotated[str, typer.Option(help="What shows it; needed for 'theirs' and 'keep'.")] = "",
     copy: Annotated[Path | None, typer.Option(help="The redacted copy of a document, for 'send redacted copy'.")] = None,
@@ -37,7 +40,7 @@ def review(
     if group and not choice:
         _show(waiting.rows(group))
     elif group and choice:
-        _ruled(waiting.rule(group, choice, by=by, reason=reason, key=key, copy=copy))
+        _ruled(waiting.rule(group, choice, by=by, reason=reason, key=None if key is None else key_of(key), copy=copy))
     elif from_xlsx:
         _ruled(waiting.read(from_xlsx))
     elif to_xlsx:
@@ -75,11 +78,14 @@ def why(
     context: typer.Context,
     request: Annotated[str, typer.Argument()],
     table: Annotated[str, typer.Argument(help="source.table")],
-    key: Annotated[str, typer.Argument(help='The key as `dsar records` prints it, such as ["A-1", 2]; 17 is enough for [17].')],
+    key: Annotated[
+        str | None,
+        typer.Argument(help='The key as `dsar records` prints it, such as ["A-1", 2]; 17 will do for [17]. [default: asked for; -: read from stdin]'),
+    ] = None,
 ) -> None:
     """Say why a row is a request's, back to what the requester gave."""
     workspace = dsar.open(context.find_root().obj)
-    _show(workspace.why(workspace.request(request), table, key))
+    _show(workspace.why(workspace.request(request), table, key_of(key)))
 
 
 def try_(

@@ -273,6 +273,16 @@ def test_python_m_dsar_is_the_command(desk):
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize(("words", "typed"), [([], "1\n"), (["-"], "1\n")])
+def test_a_key_may_be_typed_or_piped_in_since_it_may_be_an_address(desk, words, typed):
+    from typer.testing import CliRunner
+
+    asked = ["--workspace", str(desk), "why", "R-1", "crm.people"]
+    told, found = CliRunner().invoke(cli.app, [*asked, "1"]), CliRunner().invoke(cli.app, [*asked, *words], input=typed)
+    assert (told.exit_code, found.exit_code) == (0, 0)
+    assert found.output.endswith(told.output)
+
+
 def test_demo_leaves_other_peoples_folders_alone(dsar, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
     status, _, error = dsar("demo", tmp_path)
