@@ -118,7 +118,7 @@ def _told(outcome: "Outcome", *, dry_run: bool) -> list[str]:
     lines = []
     if outcome.gone:
         what = ", ".join(outcome.gone)
-        kept = "" if "/" in name else f"; summaries/{name}.json stays"
+        kept = "" if "/" in name else f"; summaries/{name}.json {'stays' if outcome.summary else 'goes too, its day has come'}"
         lines.append(f"{name}: would go: {what}" if dry_run else f"{name}: gone: {what} ({outcome.files} files){kept}")
     lines += [f"{name}: {told}: nothing will find them by this request any more" for told in outcome.stays]
     lines += [f"{name}: nothing goes: {reason}" for reason in outcome.against]

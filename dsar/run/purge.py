@@ -9,8 +9,8 @@ that a stage is gone (in the ledger and in the summary), then the files.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 
 from dsar import files
@@ -23,6 +23,7 @@ from dsar.keep import vault
 from dsar.keep.ledger import Entry
 from dsar.keep.summary import STAGES, CaseSummary, Stage
 from dsar.request.case import Case
+from dsar.run import aged as old
 from dsar.run import shared, summaries
 from dsar.run.retained import against, still_there
 from dsar.workspace import INTAKE, MAP, REGISTER, REQUESTS, Workspace
@@ -42,6 +43,7 @@ class Outcome:
     stays: tuple[str, ...] = ()  # rows that its erasure left in the systems, and that nobody could find any more by what was purged
     left: tuple[str, ...] = ()  # files of the workspace that still hold a value of the person: nobody but a person can say whose they are
     error: str = ""
+    summary: bool = True  # False: its day had come too, and it went in the same run
 
 
 def purge(workspace: Workspace, requests: Sequence[str] | None = None, *, by: str, dry_run: bool = False) -> list[Outcome]:
@@ -53,9 +55,8 @@ def purge(workspace: Workspace, requests: Sequence[str] | None = None, *, by: st
         Outcome(f"{INTAKE}/{name}", ("working copies",), 1) if confirmed else Outcome(f"{INTAKE}/{name}", against=(_UNCONFIRMED,))
         for name, confirmed in (shared.intake(workspace, dry_run=dry_run) if requests is None else {}).items()
     ]
-    if not dry_run:
-        _old_records(workspace, by)
-    return outcomes
+    aged = set() if dry_run else set(old.taken(workspace, by))
+    return [replace(o, summary=o.request not in aged) for o in outcomes]
 
 
 def _one(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: str, dry_run: bool) -> Outcome:
@@ -121,29 +122,6 @@ def _since(summary: CaseSummary) -> dict[Stage, datetime]:
 
 def _needs_files(workspace: Workspace, case: Case) -> bool:
     return "working copies" not in purging.standing(summaries.of(workspace, case))
-
-
-# -- what else is kept for a time ------------------------------------------------------------------
-
-
-def _old_records(workspace: Workspace, by: str) -> None:
-    """Take summaries and ledgers past their day; a ledger that begins before it is set aside first, and goes when its last line is old."""
-    oldest = workspace.clock() - timedelta(days=workspace.datamap.purge.ledger)
-    for summary in list(kept.written(workspace.root)):
-        if "register" in summary.purged and _closed(summary) < oldest:
-            kept.path(workspace.root, summary.request).unlink()
-    for path in sorted(workspace.root.glob("ledger-*.jsonl")):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        if lines and datetime.fromisoformat(re.findall(r'"at":"([^"]+)"', lines[-1])[0]) < oldest:
-            path.unlink()
-            path.with_suffix(".head").unlink(missing_ok=True)
-    first = next(workspace.ledger.lines(), None)
-    if first and datetime.fromisoformat(first["at"]) < oldest:
-        workspace.ledger.restart(Entry("ledger restarted", "", by, {"why": f"its first line is older than {workspace.datamap.purge.ledger} days"}))
-
-
-def _closed(summary: CaseSummary) -> datetime:
-    return max((e.at for e in summary.events if e.kind == "closed"), default=datetime.min.replace(tzinfo=UTC))
 
 
 # -- the look afterwards ---------------------------------------------------------------------------

@@ -450,6 +450,24 @@ def test_the_command(copied, monkeypatch):
     assert "A-1" not in again.output
 
 
+def purged_by_command(ws, monkeypatch, day, *names):
+    monkeypatch.setenv("DSAR_NOW", f"{day}T10:00:00+00:00")
+    done = CliRunner().invoke(app, ["--workspace", str(ws.root), "purge", "--by", "A. Nalyst", *names])
+    return done.exit_code, done.output
+
+
+def test_what_is_said_of_the_summary_is_so(copied, monkeypatch):
+    ws, _ = copied
+    _, told = purged_by_command(ws, monkeypatch, "2026-12-24", "A-1")
+    assert "A-1: gone: working copies" in told
+    assert ("summaries/A-1.json stays" in told, (ws.root / "summaries" / "A-1.json").exists()) == (True, True)
+    _, told = purged_by_command(ws, monkeypatch, "2040-01-01", "A-1")
+    assert "A-1: gone: delivered, register" in told
+    assert "stays" not in told
+    assert "summaries/A-1.json goes too, its day has come" in told
+    assert not (ws.root / "summaries" / "A-1.json").exists()
+
+
 @pytest.mark.parametrize(
     ("written", "fault"),
     [
