@@ -108,9 +108,11 @@ def purge(
     for outcome in outcomes:
         for line in _told(outcome, dry_run=dry_run):
             out.print(line, markup=False)
+    there = workspace.register.cases()
+    asked = [o for o in outcomes if o.gone or o.against or o.request in there]
     done = sum(bool(o.gone) and not o.error for o in outcomes)
-    out.print(f"{done} of {len(outcomes)} requests {'would be' if dry_run else 'were'} purged of something", markup=False)
-    raise typer.Exit(1 if any(o.error or o.left for o in outcomes) else 0)
+    out.print(f"{done} of {len(asked)} requests {'would be' if dry_run else 'were'} purged of something", markup=False)
+    raise typer.Exit(1 if any(o.error or o.left or o.unread for o in outcomes) else 0)
 
 
 def _told(outcome: "Outcome", *, dry_run: bool) -> list[str]:
@@ -125,4 +127,5 @@ def _told(outcome: "Outcome", *, dry_run: bool) -> list[str]:
     lines += [f"{name}: {stage} from {day} on" for stage, day in outcome.waits if not outcome.against]
     lines += [f"{name}: not completed: {outcome.error}"] if outcome.error else []
     lines += [f"{name}: {file} still holds a value of this person: look whose it is, and delete it by hand" for file in outcome.left]
+    lines += [f"{name}: {file} could not be looked into: look whether it is about this person, and mend or delete it" for file in outcome.unread]
     return lines

@@ -23,8 +23,7 @@ from dsar.keep import vault
 from dsar.keep.ledger import Entry
 from dsar.keep.summary import STAGES, CaseSummary, Stage
 from dsar.request.case import Case
-from dsar.run import aged as old
-from dsar.run import shared, summaries
+from dsar.run import aged, shared, summaries
 from dsar.run.retained import against, still_there
 from dsar.workspace import INTAKE, MAP, REGISTER, REQUESTS, Workspace
 
@@ -33,7 +32,10 @@ _UNCONFIRMED = "nobody confirmed it, or a question is left: `dsar register confi
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one request, or of a sheet of intake: stages that went now (or would), the day of the next, and why nothing does."""
+    """What became of one request: stages that went now (or would), the day of the next, and why nothing does.
+
+    `request` is its id, or the place of a file that belongs to none.
+    """
 
     request: str
     gone: tuple[Stage, ...] = ()
@@ -42,6 +44,7 @@ class Outcome:
     against: tuple[str, ...] = ()
     stays: tuple[str, ...] = ()  # rows that its erasure left in the systems, and that nobody could find any more by what was purged
     left: tuple[str, ...] = ()  # files of the workspace that still hold a value of the person: nobody but a person can say whose they are
+    unread: tuple[str, ...] = ()  # files that could not be looked into
     error: str = ""
     summary: bool = True  # False: its day had come too, and it went in the same run
 
@@ -55,11 +58,25 @@ def purge(workspace: Workspace, requests: Sequence[str] | None = None, *, by: st
         Outcome(f"{INTAKE}/{name}", ("working copies",), 1) if confirmed else Outcome(f"{INTAKE}/{name}", against=(_UNCONFIRMED,))
         for name, confirmed in (shared.intake(workspace, dry_run=dry_run) if requests is None else {}).items()
     ]
-    aged = set() if dry_run else set(old.taken(workspace, by))
-    return [replace(o, summary=o.request not in aged) for o in outcomes]
+    if dry_run:
+        return outcomes
+    old = aged.take(workspace, by)
+    return [replace(o, summary=o.request not in old.summaries) for o in outcomes] + [Outcome(f, error=why) for f, why in old.faults.items()]
 
 
 def _one(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: str, dry_run: bool) -> Outcome:
+    name = case.request.id
+    try:
+        return _purged(workspace, case, cases, by=by, dry_run=dry_run)
+    except OSError as error:
+        return Outcome(name, error=f"{type(error).__name__}: close what has a file of it open, then purge again")
+    except DsarError as error:
+        return Outcome(name, error=str(error))
+    except ValueError as error:  # what readers of files raise for one that is cut; its words may quote it
+        return Outcome(name, error=f"{type(error).__name__}: a file of its case folder cannot be read, and only what is read can be purged")
+
+
+def _purged(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: str, dry_run: bool) -> Outcome:
     name = case.request.id
     summary = summaries.of(workspace, case)
     due, done = purging.due(summary, workspace.datamap.purge), purging.standing(summary)
@@ -70,15 +87,13 @@ def _one(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: str
     stays = tuple(still_there(workspace, case)) if "working copies" in now else ()
     if dry_run:
         return Outcome(name, now, waits=waits, stays=stays)
-    try:
-        count = _completed(workspace, name, done)
-        known = shared.needles(workspace, case) if now else []
-        count += sum(_stage(workspace, case, cases, stage, by) for stage in now)
-    except OSError as error:
-        return Outcome(name, error=f"{type(error).__name__}: close what has a file of it open, then purge again")
-    except DsarError as error:
-        return Outcome(name, error=str(error))
-    return Outcome(name, now, count, waits, stays=stays, left=tuple(_left(workspace, known, cases, register="register" in now)) if now else ())
+    count = _completed(workspace, name, done)
+    if not now:
+        return Outcome(name, waits=waits)
+    known = shared.needles(workspace, case)
+    count += sum(_stage(workspace, case, cases, stage, by) for stage in now)
+    left = tuple(_left(workspace, known, cases, register="register" in now))
+    return Outcome(name, now, count, waits, stays, left=left, unread=tuple(shared.broken(workspace.root)))
 
 
 def _completed(workspace: Workspace, name: str, done: frozenset[Stage]) -> int:

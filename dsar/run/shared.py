@@ -140,16 +140,35 @@ def notebooks(root: Path, requests: Collection[str], known: Needles) -> None:
     for folder in sorted(vault.each(root, lambda top: top.rglob(_CHECKPOINTS))):
         shutil.rmtree(folder)
     for path in sorted((root / "notebooks").rglob("*.ipynb")):
-        text = path.read_text(encoding="utf-8")
+        if (text := _notebook(path)) is None:
+            continue  # `broken` tells it
         if any(f'"{name}"' in text.replace('\\"', '"') for name in requests) or search([path], known):
             files.write_atomic(path, json.dumps(_emptied(json.loads(text)), indent=1, ensure_ascii=False) + "\n")
+
+
+def broken(root: Path) -> list[str]:
+    """Return the notebooks of a workspace that nobody can read as such, by place: what a run left in them cannot be taken out."""
+    return [p.relative_to(root).as_posix() for p in sorted((root / "notebooks").rglob("*.ipynb")) if p.is_file() and _notebook(p) is None]
+
+
+def _notebook(path: Path) -> str | None:
+    """Return the text of a notebook; None where it is cut, in another coding, or no notebook."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+        read = json.loads(text)
+    except (OSError, ValueError, RecursionError):
+        return None
+    cells = read.get("cells") if isinstance(read, dict) else None
+    whole = isinstance(cells, list) and all(isinstance(c, dict) and "cell_type" in c for c in cells)
+    return text if whole and isinstance(read.get("metadata", {}), dict) else None
 
 
 def _emptied(notebook: dict[str, object]) -> dict[str, object]:
     for cell in cast("list[dict[str, object]]", notebook["cells"]):
         if cell["cell_type"] == "code":
             cell |= {"outputs": [], "execution_count": None}
-    notebook["metadata"] = {k: v for k, v in cast("dict[str, object]", notebook["metadata"]).items() if k in {"kernelspec", "language_info"}}
+    kept = cast("dict[str, object]", notebook.get("metadata", {}))
+    notebook["metadata"] = {k: v for k, v in kept.items() if k in {"kernelspec", "language_info"}}
     return notebook
 
 

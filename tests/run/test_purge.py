@@ -23,6 +23,7 @@ from dsar.answer import nearby
 from dsar.cli import app
 from dsar.errors import BadMap, DossierMissing
 from dsar.keep import asof, record
+from dsar.keep.ledger import Entry
 from dsar.request import tables
 from dsar.run import erasure, purge, shared, summaries
 from dsar.workspace import Workspace, maps
@@ -466,6 +467,66 @@ def test_what_is_said_of_the_summary_is_so(copied, monkeypatch):
     assert "stays" not in told
     assert "summaries/A-1.json goes too, its day has come" in told
     assert not (ws.root / "summaries" / "A-1.json").exists()
+
+
+def test_broken_notebooks_are_told_by_place_and_the_rest_goes_on(copied, monkeypatch):
+    ws, _ = copied
+    notebooks = ws.root / "notebooks"
+    whole = (notebooks / "one_request.ipynb").read_text()
+    broken = {
+        "half.ipynb": whole.replace("ann@x.org, Ann Wright", "")[: len(whole) // 2].encode(),
+        "latin.ipynb": b'{"cells": [], "A-1": "' + "Köln".encode("latin-1") + b'"}',
+        "list.ipynb": b'["A-1"]',
+        "odd.ipynb": b'{"cells": ["A-1"], "x": "A-1"}',
+    }
+    for name, content in broken.items():
+        (notebooks / name).write_bytes(content)
+    code, told = purged_by_command(ws, monkeypatch, "2026-12-24", "A-1")
+    assert (code, "A-1: gone: working copies" in told) == (1, True)
+    for name, content in broken.items():
+        assert f"notebooks/{name} " in told
+        assert (notebooks / name).read_bytes() == content
+    assert json.loads((notebooks / "one_request.ipynb").read_text())["cells"][0]["outputs"] == []
+
+
+@pytest.mark.parametrize("end", [b'{"n":7,"a', b"\xff\xfe\n", b"\n"])
+def test_a_ledger_with_a_torn_end_goes_in_its_time_by_its_last_whole_line(copied, monkeypatch, end):
+    ws, clock = copied
+    with ws.ledger.path.open("ab") as file:
+        file.write(end)
+    ws.ledger.restart(Entry("ledger restarted", "", "A. Nalyst", {"why": "its end was torn"}))
+    old = ws.root / "ledger-1.jsonl"
+    code, told = purged_by_command(ws, monkeypatch, "2026-12-24", "A-1")
+    assert (code, "A-1: gone: working copies" in told, old.exists()) == (0, True, True)
+    torn = old.read_bytes()
+    os.utime(old, (clock().timestamp(),) * 2)
+    purged_by_command(ws, monkeypatch, "2040-01-01", "A-1")
+    assert torn not in [p.read_bytes() for p in ws.root.glob("ledger*")]  # another is set aside under its name
+
+
+def test_a_ledger_or_summary_that_nobody_can_read_is_told_and_stays(copied, monkeypatch):
+    ws, _ = copied
+    (ws.root / "ledger-7.jsonl").write_bytes(b'\xff{"at":"soon"}\n')
+    (ws.root / "summaries" / "A-0.json").write_text("{")
+    code, told = purged_by_command(ws, monkeypatch, "2026-12-24")
+    assert (code, "A-1: gone: working copies" in told) == (1, True)
+    assert "ledger-7.jsonl: not completed: no line of it can be read" in told
+    assert "summaries/A-0.json: not completed: the case summary cannot be read" in told
+    assert "1 of 2 requests were purged of something" in told
+    assert (ws.root / "ledger-7.jsonl").exists()
+    (ws.root / "summaries" / "A-1.json").write_text("{")
+    code, told = purged_by_command(ws, monkeypatch, "2027-12-24")
+    assert (code, "A-1: not completed: summaries/A-1.json: the case summary cannot be read" in told) == (1, True)
+
+
+def test_a_broken_file_of_one_case_stops_no_other(copied, monkeypatch):
+    ws, _ = copied
+    (ws.root / "cases" / "A-1" / "review.json").write_bytes(b'{"form": 1, "K\xf6ln')
+    code, told = purged_by_command(ws, monkeypatch, "2026-12-24")
+    assert code == 1
+    assert "A-1: not completed: " in told
+    assert (ws.root / "cases" / "A-1" / "dossier").exists()
+    assert "A-2: nothing goes: it is open" in told
 
 
 @pytest.mark.parametrize(
