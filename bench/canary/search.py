@@ -1,10 +1,12 @@
 """The search for marked values in all that was written where none belong, in every coding; and canaries to see that it finds them."""
 
 import base64
+import bz2
 import contextlib
 import gzip
 import io
 import json
+import lzma
 import sqlite3
 import zipfile
 from urllib.parse import quote
@@ -84,6 +86,7 @@ def plant(folder):
         "percent in json": json.dumps({"u": f"https://x/?q={quote(word)}"}).encode(), "utf-16": word.encode("utf-16"),
         "utf-16 without mark": word.encode("utf-16-le"), "utf-16 big": word.encode("utf-16-be"),
         "backslashes": json.dumps({"x": word}).encode().replace(b"q", b"\\u0071"),
+        "bz2": bz2.compress(word.encode()), "xz": lzma.compress(word.encode() * 9), "hex": b"0x" + word.encode().hex().encode(),
         "entities": word.replace("z", "&#122;").encode(), "among bytes": b"\x00\xff\x01" + word.encode() + b"\xfe",
     }  # fmt: skip
     for name, data in codings.items():

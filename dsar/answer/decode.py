@@ -6,16 +6,19 @@ told as such and never passed over.
 
 import base64
 import binascii
+import bz2
 import email
 import email.policy
 import gzip
 import html
 import io
 import json
+import lzma
 import re
 import shutil
 import sqlite3
 import subprocess
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -92,7 +95,7 @@ def _opened(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
     if len(path) > _DEEPEST or len(data) > _LARGEST:
         yield Piece(path, unread="it lies too deep, or is too large")
         return
-    opener = next((way for magic, way in _OPENERS.items() if data.startswith(magic)), _text)
+    opener = next((way for magic, way in _OPENERS.items() if data.startswith(magic)), _tar if data[257:262] == b"ustar" else _text)
     try:
         yield from opener(path, data, phrase)
     except Exception:  # noqa: BLE001 - whatever a strange file does to its reader, it was not read
@@ -150,9 +153,25 @@ def _office(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
     yield from _opened((*path, "unlocked"), out.getvalue(), phrase)
 
 
-def _gzip(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
-    with gzip.open(io.BytesIO(data)) as stream:
-        yield from _opened((*path, "unpacked"), stream.read(_LARGEST + 1), phrase)
+def _packed(opens: Callable[[io.BytesIO], Any]) -> Callable[[tuple[str, ...], bytes, str], Iterator[Piece]]:
+    def unpacked(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
+        with opens(io.BytesIO(data)) as stream:
+            content = stream.read(_LARGEST + 1)
+        yield from _opened((*path, "unpacked"), content, phrase)
+
+    return unpacked
+
+
+def _tar(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+        for entry in archive:
+            inside = (*path, entry.name)
+            yield from _named(inside, entry.name)
+            yield Piece((*inside, "head"), "\n".join([entry.linkname, entry.uname, entry.gname, *map(str, entry.pax_headers.values())]))
+            if entry.isfile() and entry.size > _LARGEST:
+                yield Piece(inside, unread="it lies too deep, or is too large")
+            elif (file := archive.extractfile(entry) if entry.isfile() else None) is not None:
+                yield from _opened(inside, file.read(), phrase)
 
 
 def _parquet(path: tuple[str, ...], data: bytes, phrase: str) -> Iterator[Piece]:
@@ -324,7 +343,9 @@ _OPENERS: dict[bytes, Callable[[tuple[str, ...], bytes, str], Iterator[Piece]]] 
     b"PK\x03\x04": _zip,
     b"PK\x05\x06": _zip,  # empty
     b"\xd0\xcf\x11\xe0": _office,
-    b"\x1f\x8b": _gzip,
+    b"\x1f\x8b": _packed(gzip.open),
+    **{f"BZh{level}1AY&SY".encode(): _packed(bz2.open) for level in range(1, 10)},
+    b"\xfd7zXZ\0": _packed(lzma.open),
     b"%PDF": _pdf,
     b"PAR1": _parquet,
     b"SQLite format 3\0": _sqlite,

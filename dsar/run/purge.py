@@ -7,15 +7,12 @@ A killed run is completed by the next. Its order sees to that: summary first, th
 that a stage is gone (in the ledger and in the summary), then the files.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from pathlib import Path
 
 from dsar import files
 from dsar.answer import nearby
-from dsar.answer.stranger import Needle
 from dsar.errors import DsarError
 from dsar.keep import purge as purging
 from dsar.keep import summary as kept
@@ -23,9 +20,9 @@ from dsar.keep import vault
 from dsar.keep.ledger import Entry
 from dsar.keep.summary import STAGES, CaseSummary, Stage
 from dsar.request.case import Case
-from dsar.run import aged, shared, summaries
+from dsar.run import aged, leftover, shared, summaries
 from dsar.run.retained import against, still_there
-from dsar.workspace import INTAKE, MAP, REGISTER, REQUESTS, Workspace
+from dsar.workspace import INTAKE, REQUESTS, Workspace
 
 _UNCONFIRMED = "nobody confirmed it, or a question is left: `dsar register confirm` it, or delete it if none of its letters is a request"
 
@@ -90,10 +87,10 @@ def _purged(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: 
     count = _completed(workspace, name, done)
     if not now:
         return Outcome(name, waits=waits)
-    known = shared.needles(workspace, case)
+    looker = leftover.Looker(workspace, shared.needles(workspace, case), cases)
     count += sum(_stage(workspace, case, cases, stage, by) for stage in now)
-    left = tuple(_left(workspace, known, cases, register="register" in now))
-    return Outcome(name, now, count, waits, stays, left=left, unread=tuple(shared.broken(workspace.root)))
+    look, last = looker.around(), looker.register() if "register" in now else leftover.Look()
+    return Outcome(name, now, count, waits, stays, left=look.left + last.left, unread=look.unread)
 
 
 def _completed(workspace: Workspace, name: str, done: frozenset[Stage]) -> int:
@@ -137,28 +134,3 @@ def _since(summary: CaseSummary) -> dict[Stage, datetime]:
 
 def _needs_files(workspace: Workspace, case: Case) -> bool:
     return "working copies" not in purging.standing(summaries.of(workspace, case))
-
-
-# -- the look afterwards ---------------------------------------------------------------------------
-
-
-def _left(workspace: Workspace, known: Sequence[Needle], cases: Mapping[str, Case], *, register: bool) -> Iterator[str]:
-    """Yield the files that still hold a value of the person, but for the systems themselves, other cases, and what is due later."""
-    root = workspace.root
-    beside = {root / top for top in systems(workspace)} | {root / "secrets", root / "stubs"}
-    beside |= {root / "cases" / i for i in cases}
-    if not register:
-        beside |= {root / REGISTER, root / REQUESTS}
-    yield from shared.left(workspace, known, beside=beside)
-
-
-def systems(workspace: Workspace) -> set[str]:
-    """Return the top folders and files of the workspace in which systems of the map lie: their data are not ours to purge."""
-    text = (workspace.root / MAP).read_text(encoding="utf-8")
-    named = set(re.findall(r"\$\{WORKSPACE\}/+([^/\"'?*{}]+)", text))
-    opened = workspace.sources()
-    own = [s for name, s in workspace.datamap.sources.items() if isinstance(o := opened[name], DsarError) or not o.can.asks_people]
-    read = [t.file for s in own for t in s.tables.values() if t.file]
-    stored = {Path(p).parts[0] for f in read for p in (f.path, f.store) if p and not Path(p).is_absolute()}
-    urls = {Path(s.url).parts[0] for s in own if s.url and "://" not in s.url and "$" not in s.url}
-    return {n for n in named | stored | urls if n not in {"inbox", "cases"}}

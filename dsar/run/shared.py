@@ -16,10 +16,9 @@ from dsar.answer import searches
 from dsar.answer.stranger import Needle, Needles, search, searchable
 from dsar.errors import DsarError
 from dsar.find import counted
-from dsar.keep import sweep, vault
+from dsar.keep import vault
 from dsar.keep.ledger import CONFIRMED
 from dsar.keep.purge import remove
-from dsar.recognise import MARK
 from dsar.request.case import Case
 from dsar.run import erasure
 from dsar.source import Asker, Match, Search, Want
@@ -48,12 +47,15 @@ def needles(workspace: Workspace, case: Case) -> list[Needle]:
 def clear(workspace: Workspace, gone: Iterable[Case], kept: Collection[Case]) -> None:
     """Take what is about `gone` requests alone out of the workspace's own folders; raises `OSError` where a file is held."""
     gone = list(gone)
-    theirs = _searches(workspace, gone)
-    needed = {s.id for s in _searches(workspace, kept)}
-    ids = {s.id for s in theirs} - needed
+    ids = searched(workspace, gone) - searched(workspace, kept)
     _answers(workspace.root, ids)
     _worklists(workspace, ids, kept)
     notebooks(workspace.root, {case.request.id for case in gone}, Needles([n for case in gone for n in needles(workspace, case)]))
+
+
+def searched(workspace: Workspace, cases: Collection[Case]) -> set[str]:
+    """Return the ids of the searches by hand that these requests have led to: folders of the inbox are called by them."""
+    return {s.id for s in _searches(workspace, cases)}
 
 
 def _searches(workspace: Workspace, cases: Collection[Case]) -> list[Search]:
@@ -170,12 +172,3 @@ def _emptied(notebook: dict[str, object]) -> dict[str, object]:
     kept = cast("dict[str, object]", notebook.get("metadata", {}))
     notebook["metadata"] = {k: v for k, v in kept.items() if k in {"kernelspec", "language_info"}}
     return notebook
-
-
-def left(workspace: Workspace, known: Iterable[Needle], *, beside: Collection[Path]) -> list[str]:
-    """Return the files of the workspace, but those `beside`, that still hold one of the values: asked again after a purge."""
-    wanted = Needles(known, workspace.datamap.controller.region)
-    found = sweep.files_with(workspace.root, lambda text: bool(wanted.in_text(text)), leave_out=lambda path: path in beside)
-    # What came through the inbox was named by somebody outside: there the folder has to do.
-    parts = (p[:2] if p[0] == "inbox" else p for p in (path.relative_to(workspace.root).parts for path in found))
-    return list(dict.fromkeys("/".join(MARK if wanted.in_text(part) else part for part in some) for some in parts))

@@ -1,10 +1,13 @@
 import base64
+import bz2
 import email.policy
 import gzip
 import html
 import io
 import json
+import lzma
 import subprocess
+import tarfile
 import zipfile
 from datetime import date
 from email.message import EmailMessage
@@ -135,6 +138,15 @@ def mail(text, encoding="base64"):
     return message.as_bytes()
 
 
+def tar(text, mode="w", name="a/note.txt"):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(text.encode())
+        archive.addfile(entry, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
 FORMATS = {
     "txt": raw,
     "csv": lambda text: f'"id","note"\r\n"1","{text}"\r\n'.encode(),
@@ -148,6 +160,11 @@ FORMATS = {
     "zip": nested,
     "locked.zip": locked_zip,
     "gz": lambda text: gzip.compress(text.encode()),
+    "bz2": lambda text: bz2.compress(text.encode()),
+    "xz": lambda text: lzma.compress(text.encode()),
+    "tar": tar,
+    "tar.gz": lambda text: tar(text, "w:gz"),
+    "tar.xz": lambda text: tar(text, "w:xz"),
     "eml": mail,
     "qp.eml": lambda text: mail(text, "quoted-printable"),
     "b64.txt": lambda text: f"cookie={base64.urlsafe_b64encode(text.encode()).decode()}".encode(),
@@ -264,6 +281,10 @@ def test_a_name_in_two_fields_is_a_name(tmp_path):
         ("old.doc", b"\xd0\xcf\x11\xe0 old"),
         ("broken.pdf", b"%PDF-1.4 no more"),
         ("broken.gz", b"\x1f\x8b no more"),
+        ("broken.bz2", bz2.compress(b"no more")[:20]),
+        ("broken.xz", lzma.compress(b"no more" * 9)[:40]),
+        ("broken.tar", tar("no more")[:400]),
+        ("picture.tar", tar("\x00\x01", name="x.png")),
         ("page.html", b'<img src="data:image/png;base64,AAAA">'),
         ("in.zip", zipped("a/picture.jpg", b"\xff\xd8\xff\x00")),
     ],

@@ -1,12 +1,15 @@
 """Forgetting on time: a whole request in real files, its purge stage by stage, what stands against it, and a kill at every step."""
 
 import base64
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import shutil
 import sqlite3
+import tarfile
 import zipfile
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -248,6 +251,30 @@ def test_what_lies_about_is_found_and_named(copied):
     outcome = purge.purge(ws, ["A-1"], by="A. Nalyst")[0]
     assert outcome.left == ("notes/ask.csv", "notes/old.csv.gz", "notes/x.sqlite")
     (ws.root / "notes" / "ask.csv").unlink()
+
+
+def test_what_is_packed_is_looked_into_and_what_cannot_be_is_told(copied, monkeypatch):
+    ws, _ = copied
+    (ws.root / "notes").mkdir()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        archive.add(ws.root / "requests.csv", "old/requests.csv")
+    theirs = {
+        "a.bz2": bz2.compress(b"to Ann@X.org"), "b.xz": lzma.compress(b"to ann@x.org"), "c.tar.gz": out.getvalue(),
+        "d.txt": b"X'" + b"to ann@x.org".hex().encode() + b"'",
+    }  # fmt: skip
+    closed = {"e.jpg": b"\xff\xd8\xff\x00", "f.7z": b"7z\xbc\xaf\x27\x1c\x00", "g.zip": b"PK\x03\x04 no more"}
+    for name, content in (theirs | closed).items():
+        (ws.root / "notes" / name).write_bytes(content)
+    (ws.root / "notes" / "elsewhere").symlink_to(ws.root.parent)
+    bobs = next(p for p in sorted((ws.root / "inbox").glob("S-*")) if "bob@x.org" in (p / "mail.eml").read_text())
+    (bobs / "photo.jpg").write_bytes(closed["e.jpg"])  # of a request that is open: its own purge takes it
+    (ws.root / "inbox" / "scan.jpg").write_bytes(closed["e.jpg"])
+    code, told = purged_by_command(ws, monkeypatch, "2026-12-24", "A-1")
+    assert code == 1
+    assert {line.split()[1] for line in told.splitlines() if "still holds a value" in line} == {f"notes/{name}" for name in theirs}
+    unread = {line.split()[1] for line in told.splitlines() if "could not be looked into" in line}
+    assert unread == {"inbox/scan.jpg", "notes/elsewhere", *(f"notes/{name}" for name in closed)}
 
 
 REASONS = {
