@@ -112,7 +112,7 @@ def purge(
     asked = [o for o in outcomes if o.gone or o.against or o.request in there]
     done = sum(bool(o.gone) and not o.error for o in outcomes)
     out.print(f"{done} of {len(asked)} requests {'would be' if dry_run else 'were'} purged of something", markup=False)
-    raise typer.Exit(1 if any(o.error or o.left or o.unread for o in outcomes) else 0)
+    raise typer.Exit(1 if any(o.error or o.left or o.unread or o.changed for o in outcomes) else 0)
 
 
 def _told(outcome: "Outcome", *, dry_run: bool) -> list[str]:
@@ -128,4 +128,7 @@ def _told(outcome: "Outcome", *, dry_run: bool) -> list[str]:
     lines += [f"{name}: not completed: {outcome.error}"] if outcome.error else []
     lines += [f"{name}: {file} still holds a value of this person: look whose it is, and delete it by hand" for file in outcome.left]
     lines += [f"{name}: {file} could not be looked into: look whether it is about this person, and mend or delete it" for file in outcome.unread]
+    lines += [
+        f"{name}: {file} was changed since it was named, and nothing is found by what is still known: look once more" for file in outcome.changed
+    ]
     return lines

@@ -7,16 +7,17 @@ A killed run is completed by the next. Its order sees to that: summary first, th
 that a stage is gone (in the ledger and in the summary), then the files.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
 from dsar import files
 from dsar.answer import nearby
 from dsar.errors import DsarError
+from dsar.keep import left, vault
 from dsar.keep import purge as purging
 from dsar.keep import summary as kept
-from dsar.keep import vault
 from dsar.keep.ledger import Entry
 from dsar.keep.summary import STAGES, CaseSummary, Stage
 from dsar.request.case import Case
@@ -42,6 +43,7 @@ class Outcome:
     stays: tuple[str, ...] = ()  # rows that its erasure left in the systems, and that nobody could find any more by what was purged
     left: tuple[str, ...] = ()  # files of the workspace that still hold a value of the person: nobody but a person can say whose they are
     unread: tuple[str, ...] = ()  # files that could not be looked into
+    changed: tuple[str, ...] = ()  # files that were named at the last purge, and were changed since
     error: str = ""
     summary: bool = True  # False: its day had come too, and it went in the same run
 
@@ -50,21 +52,21 @@ def purge(workspace: Workspace, requests: Sequence[str] | None = None, *, by: st
     """Purge what is due of these requests (all when none is named), and return one outcome per request."""
     cases = workspace.register.cases()
     chosen = [case for i, case in cases.items() if requests is None or i in requests]
-    outcomes = [_one(workspace, case, cases, by=by, dry_run=dry_run) for case in chosen]
+    outcomes = [_tried(c.request.id, partial(_purged, workspace, c, cases, by=by, dry_run=dry_run)) for c in chosen]
     outcomes += [
         Outcome(f"{INTAKE}/{name}", ("working copies",), 1) if confirmed else Outcome(f"{INTAKE}/{name}", against=(_UNCONFIRMED,))
         for name, confirmed in (shared.intake(workspace, dry_run=dry_run) if requests is None else {}).items()
     ]
     if dry_run:
         return outcomes
+    outcomes += [_tried(i, partial(_again, workspace, i, cases)) for i in left.requests(workspace.root) if i not in cases and requests is None]
     old = aged.take(workspace, by)
     return [replace(o, summary=o.request not in old.summaries) for o in outcomes] + [Outcome(f, error=why) for f, why in old.faults.items()]
 
 
-def _one(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: str, dry_run: bool) -> Outcome:
-    name = case.request.id
+def _tried(name: str, purged: Callable[[], Outcome]) -> Outcome:
     try:
-        return _purged(workspace, case, cases, by=by, dry_run=dry_run)
+        return purged()
     except OSError as error:
         return Outcome(name, error=f"{type(error).__name__}: close what has a file of it open, then purge again")
     except DsarError as error:
@@ -86,11 +88,23 @@ def _purged(workspace: Workspace, case: Case, cases: Mapping[str, Case], *, by: 
         return Outcome(name, now, waits=waits, stays=stays)
     count = _completed(workspace, name, done)
     if not now:
-        return Outcome(name, waits=waits)
-    looker = leftover.Looker(workspace, shared.needles(workspace, case), cases)
-    count += sum(_stage(workspace, case, cases, stage, by) for stage in now)
-    look, last = looker.around(), looker.register() if "register" in now else leftover.Look()
-    return Outcome(name, now, count, waits, stays, left=look.left + last.left, unread=look.unread)
+        return replace(_again(workspace, name, cases), files=count, waits=waits)
+    looker = leftover.Looker(workspace, name, shared.needles(workspace, case), cases)
+    looker.owe()
+    count += sum(_stage(workspace, case, cases, stage, by) for stage in now if stage != "register")
+    look = looker.around()  # before the line goes, since no run after that knows what to look for
+    if "register" in now:
+        _stage(workspace, case, cases, "register", by)
+        look = leftover.Look(look.left + looker.register().left, look.unread, look.changed)
+    return Outcome(name, now, count, waits, stays=stays, **look._asdict())
+
+
+def _again(workspace: Workspace, name: str, cases: Mapping[str, Case]) -> Outcome:
+    """Look again where the last look was not clean, or a run was killed before it."""
+    if left.read(workspace.root, name) is None:
+        return Outcome(name)
+    known = shared.needles(workspace, cases[name]) if name in cases else ()
+    return Outcome(name, **leftover.Looker(workspace, name, known, cases).around()._asdict())
 
 
 def _completed(workspace: Workspace, name: str, done: frozenset[Stage]) -> int:

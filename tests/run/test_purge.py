@@ -27,6 +27,7 @@ from dsar.cli import app
 from dsar.errors import BadMap, DossierMissing
 from dsar.keep import asof, record
 from dsar.keep.ledger import Entry
+from dsar.recognise import MARK
 from dsar.request import tables
 from dsar.run import erasure, purge, shared, summaries
 from dsar.workspace import Workspace, maps
@@ -275,6 +276,92 @@ def test_what_is_packed_is_looked_into_and_what_cannot_be_is_told(copied, monkey
     assert {line.split()[1] for line in told.splitlines() if "still holds a value" in line} == {f"notes/{name}" for name in theirs}
     unread = {line.split()[1] for line in told.splitlines() if "could not be looked into" in line}
     assert unread == {"inbox/scan.jpg", "notes/elsewhere", *(f"notes/{name}" for name in closed)}
+
+
+def left_about(ws):
+    """Leave a file found by an identifier, one by a name of the snapshot alone, one that cannot be read, and one whose name says who it is."""
+    (ws.root / "notes").mkdir()
+    files = {
+        "ask.csv": b"ann@x.org",
+        "call.txt": b"call from Ann Wright, on Monday",
+        "photo.jpg": b"\xff\xd8\xff\x00",
+        "ann@x.org.txt": b"ann@x.org asked",
+    }
+    for name, content in files.items():
+        (ws.root / "notes" / name).write_bytes(content)
+    return {"notes/ask.csv", "notes/call.txt", "notes/[someone].txt"}, {"notes/photo.jpg"}
+
+
+def places(told, words):
+    return {line.split(": ")[1].split()[0] for line in told.splitlines() if words in line}
+
+
+def test_what_was_left_is_told_at_each_purge_until_it_is_gone(copied, monkeypatch):
+    ws, _ = copied
+    left, unread = left_about(ws)
+    needles = shared.needles
+
+    def with_a_name(ws, case):  # the map of these tests says of no column that a name stands in it
+        there = (ws.root / "cases" / case.request.id / "dossier").exists()
+        return [*needles(ws, case), *([shared.Needle("name", "name", "Ann Wright")] if there else [])]
+
+    monkeypatch.setattr(shared, "needles", with_a_name)
+    for day in ("2026-12-24", "2026-12-25", "2027-12-24", "2030-01-01", "2030-01-02", "2035-01-01"):  # each stage, after it, and long after the last
+        code, told = purged_by_command(ws, monkeypatch, day)
+        assert code == 1, day
+        assert places(told, "still holds a value of this person") - {"register.db"} == {p.replace("[someone].txt", MARK) for p in left}, day
+        assert places(told, "could not be looked into") == unread, day
+        assert "ann@x.org" not in told
+    remembered = (ws.root / "summaries" / "A-1.left").read_text()
+    assert not [v for v in (*VALUES, "ask.csv", "call", "photo", "notes") if v.casefold() in remembered.casefold()]
+    (ws.root / "notes" / "call.txt").rename(ws.root / "notes" / "renamed.txt")  # as it was, elsewhere
+    (ws.root / "notes" / "ask.csv").write_text("nobody any more")
+    code, told = purged_by_command(ws, monkeypatch, "2035-01-02")
+    assert (code, places(told, "was changed since it was named")) == (1, {"notes/ask.csv"})
+    assert "notes/renamed.txt" in places(told, "still holds a value")
+    for path in (ws.root / "notes").iterdir():
+        path.unlink()
+    code, told = purged_by_command(ws, monkeypatch, "2035-01-03")
+    assert (code, "A-1" in told, (ws.root / "summaries" / "A-1.left").exists()) == (0, False, False)
+
+
+def test_a_clean_look_is_not_asked_again(copied, monkeypatch):
+    ws, _ = copied
+    assert purged_by_command(ws, monkeypatch, "2026-12-24", "A-1")[0] == 0
+    (ws.root / "later.txt").write_text("ann@x.org")
+    assert purged_by_command(ws, monkeypatch, "2026-12-25", "A-1")[0] == 0
+    assert places(purged_by_command(ws, monkeypatch, "2027-12-24", "A-1")[1], "still holds a value") == {"later.txt"}
+
+
+def test_a_killed_purge_is_followed_by_its_look(story, tmp_path, monkeypatch):
+    def run(folder, stop_at):
+        clock = Clock()
+        clock.day = 1_100
+        ws = opened(folder, clock)
+        with monkeypatch.context() as patched:
+            seen = _steps(patched, stop_at)
+            with suppress(Killed):
+                purge.purge(ws, ["A-1"], by="A. Nalyst")
+        ws.register.engine.dispose()
+        return seen["n"]
+
+    def made(name):
+        folder = tmp_path / name
+        shutil.copytree(story, folder)
+        (folder / "ask.csv").write_text("ann@x.org")
+        return folder
+
+    steps = run(made("whole"), 0)
+    for stop_at in [*range(1, steps + 1, 9), *range(steps - 12, steps + 1)]:
+        folder = made(f"at-{stop_at}")
+        run(folder, stop_at)
+        clock = Clock()
+        clock.day = 1_101
+        ws = opened(folder, clock)
+        outcomes = purge.purge(ws, by="A. Nalyst")
+        assert "ask.csv" in {place for o in outcomes if o.request == "A-1" for place in o.left}, stop_at
+        ws.register.engine.dispose()
+        shutil.rmtree(folder)
 
 
 REASONS = {
