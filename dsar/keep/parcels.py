@@ -25,7 +25,7 @@ def pack(folder: Path, name: str, target: Path, recipient: str, scratch: Path, *
     """
     from pyrage import encrypt_io, x25519
 
-    plain, sealed = scratch / f"{os.getpid()}.tar", files.private_dir(target.parent) / f"{files.WRITING}{target.name}"
+    plain, sealed = scratch / f"{os.getpid()}.tar", files.private_dir(target.parent) / f"{files.WRITING}{os.getpid()}.age"
     try:
         with tarfile.open(plain, "w", format=tarfile.PAX_FORMAT, pax_headers={_NAME: name}) as archive:
             for path in entries(folder, deep=deep):
@@ -60,14 +60,24 @@ def unpack(parcel: Path, name: str, folder: Path, identity: Any, scratch: Path) 
 
 
 def entries(folder: Path, *, deep: bool = True) -> Iterator[Path]:
-    """Yield what belongs to a folder, sorted: not what is being written beside its place."""
+    """Yield what belongs to a folder, sorted: not what is being written beside its place, and nothing that is `odd`."""
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(files.WRITING):
+        if path.name.startswith(files.WRITING) or path.is_symlink():
             continue
         if deep and path.is_dir():
             yield path
             yield from entries(path)
         elif path.is_file():
+            yield path
+
+
+def odd(folder: Path) -> Iterator[Path]:
+    """Yield what lies in a folder, however deep, and is neither a file nor a folder: a parcel holds none of it."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            yield from odd(path)
+        # Emacs marks a file that it has open by a link to nowhere.
+        elif (path.is_symlink() or not path.is_file()) and not (path.name.startswith(".#") and not path.exists()):
             yield path
 
 

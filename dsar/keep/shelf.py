@@ -27,7 +27,7 @@ def units(place: Path, requests: Collection[str] | None) -> Iterator[Unit]:
             yield Unit(name, place / name, deep=True)
     cases = place / "cases"
     yield Unit("cases", cases, deep=False)
-    chosen = sorted(p.name for p in cases.iterdir() if p.is_dir()) if requests is None else sorted(r for r in requests if r)
+    chosen = sorted(p.name for p in cases.iterdir() if p.is_dir() and not p.is_symlink()) if requests is None else sorted(r for r in requests if r)
     for request in chosen:
         if requests is None or (cases / request).is_dir():
             yield Unit(f"cases/{request}", cases / request, deep=True)

@@ -189,6 +189,7 @@ def _left(known: Opened) -> bool:
                 fcntl.flock(known.users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
+            _sealable(known.memory)
             known.seal()
             _close(known)
             return True
@@ -199,9 +200,10 @@ def _left(known: Opened) -> bool:
 def establish(root: Path) -> Opened:
     """Seal a workspace whose folders lie in the clear, or complete that, and return it opened.
 
-    Raises `KeyMissing`, `MachineRefuses` and `SealBroken`; then what lay in the clear lies there still.
+    Raises `KeyMissing`, `MachineRefuses`, `NotOffered` and `SealBroken`; then what lay in the clear lies there still.
     """
     memory.place()
+    _sealable(root)
     if not sealed(root):
         recipient, fresh = agekey.new(), files.private_dir(root / f"{STORE}.new")
         files.write_atomic(fresh / _RECIPIENT, recipient + "\n")
@@ -326,19 +328,35 @@ def _unpacked(root: Path, recipient: str) -> Path:
 
 def _linked(known: Opened) -> None:
     """Let the workspace's folders be links to those in memory; what lies in the clear in their place is taken over and sealed first."""
+    _sealable(known.root)
     for name in FOLDERS:
         path, target = known.root / name, known.memory / name
         if path.is_symlink():
             if path.readlink() == target:
                 continue
-            if not memory.links_there(path):
-                raise SealBroken("is a link to somewhere else", where=name, remedy="put the folder itself in its place, then again")
             path.unlink()
         elif path.exists():
             _taken_over(known, path, target)
         path.symlink_to(target, target_is_directory=True)
     for left in known.root.glob(f"{_LEAVING}*"):
         shutil.rmtree(left)
+
+
+def _sealable(place: Path) -> None:
+    """Raise `NotOffered` where a link, a pipe or a device lies in the folders to be sealed: it would be lost, or what it leads to taken in unseen.
+
+    Raises `SealBroken` where such a folder is itself a link to somewhere else.
+    """
+    for name in FOLDERS:
+        folder = place / name
+        if folder.is_symlink() and not memory.links_there(folder):
+            raise SealBroken("is a link to somewhere else", where=name, remedy="put the folder itself in its place, then again")
+        found = parcels.odd(folder) if folder.is_dir() and not folder.is_symlink() else iter(())
+        if (first := next(found, None)) is not None:
+            # A file may be called by a person's name, and what came through the inbox was named by somebody outside.
+            parts = first.parent.relative_to(place).parts[: 2 if name in {"cases", "inbox"} else 1]
+            remedy = "put the file itself in its place, or delete it; nothing was sealed or taken away"
+            raise NotOffered("a link, a pipe or a device lies here, which a sealed folder cannot hold", where="/".join(parts), remedy=remedy)
 
 
 def _taken_over(known: Opened, path: Path, target: Path) -> None:
@@ -348,7 +366,7 @@ def _taken_over(known: Opened, path: Path, target: Path) -> None:
         if plain.is_dir():
             files.private_dir(inside)
         elif not inside.exists():
-            copy = inside.with_name(f"{files.WRITING}{inside.name}")  # a killed run leaves no half of it under its own name
+            copy = inside.with_name(f"{files.WRITING}{os.getpid()}")  # a killed run leaves no half of it under its own name, which may be the longest
             shutil.copy2(plain, copy)
             copy.chmod(0o600)
             copy.replace(inside)

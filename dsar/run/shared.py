@@ -4,6 +4,7 @@ When a request is purged, its part goes out of them; what another request still 
 """
 
 import json
+import os
 import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -103,7 +104,7 @@ def _without_lines(path: Path, ids: Collection[str]) -> None:
     elif mine:
         for number in reversed(mine):
             sheet.delete_rows(number)
-        fresh = path.with_name(f".writing-{path.name}")
+        fresh = path.with_name(f"{files.WRITING}{os.getpid()}.xlsx")
         book.save(fresh)
         files.publish(fresh, path)
 

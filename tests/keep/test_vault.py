@@ -188,6 +188,72 @@ def test_purge_takes_the_parcel_too_and_what_is_left_is_found_in_memory(sealed, 
     assert json.loads((sealed / "summaries/A-3.json").read_text())["request"] == "A-3"
 
 
+def test_a_file_with_the_longest_name_there_is_is_sealed_and_opened(plain, key, tmp_path):
+    folder = copied(plain, tmp_path / "w")
+    long = {f"cases/A-3/letters/{'s' * 251}.pdf": b"signed", f"inbox/{'ü' * 125}.xlsx": b"came back"}
+    for name, content in long.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    sealing(folder)
+    assert in_the_clear(folder) == []
+    dsar.open(folder)
+    assert tree(folder) == tree(plain) | long
+
+
+ODD = {
+    "link to nowhere": lambda path, _: path.symlink_to("gone.pdf"),
+    "link elsewhere": lambda path, other: path.symlink_to(other / "theirs.txt"),
+    "link to a folder": lambda path, other: path.symlink_to(other, target_is_directory=True),
+    "pipe": lambda path, _: os.mkfifo(path),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("place", ["cases/A-3", "cases/A-3/letters", "cases", "inbox/S-1/from cyn@x.org"])
+def test_what_cannot_be_sealed_is_refused_by_place_before_anything_changes(plain, key, tmp_path, kind, place):
+    folder, other = copied(plain, tmp_path / "w"), tmp_path / "other"
+    other.mkdir()
+    (other / "theirs.txt").write_text("of somebody else")
+    (folder / place).mkdir(parents=True, exist_ok=True)
+    ODD[kind](folder / place / "Cyn Lake.pdf", other)
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(NotOffered, match=f"^{'/'.join(place.split('/')[:2])}: a link, a pipe or a device") as told:
+        vault.establish(folder)
+    assert "cyn" not in str(told.value).casefold()
+    assert [p for p in sorted(folder.rglob("*")) if p.suffix != ".lock"] == [p for p in before if p.suffix != ".lock"]
+    (folder / place / "Cyn Lake.pdf").unlink()
+    sealing(folder)
+    assert in_the_clear(folder) == []
+
+
+def test_a_folder_that_is_a_link_itself_is_refused_before_anything_changes(plain, key, tmp_path):
+    folder = copied(plain, tmp_path / "w")
+    (folder / "cases").rename(tmp_path / "elsewhere")
+    (folder / "cases").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SealBroken, match=r"^cases: is a link to somewhere else"):
+        vault.establish(folder)
+    assert not [*folder.glob("sealed*")]
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a_link_made_while_it_is_open_is_told_and_stays_open_in_memory(sealed, tmp_path, kind):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "theirs.txt").write_text("of somebody else")
+    dsar.open(sealed)
+    before = tree(sealed)
+    odd = sealed / "cases/A-3/odd"
+    ODD[kind](odd, tmp_path / "other")
+    vault.seal(sealed)
+    with pytest.raises(NotOffered, match=r"^cases/A-3: "):
+        vault.leave()
+    assert left_in_memory(sealed) != []
+    dsar.open(sealed)
+    odd.unlink()
+    vault.leave()
+    dsar.open(sealed)
+    assert tree(sealed) == before
+
+
 # -- nothing is lost -------------------------------------------------------------------------------
 
 
