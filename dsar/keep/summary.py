@@ -1,7 +1,8 @@
 """The case summary: what explains a request once its files are purged. No value of the person stands in it.
 
 Days, codes, counts, hashes and the names of those who decided: that much shows how a request was answered (Art. 5(2)). Free text
-of the desk is left out, since somebody may have written a name into it; the ledger holds its keyed hash. The same shape is
+of the desk is left out or replaced, names of files that are not ours too (`dsar.run.impersonal`), since somebody may have written a name
+into them; the ledger holds a keyed hash. The same shape is
 reckoned for a case that is still there, so that whoever reads summaries reads one thing (`dsar.run.summaries`).
 """
 

@@ -139,10 +139,13 @@ def check(event: Event, *, rights: tuple[str, ...], received: date, today: date)
     for name, value in event.details.items():
         if not allowed[name](value):
             raise BadEvent(f"{name} is not as it should be", where=event.kind, remedy=_allowed(name))
-    if event.kind == "decided" and event.details["outcome"] in {"partial", "refused"}:
-        grounds = event.details.get("grounds") or []
-        if not grounds or not set(grounds) <= set(REFUSALS) or "because" not in event.details:
-            raise BadEvent("a refusal needs grounds and because", where=event.kind, remedy=f"grounds are {', '.join(REFUSALS)}")
+    if event.kind == "decided":
+        grounds, refused = set(event.details.get("grounds", ())), event.details["outcome"] in {"partial", "refused"}
+        remedy = f"grounds are {', '.join(REFUSALS)}"
+        if refused and not (grounds and grounds <= set(REFUSALS) and "because" in event.details):
+            raise BadEvent("a refusal needs grounds and because", where=event.kind, remedy=remedy)
+        if not grounds <= set(REFUSALS):
+            raise BadEvent("grounds are of a list; words about them stand in because", where=event.kind, remedy=remedy)
     return event
 
 

@@ -18,17 +18,13 @@ from dsar.keep.purge import standing
 from dsar.keep.summary import CaseSummary, Clock, Decided, Happened, Put, Ruled, Searched, Stays
 from dsar.request.case import Case
 from dsar.request.events import Event
+from dsar.run.impersonal import Impersonal
 from dsar.workspace import Workspace
 
 LEFT = ("outbox", "delivery", "letters", "worklists", "certificates")  # folders of a case with what leaves, or proves
 _FROM_FILES = (
     "collected_at", "searched", "rulings", "decisions", "erasure", "verified_at", "verified", "files", "tool", "map_sha256", "rights_sha256",
     "templates_sha256", "purged",
-)  # fmt: skip
-# Details that are codes, counts, hashes or names of ours; the others are words somebody typed.
-_CODES = (
-    "kinds", "method", "authority", "document", "reason", "after", "outcome", "grounds", "tables", "failed", "systems", "letter", "file", "reviewed",
-    "files", "duplicates", "linked", "fields", "person_first", "handler",
 )  # fmt: skip
 
 
@@ -42,13 +38,15 @@ def summaries(workspace: Workspace) -> list[CaseSummary]:
 def of(workspace: Workspace, case: Case) -> CaseSummary:
     """Return a case's summary as it is now; what stood in files that are purged comes from the summary written then."""
     before = kept.read(workspace.root, case.request.id)
-    said = _registered(case)
+    only = Impersonal(workspace, case)
+    said = _registered(case, only)
     if before is not None and standing(before.model_copy(update={"events": said["events"]})):
-        return CaseSummary(**said, **{name: getattr(before, name) for name in _FROM_FILES})
-    return CaseSummary(**said, **_filed(workspace, workspace.root / "cases" / case.request.id), purged=before.purged if before else {})
+        there = {name: getattr(before, name) for name in _FROM_FILES}
+        return CaseSummary(**said, **there | {"files": tuple(f.model_copy(update={"name": only.files(f.name)}) for f in before.files)})
+    return CaseSummary(**said, **_filed(workspace, workspace.root / "cases" / case.request.id, only), purged=before.purged if before else {})
 
 
-def _registered(case: Case) -> dict[str, Any]:
+def _registered(case: Case, only: Impersonal) -> dict[str, Any]:
     """Return what the register says, without what anybody is known by and without free text."""
     request = case.request
     return {
@@ -61,21 +59,21 @@ def _registered(case: Case) -> dict[str, Any]:
         "language": case.language,
         "rights": request.rights,
         "kinds": tuple(dict.fromkeys(i.kind for i in request.identifiers)),
-        "handler": case.handler,
+        "handler": only.value("handler", case.handler),
         "closed": case.closed,
         "no_reasonable_doubt": bool(request.no_reasonable_doubt),
-        "linked": case.duplicates,
-        "events": tuple(map(_happened, case.events)),
-        "clocks": tuple(_clock(case, right) for right in request.rights),
+        "linked": tuple(only.value("linked", case.duplicates)),
+        "events": tuple(_happened(event, only) for event in case.events),
+        "clocks": tuple(_clock(case, right, only) for right in request.rights),
     }
 
 
-def _happened(event: Event) -> Happened:
-    codes = {name: event.details[name] for name in _CODES if name in event.details}
+def _happened(event: Event, only: Impersonal) -> Happened:
+    codes = only.details(event.details)
     return Happened(on=event.on, at=datetime.fromisoformat(event.at), kind=event.kind, right=event.right, by=event.by, details=codes)
 
 
-def _clock(case: Case, right: str) -> Clock:
+def _clock(case: Case, right: str, only: Impersonal) -> Clock:
     counted_ = case.deadlines[right]
     decided, extended = case.last("decided", right), case.last("extended", right)
     days = {name: getattr(counted_, name) for name in ("state", "start", "due", "cautious", "target", "notify_extension_by", "excluded_days")}
@@ -87,11 +85,11 @@ def _clock(case: Case, right: str) -> Clock:
         outcome=decided.details["outcome"] if decided else "",
         decided_on=decided.on if decided else None,
         decided_by=decided.by if decided else "",
-        grounds=tuple(decided.details.get("grounds", ())) if decided else (),
+        grounds=tuple(only.value("grounds", decided.details.get("grounds", ()))) if decided else (),
     )
 
 
-def _filed(workspace: Workspace, case: Path) -> dict[str, Any]:
+def _filed(workspace: Workspace, case: Path, only: Impersonal) -> dict[str, Any]:
     """Return what the case folder says, by counts."""
     found = counted.counts(case / "dossier")
     seen = erasures.load_verified(case)
@@ -104,7 +102,7 @@ def _filed(workspace: Workspace, case: Path) -> dict[str, Any]:
         "erasure": tuple(_stays(case)),
         "verified_at": seen.at if seen else None,
         "verified": dict(Counter[str](v.state for v in seen.verdicts)) if seen else {},
-        "files": tuple(_put(case)),
+        "files": tuple(_put(case, only)),
         "tool": as_of.tool,
         "map_sha256": as_of.map,
         "rights_sha256": as_of.rights,
@@ -149,7 +147,7 @@ def _stays(case: Path) -> Iterator[Stays]:
         yield Stays(table=table, action=action, why=why, article=article, until="; ".join([*words, *([str(last)] if last else [])]), rows=len(until))
 
 
-def _put(case: Path) -> Iterator[Put]:
+def _put(case: Path, only: Impersonal) -> Iterator[Put]:
     for folder in LEFT:
         for file in sorted(p for p in (case / folder).glob("*") if p.is_file() and not p.name.startswith(".")):
-            yield Put(folder=folder, name=file.name, sha256=files.sha256(file))
+            yield Put(folder=folder, name=only.files(file.name), sha256=files.sha256(file))

@@ -1,11 +1,14 @@
 """The case summary of a case that is still there: what it counts, and that no value of the person is in it."""
 
 import json
+import re
 
 import pytest
+from typer.testing import CliRunner
 
 import dsar
-from dsar.errors import WorkspaceMissing
+from dsar import cli
+from dsar.errors import BadEvent, WorkspaceMissing
 from dsar.keep import asof
 from dsar.keep import summary as kept
 from dsar.run import summaries
@@ -44,6 +47,54 @@ def test_no_value_of_the_person_stands_in_it(worked_on):
     workspace, request = worked_on
     text = next(s for s in summaries.summaries(workspace) if s.request == request.id).model_dump_json().casefold()
     assert not [i.kind for i in request.identifiers if i.value.casefold() in text]
+
+
+PERSON = "Nieves Busquets"
+
+
+def test_names_and_words_that_the_desk_typed_are_replaced(worked_on, monkeypatch):
+    workspace, _ = worked_on
+    request = list(workspace.requests.values())[1]
+    folder = workspace.case(request)
+    own = [f"{request.id}_acknowledgement.docx", f"{request.id}_mail_1-of-2.eml", f"{request.id}_orders_erasure_newer.xlsx"]
+    typed = [f"{PERSON} signed.docx", f"{request.id}_{PERSON.replace(' ', '_')}.pdf", f"letter.{PERSON.split()[1]}", f"{request.id}_Busquets.docx"]
+    (folder / "letters").mkdir(exist_ok=True)
+    for name in (*own, *typed):
+        (folder / "letters" / name).write_bytes(name.encode())
+    desk = ["--workspace", str(workspace.root), "record", request.id]
+    for words in (
+        ["letter sent", "letter=access_answer", f"file={PERSON} signed.pdf"],
+        ["letter sent", f"letter=to {PERSON}"],
+        ["marketing stopped", f"systems=orders,list of {PERSON}"],
+        ["handed over", f"handler={PERSON}"],
+    ):
+        done = CliRunner().invoke(cli.app, [*desk, *words, "--by", "A. Nalyst"])
+        assert done.exit_code == 0, done.exception
+    case = workspace.register.record(
+        workspace.register.case(request.id), "delivered", by="A. Nalyst", files={f"{PERSON}.zip": "00", own[0]: "ab"}, method=f"handed to {PERSON}"
+    )
+    summary = summaries.of(workspace, case)
+    text = summary.model_dump_json()
+    assert not [word for word in (PERSON, *PERSON.split()) if word in text]
+    names = [f.name for f in summary.files]
+    assert sorted(n for n in names if "[" not in n) == sorted(own)
+    assert sorted(re.sub("[0-9a-f]{12}", "#", n) for n in names if "[" in n) == ["[file #.docx]", "[file #.docx]", "[file #.pdf]", "[file #]"]
+    told = [re.sub("[0-9a-f]{12}", "#", str(e.details)) for e in summary.events][-5:]
+    assert told == [
+        "{'letter': 'access_answer', 'file': '[file #.pdf]'}", "{'letter': '[text #]'}", "{'systems': ['orders', '[text #]']}",
+        "{'handler': '[text #]'}", "{'method': '[text #]', 'files': {'[file #.zip]': '00', '" + own[0] + "': 'ab'}}",
+    ]  # fmt: skip
+    assert re.fullmatch(r"\[text [0-9a-f]{12}\]", summary.handler)
+    assert summaries.of(workspace, case) == summary  # what was replaced is told as itself again
+
+
+def test_no_decision_takes_grounds_in_free_words(worked_on):
+    workspace, _ = worked_on
+    request = list(workspace.requests.values())[1]
+    with pytest.raises(BadEvent, match="grounds"):
+        workspace.register.record(
+            workspace.register.case(request.id), "decided", by="A", right=request.rights[0], outcome="granted", grounds=[f"{PERSON} rang"]
+        )
 
 
 def test_map_rules_and_templates_are_kept_as_they_were(worked_on):
