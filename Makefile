@@ -17,7 +17,7 @@ lab: .venv/demo ## Open JupyterLab on the demo workspace
 	$(BIN)/dsar --workspace demo lab
 
 test: .venv/test ## Run the tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-engines: .venv/test ## One world on all engines: identical dossiers, and what each takes (QUICK=1: SQLite, PostgreSQL, DuckDB)
 	$(BIN)/pytest -m "" -q -s tests/connectors/test_engines_world.py $(if $(QUICK),-k "not mariadb and not spark")

@@ -23,6 +23,7 @@ class Terminal(Console):
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, highlight=False, emoji=False, soft_wrap=True)
+        self._width = None  # `$COLUMNS` as it is when something is printed, not as it was when this was made
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return a text to show, from a line printed or a table's cell."""

@@ -182,7 +182,8 @@ def run(tmp_path):
     (tmp_path / "people.csv").write_text("id,email\n1,ann@example.org\n", encoding="utf-8")
 
     def dsar(*words, status=0, columns=200):
-        env = {**os.environ, "DSAR_NOW": "2026-11-23T10:00:00+00:00"} | ({"COLUMNS": str(columns)} if columns else {})
+        env = {k: v for k, v in os.environ.items() if k != "COLUMNS"} | {"DSAR_NOW": "2026-11-23T10:00:00+00:00"}
+        env |= {"COLUMNS": str(columns)} if columns else {}
         done = subprocess.run(
             [sys.executable, "-m", "dsar", "--workspace", tmp_path, *map(str, words)], capture_output=True, text=True, check=False, env=env
         )
