@@ -19,7 +19,7 @@ from dsar.request.register import HEADER
 ROOT = Path(__file__).parent.parent
 LACKING = {"fcntl", "resource", "pwd", "grp", "termios"}
 ONLY_POSIX = {
-    "os": {"fork", "getuid", "geteuid", "chown", "fchmod", "killpg", "setsid", "wait4", "pidfd_open", "umask", "mkfifo"},
+    "os": {"fork", "getuid", "geteuid", "chown", "fchmod", "killpg", "setsid", "wait4", "pidfd_open", "mkfifo"},
     "signal": {"SIGKILL", "SIGHUP", "SIGALRM", "alarm"},
     "socket": {"AF_UNIX", "send_fds", "recv_fds"},
     "select": {"poll"},

@@ -5,7 +5,6 @@ the two, it is what tells the next to look. It outlives the register's line, and
 """
 
 import hashlib
-import hmac
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dsar import files
+from dsar import files, keys
 from dsar.errors import WorkspaceMissing
 from dsar.keep.summary import FOLDER
 
@@ -71,7 +70,7 @@ def requests(root: Path) -> Iterator[str]:
 
 def keyed(secret: str, what: Literal["place", "content"], data: bytes) -> str:
     """Return a hash from which nobody without the register's key can tell what it was made of."""
-    return hmac.new(bytes.fromhex(secret), f"left {what}:".encode() + data, hashlib.sha256).hexdigest()
+    return keys.keyed(secret.encode(), "left", what, hashlib.sha256(data).hexdigest())
 
 
 def _path(root: Path, request: str) -> Path:

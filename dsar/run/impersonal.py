@@ -4,13 +4,11 @@ The desk types file names and words, and a person's name is easily among them; w
 `[file 3f0c….docx]`, so that the same is told from another and nobody reads it.
 """
 
-import hashlib
-import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from dsar import kinds
+from dsar import keys, kinds
 from dsar.answer.export import plain
 from dsar.law.deadlines import EXTENSION_REASONS, RIGHTS
 from dsar.request import letters
@@ -33,7 +31,7 @@ class Impersonal:
     """Lets pass what names nobody, for one case."""
 
     def __init__(self, workspace: Workspace, case: Case) -> None:
-        self.secret, self.case = bytes.fromhex(workspace.register.secret), case
+        self.secret, self.case = workspace.register.secret.encode(), case
         sources = workspace.datamap.sources
         tables = {f"{name}.{table}" for name, source in sources.items() for table in source.tables}
         self.letters = frozenset(letters.names())
@@ -78,4 +76,4 @@ class Impersonal:
         return self._hidden("file", name, f".{ending}" if ending in _ENDINGS else "")
 
     def _hidden(self, kind: str, value: str, ending: str = "") -> str:
-        return f"[{kind} {hmac.new(self.secret, f'summary {kind}:{value}'.encode(), hashlib.sha256).hexdigest()[:12]}{ending}]"
+        return f"[{kind} {keys.keyed(self.secret, 'summary', kind, value)[:12]}{ending}]"

@@ -84,13 +84,21 @@ def run(warm, tmp_path, *cells, memory=0, **options):
 
 
 def by_papermill_itself(tmp_path, *cells):
-    """Return the notebook as the plain command executes it, in a process of its own: what it leaves to the collector ends with it."""
+    """Return the notebook as the plain command executes it, in a process of its own.
+
+    Now and then ipykernel 7 does not take up a request that lies before it, seen on a busy machine: kernel and papermill then wait for each
+    other for good. That is theirs and not what is compared here, so it is asked again.
+    """
     made = [nbformat.v4.new_code_cell(source, id=f"cell-{n}") for n, source in enumerate(cells)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     nbformat.write(nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel}), tmp_path / "in.ipynb")
-    words = ["papermill", "--no-progress-bar", "--cwd", tmp_path, tmp_path / "in.ipynb", tmp_path / "out.ipynb"]
+    words = ["papermill", "--no-progress-bar", "--execution-timeout", "30", "--cwd", tmp_path, tmp_path / "in.ipynb", tmp_path / "out.ipynb"]
     env = {**os.environ, "JUPYTER_DEFAULT_PROVISIONER_NAME": "local-provisioner"}
-    subprocess.run([sys.executable, "-m", *map(str, words)], check=True, timeout=120, env=env, capture_output=True)
+    for last_time in (False, False, True):
+        done = subprocess.run([sys.executable, "-m", *map(str, words)], check=last_time, timeout=240, env=env, capture_output=True, text=True)
+        if not done.returncode:
+            break
+        assert "CellTimeoutError" in done.stderr, done.stderr
     return nbformat.read(tmp_path / "out.ipynb", as_version=4)
 
 

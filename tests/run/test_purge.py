@@ -333,28 +333,30 @@ def test_a_clean_look_is_not_asked_again(copied, monkeypatch):
     assert places(purged_by_command(ws, monkeypatch, "2027-12-24", "A-1")[1], "still holds a value") == {"later.txt"}
 
 
-def test_a_killed_purge_is_followed_by_its_look(story, tmp_path, monkeypatch):
-    def run(folder, stop_at):
-        clock = Clock()
-        clock.day = 1_100
-        ws = opened(folder, clock)
-        with monkeypatch.context() as patched:
-            seen = _steps(patched, stop_at)
-            with suppress(Killed):
-                purge.purge(ws, ["A-1"], by="A. Nalyst")
-        ws.register.engine.dispose()
-        return seen["n"]
+def run_until(monkeypatch, folder, stop_at):
+    """Purge A-1 long after its last day, killed at a step (0: never), and return how many steps were taken."""
+    clock = Clock()
+    clock.day = 1_100
+    ws = opened(folder, clock)
+    with monkeypatch.context() as patched:
+        seen = _steps(patched, stop_at)
+        with suppress(Killed):
+            purge.purge(ws, ["A-1"], by="A. Nalyst")
+    ws.register.engine.dispose()
+    return seen["n"]
 
+
+def test_a_killed_purge_is_followed_by_its_look(story, tmp_path, monkeypatch):
     def made(name):
         folder = tmp_path / name
         shutil.copytree(story, folder)
         (folder / "ask.csv").write_text("ann@x.org")
         return folder
 
-    steps = run(made("whole"), 0)
+    steps = run_until(monkeypatch, made("whole"), 0)
     for stop_at in [*range(1, steps + 1, 9), *range(steps - 12, steps + 1)]:
         folder = made(f"at-{stop_at}")
-        run(folder, stop_at)
+        run_until(monkeypatch, folder, stop_at)
         clock = Clock()
         clock.day = 1_101
         ws = opened(folder, clock)
@@ -513,25 +515,14 @@ class Killed(BaseException):
 
 
 def test_a_run_that_is_killed_anywhere_is_completed_by_the_next(story, tmp_path, monkeypatch):
-    def run(folder, stop_at):
-        clock = Clock()
-        clock.day = 1_100
-        ws = opened(folder, clock)
-        with monkeypatch.context() as patched:
-            seen = _steps(patched, stop_at)
-            with suppress(Killed):
-                purge.purge(ws, ["A-1"], by="A. Nalyst")
-        ws.register.engine.dispose()
-        return seen["n"]
-
     shutil.copytree(story, tmp_path / "whole")
-    steps = run(tmp_path / "whole", 0)
+    steps = run_until(monkeypatch, tmp_path / "whole", 0)
     assert steps > 60
     undisturbed = tree(tmp_path / "whole")
     for stop_at in range(1, steps + 1, 4):
         folder = tmp_path / f"at-{stop_at}"
         shutil.copytree(story, folder)
-        run(folder, stop_at)
+        run_until(monkeypatch, folder, stop_at)
         clock = Clock()
         clock.day = 1_100
         ws = opened(folder, clock)
