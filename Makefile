@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE  # some images set it, and each of the many processes would compile the toolkit anew, for two seconds
 TRYTON := 'trytond<8.3' 'trytond_party<8.3' 'trytond_sale<8.3' 'trytond_web_shop<8.3' 'trytond_web_user<8.3' 'trytond_marketing_email<8.3'
 MAILMAN := mailman==3.3.10 'sqlalchemy<2.1' 'falcon<4'
 

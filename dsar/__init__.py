@@ -14,28 +14,46 @@ Public, and kept from version to version: the names below, the methods of `Works
 `dsar.errors`. A source of your own stands on `dsar.source`. All else may change with any version.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from dsar import errors
-from dsar.answer.publish import Written
-from dsar.desk.review import Review
-from dsar.errors import DsarError
-from dsar.find.dossier import Dossier
-from dsar.listing import Listing
-from dsar.request.case import Case
-from dsar.request.register import Request
-from dsar.workspace import Workspace
-from dsar.workspace import open_workspace as open  # noqa: A004 - reads as dsar.open("folder")
-
 if TYPE_CHECKING:
+    from dsar import errors
+    from dsar.answer.publish import Written
+    from dsar.desk.review import Review
+    from dsar.errors import DsarError
+    from dsar.find.dossier import Dossier
+    from dsar.listing import Listing
+    from dsar.request.case import Case
+    from dsar.request.register import Request
     from dsar.run import erasure
+    from dsar.workspace import Workspace
+    from dsar.workspace import open_workspace as open  # noqa: A004 - reads as dsar.open("folder")
 
 __all__ = ["Case", "Dossier", "DsarError", "Listing", "Request", "Review", "Workspace", "Written", "erasure", "errors", "open"]
 
+# Fetched when asked for: processes that need a part, of which a batch starts many, would import all of it for seconds.
+_FROM = {
+    "Case": "dsar.request.case",
+    "Dossier": "dsar.find.dossier",
+    "DsarError": "dsar.errors",
+    "Listing": "dsar.listing",
+    "Request": "dsar.request.register",
+    "Review": "dsar.desk.review",
+    "Workspace": "dsar.workspace",
+    "Written": "dsar.answer.publish",
+    "open": "dsar.workspace:open_workspace",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name == "erasure":  # fetched when it is asked for: what most notebooks do without
-        from dsar.run import erasure
+    if name in {"erasure", "errors"}:
+        return import_module("dsar.run.erasure" if name == "erasure" else "dsar.errors")
+    if name not in _FROM:
+        raise AttributeError(f"module 'dsar' has no attribute '{name}'")
+    module, _, inside = _FROM[name].partition(":")
+    return getattr(import_module(module), inside or name)
 
-        return erasure
-    raise AttributeError(f"module 'dsar' has no attribute '{name}'")
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

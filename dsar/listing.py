@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from dsar.patience import PLAIN
+
 _FORMULA = re.compile(r"[$\\]")
 pd.set_option("display.html.use_mathjax", False)
 
 LONG = 25  # rows from which a table scrolls within its own height, and can be searched
 MOST = 2_000  # rows that are shown: a browser bears no million; the sentence above the table says how many there are
-PLAIN = "DSAR_PLAIN"  # set where nobody is looking on: executed notebooks of a batch carry no program of 1 MB each
 
 STYLE = f"<style>\n{(Path(__file__).parent / 'templates' / 'listing.css').read_text(encoding='utf-8')}</style>"
 
@@ -64,7 +65,7 @@ def _boxed(table: str, rows: int) -> str:
         return f"\n{table}"
     said = f"<p><b>The first {MOST:,} of {rows:,} rows</b>; name others by <code>.iloc[{MOST}:]</code>.</p>" if rows > MOST else ""
     box = f'{said}<div class="listing-box" tabindex="0" role="region" aria-label="A table of {rows} rows">\n{table}</div>'
-    if os.environ.get(PLAIN):
+    if os.environ.get(PLAIN):  # executed notebooks of a batch carry no program of 1 MB each
         return box
     from dsar.searching import searchable
 

@@ -13,8 +13,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from dsar.listing import PLAIN
-
+PLAIN = "DSAR_PLAIN"  # set where nobody looks on
 AFTER, EVERY = 2.0, 0.5  # seconds until a bar is shown, and between two looks at it
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

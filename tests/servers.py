@@ -75,14 +75,31 @@ def postgresql() -> sa.URL:
     return url
 
 
-@functools.cache
 def mariadb() -> sa.URL:
     """The address of MariaDB's root; an account `reader` may only read what it is granted."""
     if not shutil.which("mariadbd"):
         pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
-    url, _ = start_mariadb(short_folder())
-    execute(url, "CREATE USER reader@'%' IDENTIFIED BY 'reader'")
-    return url
+    return _shared_mariadb().url
+
+
+class _Mariadb:
+    """One server for all tests of a process. MariaDB 10.11 was seen to end with a segmentation fault: the next test finds it started again."""
+
+    def __init__(self) -> None:
+        self.folder = short_folder()
+        self._url, self.process = start_mariadb(self.folder)
+        execute(self._url, "CREATE USER reader@'%' IDENTIFIED BY 'reader'")
+
+    @property
+    def url(self) -> sa.URL:
+        if self.process.poll() is not None:
+            _, self.process = start_mariadb(self.folder, self._url.port)
+        return self._url
+
+
+@functools.cache
+def _shared_mariadb() -> _Mariadb:
+    return _Mariadb()
 
 
 def start_mariadb(folder: Path, port: int | None = None, options: Sequence[str] = ()) -> tuple[sa.URL, subprocess.Popen]:

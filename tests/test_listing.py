@@ -6,7 +6,8 @@ import pandas as pd
 
 from dsar import searching
 from dsar.find.outcome import Outcome
-from dsar.listing import LONG, MOST, PLAIN, STYLE, Link, Listing, listing, tone_of
+from dsar.listing import LONG, MOST, STYLE, Link, Listing, listing, tone_of
+from dsar.patience import PLAIN
 
 
 def test_a_listing_is_shown_whole_as_text():

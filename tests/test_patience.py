@@ -9,8 +9,7 @@ from typing import ClassVar
 import pytest
 
 from dsar import patience as waits
-from dsar.listing import PLAIN
-from dsar.patience import patience, patiently
+from dsar.patience import PLAIN, patience, patiently
 
 
 class Bar:

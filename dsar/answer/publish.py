@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from dsar import files
-from dsar.listing import listing
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,8 @@ class Written:
     files: tuple[Path, ...]
 
     def _repr_html_(self) -> str:
+        from dsar.listing import listing  # with pandas, which whoever shows nothing does without
+
         if not self.files:
             return "<p>Nothing was found, so there is nothing to write.</p>"
         listed = listing(("File", "Bytes"), [(f.name, f"{f.stat().st_size:,}") for f in self.files], empty="")

@@ -11,7 +11,8 @@ from filelock import FileLock
 from traitlets.config import Config
 
 from dsar import errors, files
-from dsar.listing import PLAIN
+from dsar.patience import PLAIN
+from dsar.run import grammar
 from dsar.run.forks import CELLS
 from dsar.run.jobs import Job, Result, State
 
@@ -41,7 +42,8 @@ def run_notebook(job: Job) -> Result:
 
 
 def _attempt(job: Job, partial: Path) -> tuple[State, str]:
-    from papermill.exceptions import PapermillExecutionError
+    with grammar.left_out():
+        from papermill.exceptions import PapermillExecutionError
 
     for last in (False, True):
         CELLS.ended.clear()

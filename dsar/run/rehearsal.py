@@ -19,7 +19,7 @@ from dsar.errors import DsarError
 from dsar.find import dossier as dossiers
 from dsar.find.dossier import PROVENANCE, Dossier, Found, as_key
 from dsar.find.outcome import Outcome
-from dsar.listing import PLAIN
+from dsar.patience import PLAIN
 from dsar.request.register import Request
 
 _MORE = """
