@@ -7,8 +7,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from dsar.datamap import Address
 from dsar.desk.docx import text_of
-from dsar.erase import carried
+from dsar.erase import carried, record
+from dsar.erase.verify import Verdict, Verification
 from dsar.errors import AnswerIncomplete, BadEvent
 from dsar.listing import listing
 from dsar.request.letters import words
@@ -130,6 +132,16 @@ def test_a_change_counts_once_every_row_was_seen_changed(tmp_path, right, now, d
     assert carried.carried_out(tmp_path) == ((right,) if done else ())
     carried.forget(tmp_path, right)
     assert carried.carried_out(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("states", "done"),
+    [(["gone", "kept as planned"], True), (["kept as planned", "pending event"], False), (["gone", "still there"], False), ([], False)],
+)
+def test_an_erasure_counts_once_something_is_gone_and_nothing_is_left(tmp_path, states, done):
+    verdicts = tuple(Verdict(f"E-{n}", Address("shop", "customers"), str(n), "erase", state) for n, state in enumerate(states))
+    record.save_verified(tmp_path, Verification("A-1", erasing.NOW, verdicts))
+    assert carried.carried_out(tmp_path) == (("erasure",) if done else ())
 
 
 def test_recipients_are_told_of_a_change_once_every_row_on_its_list_was_seen_changed(tmp_path):

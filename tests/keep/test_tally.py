@@ -30,6 +30,10 @@ BEHIND = {
     "the request": ("DELETE FROM requests WHERE id = 'A'", "A", "its line"),
     "an event below the first": (f"INSERT INTO events VALUES (0, {CONFIRMED})", "C", "event 0"),
     "an event far below": (f"INSERT INTO events VALUES (-9, {CONFIRMED})", "C", "event -9"),
+    "who did it": ("UPDATE events SET by = 'mallory' WHERE kind = 'identity confirmed' AND request = 'A'", "A", "was changed since"),
+    "what was done": ("UPDATE events SET kind = 'handed over' WHERE kind = 'identity confirmed' AND request = 'A'", "A", "was changed since"),
+    "its day": ("UPDATE events SET \"on\" = '2026-01-01' WHERE kind = 'identity confirmed' AND request = 'A'", "A", "was changed since"),
+    "how it was done": ("UPDATE events SET details = '{}' WHERE kind = 'identity confirmed' AND request = 'A'", "A", "was changed since"),
     "an event moved": ("UPDATE events SET request = 'C' WHERE kind = 'identity confirmed' AND request = 'A'", "C", "event"),
     "a request without any": (
         f"INSERT INTO requests SELECT 99, 'M', 'm', {AS_IT_WAS} FROM requests WHERE id = 'A'",
