@@ -1,13 +1,15 @@
 """The toolkit's own records as a source: earlier requests of the same person, the files of their cases, the list of the unwritten-to.
 
 Case files are personal data themselves, so the next request has to search them (ICO; EDPB 01/2022). Tables of the register are read
-where it lies (`url`, else `register.db`); `files` lists what lies in the case folders, by name and hash and without the content, which
-stands in the systems too or is purged; `suppressed` finds an address by its keyed hash, and by no other way. A table's `of_request` names
-the column with the request, so that no request finds itself. What people sent back to the inbox is found by the source that asked (`manual`).
+where it lies (`url`, else where `DSAR_REGISTER` says, else `register.db`); `files` lists what lies in the case folders, by name and hash
+and without the content, which stands in the systems too or is purged; `suppressed` finds an address by its keyed hash, and by no other way.
+A table's `of_request` names the column with the request, so that no request finds itself. What people sent back to the inbox is found by
+the source that asked (`manual`).
 """
 
 import csv
 import hashlib
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +28,7 @@ _COLUMNS: Mapping[str, dict[str, str | None]] = {
     SUPPRESSED: {"purpose": "text", "entry": "text", "since": "text", "request": "text", "email": "text"},
 }
 _KEYS = {FILES: ("request", "place"), SUPPRESSED: ("purpose", "entry")}
-_REGISTER = "sqlite:///${WORKSPACE}/register.db"
+_REGISTER, _SHARED = "sqlite:///${WORKSPACE}/register.db", "DSAR_REGISTER"
 
 
 class Cases:
@@ -35,9 +37,9 @@ class Cases:
     can = Can(many=True, others=True)
 
     def __init__(self, settings: Settings) -> None:
-        declared = settings.declared
         self.settings = settings
-        self.register = Sql(replace(settings, declared=declared if declared.url else declared.model_copy(update={"url": _REGISTER})))
+        url = settings.declared.url or (f"${{{_SHARED}}}" if os.environ.get(_SHARED) else _REGISTER)
+        self.register = Sql(replace(settings, declared=settings.declared.model_copy(update={"url": url})))
 
     def schema(self) -> Mapping[str, Schema]:
         """Return the register's tables, and with them `files` and `suppressed`."""

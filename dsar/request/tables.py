@@ -72,7 +72,9 @@ def connect(url: str) -> sa.Engine:
     """Return an engine whose tables are those of this version; raises `RegisterUnusable`."""
     engine, fresh = None, not _file(url).exists()
     try:
-        engine = sa.create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
+        # A server may end a connection that idles while somebody thinks, so none is kept.
+        options = {"connect_args": {"timeout": 30}} if url.startswith("sqlite") else {"poolclass": sa.NullPool}
+        engine = sa.create_engine(url, **options)
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _set_up)
         _migrate(engine)

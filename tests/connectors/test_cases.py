@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -11,6 +12,7 @@ from dsar.errors import NotOffered
 from dsar.run import erasure, purge
 from dsar.source import Everyone, Keys, Match, Others, Settings, Text, Want
 from dsar.workspace import Workspace, maps
+from tests import servers
 from tests.connectors.engines import OnSqlite
 from tests.run import erasing
 from tests.run.test_erasure import ruled
@@ -29,9 +31,13 @@ class TestOnTheRegister(OnSqlite):
         return ""  # the workspace's own
 
 
-@pytest.fixture
-def desk(tmp_path):
-    """Ann's old request, answered and closed; Bob's; and Ann's new one."""
+@pytest.fixture(params=["sqlite", "postgresql"])
+def desk(tmp_path, request, monkeypatch):
+    """Ann's old request, answered and closed; Bob's; and Ann's new one; the register in the workspace, or one that several desks share."""
+    if request.param == "postgresql":
+        name = f"register_{uuid4().hex}"
+        servers.execute(servers.postgresql(), f"CREATE DATABASE {name}")
+        monkeypatch.setenv("DSAR_REGISTER", servers.postgresql().set(database=name).render_as_string(hide_password=False))
     erasing.build(tmp_path, people=("ann@x.org", "bob@x.org"), rights="access", change=MAP)
     with (tmp_path / "requests.csv").open("a") as file:
         file.write("A-9,2026-11-20,access,email=ANN@x.org,2026-11-20,\n")
