@@ -9,7 +9,7 @@ import pytest
 from dsar import workspace
 from dsar.run import erasure
 from tests.run.erasing import NOW
-from tests.test_real_systems import DATABASES, MAPS, Erp, entered, tryton  # noqa: F401 - fixtures
+from tests.test_real_systems import DATABASES, MAPS, Erp, entered, new_books, tryton  # noqa: F401 - fixtures
 from tests.tryton_books import Books, day
 from tests.worlds import HEAD
 

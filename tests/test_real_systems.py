@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from filelock import FileLock
 
 from connectors.mailman import Mailman
 from connectors.sql import Sql
@@ -81,20 +82,34 @@ def decimal(text):
     return {"__class__": "Decimal", "decimal": text}
 
 
+@pytest.fixture(scope="session")
+def new_books(tmp_path_factory):
+    """A database of Tryton as it is before anybody enters something: made once, by whichever process of pytest comes first."""
+    folder = tmp_path_factory.getbasetemp()
+    made = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "tryton" / "world.sqlite"
+    made.parent.mkdir(exist_ok=True)
+    with FileLock(made.parent / "lock"):
+        if not (made.parent / "whole").exists():
+            (made.parent / "trytond.conf").write_text(f"[database]\nuri = sqlite://\npath = {made.parent}\n", encoding="utf-8")
+            (made.parent / "pw").write_text("secret\n", encoding="utf-8")
+            made.touch()
+            env = {**os.environ, "TRYTONPASSFILE": str(made.parent / "pw")}
+            plain = [installed(".venv-tryton", "trytond-admin"), "-c", str(made.parent / "trytond.conf"), "-d", "world"]
+            subprocess.run([*plain, "--all", "--email", "admin@quill.example"], check=True, capture_output=True, env=env)
+            modules = ["party", "sale", "web_shop", "web_user", "marketing_email"]
+            subprocess.run([*plain, "-u", *modules, "--activate-dependencies"], check=True, capture_output=True, env=env)
+            (made.parent / "whole").touch()
+    return made
+
+
 @pytest.fixture(scope="module")
-def tryton():
-    admin, server = installed(".venv-tryton", "trytond-admin"), installed(".venv-tryton", "trytond")
+def tryton(new_books):
+    server = installed(".venv-tryton", "trytond")
     folder = servers.short_folder()
     port = servers.free_port()
     config = folder / "trytond.conf"
     config.write_text(f"[database]\nuri = sqlite://\npath = {folder}\n[web]\nlisten = 127.0.0.1:{port}\n", encoding="utf-8")
-    (folder / "pw").write_text("secret\n", encoding="utf-8")
-    (folder / "world.sqlite").touch()
-    env = {**os.environ, "TRYTONPASSFILE": str(folder / "pw")}
-    plain = [admin, "-c", str(config), "-d", "world"]
-    subprocess.run([*plain, "--all", "--email", "admin@quill.example"], check=True, capture_output=True, env=env)
-    modules = ["party", "sale", "web_shop", "web_user", "marketing_email"]
-    subprocess.run([*plain, "-u", *modules, "--activate-dependencies"], check=True, capture_output=True, env=env)
+    shutil.copy(new_books, folder)
     process = servers.spawn([server, "-c", str(config), "-d", "world"], folder / "log")
     url = f"http://127.0.0.1:{port}/world"
 
