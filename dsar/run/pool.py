@@ -1,6 +1,7 @@
 """Many jobs on several processes, here or on a cluster; a process that dies takes at most its own job with it."""
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
@@ -66,7 +67,13 @@ def _dead(job: Job) -> Result:
 
 
 def _pool(workers: int) -> Executor:
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with, initargs=(os.getpid(),))
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(os.getpid(),))
+
+
+def _begin(parent: int) -> None:
+    # jsonschema, which nbformat imports, would have it compile a grammar: most of a worker's start, for a format that is in no notebook.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    _end_with(parent)
 
 
 def _end_with(parent: int) -> None:
