@@ -289,7 +289,7 @@ def test_a_batch_puts_out_the_bytes_that_single_runs_do_also_when_two_run_at_onc
 
 def test_a_batch_of_an_invented_company_puts_out_the_bytes_that_single_runs_do(tmp_path, monkeypatch):
     monkeypatch.setenv("DSAR_NOW", NOW)
-    generate.build(tmp_path / "batch", subjects=30, log_lines=400, requests=8)
+    generate.build(tmp_path / "batch", subjects=30, log_lines=400, requests=5)
     shutil.copytree(tmp_path / "batch", tmp_path / "single")
     desks = {name: workspace.open_workspace(tmp_path / name) for name in ("batch", "single")}
     batch(desks["batch"], list(desks["batch"].requests.values()), executor=Here())
