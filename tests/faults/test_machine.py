@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from dsar import faults, workspace
+from dsar import cli, faults, workspace
 from dsar.errors import MachineRefuses
+from dsar.run.batch import batch
 from tests.faults import kills
+from tests.here import Here
 from tests.run import erasing
 
 ROOT = Path(__file__).parents[2]
 
 
-def command(folder, *words, limit=None, now=erasing.NOW):
+def command(folder, *words, limit=None):
     """Run the command as an analyst does, with files that may grow to `limit` bytes; return its status and what it said."""
     done = subprocess.run(
         [sys.executable, "-m", "dsar", "--workspace", str(folder), *words],
@@ -26,18 +28,38 @@ def command(folder, *words, limit=None, now=erasing.NOW):
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "DSAR_NOW": now.isoformat()},
+        env={**os.environ, "DSAR_NOW": erasing.NOW.isoformat()},
         preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit is not None else None,
     )
     return done.returncode, done.stderr + done.stdout
 
 
-@pytest.fixture
-def world(tmp_path):
-    folder = tmp_path / "w"
-    folder.mkdir()
+def here(monkeypatch, folder, *words):
+    """Run the command in this process, and return its status."""
+    monkeypatch.setattr(sys, "argv", ["dsar", "--workspace", str(folder), *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code or 0
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("start")
     kills.world(folder)
     return folder
+
+
+@pytest.fixture
+def world(start, tmp_path):
+    return kills.fresh(start, tmp_path / "w")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(start, tmp_path_factory):
+    """What is there when everybody was collected, and nothing happened."""
+    folder = kills.fresh(start, tmp_path_factory.mktemp("undisturbed") / "w")
+    kills.collect(folder)
+    return kills.state(folder)
 
 
 @contextlib.contextmanager
@@ -55,17 +77,15 @@ def read_only(folder):
 
 
 @pytest.mark.parametrize("limit", [0, 4_000])
-def test_a_full_disk_leaves_nothing_half_written_and_the_next_run_completes(world, tmp_path, limit):
-    undisturbed = kills.fresh(world, tmp_path / "undisturbed")
-    assert command(undisturbed, "collect")[0] == 0
+def test_a_full_disk_leaves_nothing_half_written_and_the_next_run_completes(world, undisturbed, limit):
     status, said = command(world, "collect", limit=limit)
     assert status == 2
     assert "the disk is full. Nothing was half-written — make room, then run the same command again" in " ".join(said.split())
     assert not any(word in said for word in ("ann@", "bob@", "cyn@", "Traceback"))
-    assert command(world, "collect")[0] == 0
+    kills.collect(world)
     kills.aged(world)
-    assert command(world, "collect", "A-1")[0] == 0
-    assert kills.differences(kills.state(undisturbed), kills.state(world)) == []
+    kills.collect(world)
+    assert kills.differences(undisturbed, kills.state(world)) == []
 
 
 def test_a_full_disk_keeps_the_answer_that_was_there(world):
@@ -95,7 +115,8 @@ def test_a_disk_that_may_only_be_read_is_named(world):
     assert "may only be read" in said or "may not be written" in said
     assert "Traceback" not in said
     assert kills.differences(before, kills.state(world)) == []
-    assert command(world, "collect", "--again")[0] == 0
+    ws = erasing.opened(world)
+    ws.collect_all(ws.requests.values(), again=True)
 
 
 def test_a_workbook_that_is_open_elsewhere_is_named_and_the_old_one_stays(world, monkeypatch):
@@ -119,30 +140,30 @@ def test_a_workbook_that_is_open_elsewhere_is_named_and_the_old_one_stays(world,
     assert kills.visible(world) == before
 
 
-def test_what_an_office_program_leaves_beside_an_open_workbook_goes_nowhere(world):
+def test_what_an_office_program_leaves_beside_an_open_workbook_goes_nowhere(world, monkeypatch):
     kills.collect(world)
     outbox = world / "cases/A-3/outbox"
     kills.written(world)
     for name in (".~lock.Quill-Co_A-3_portability.xlsx#", "~$Quill-Co_A-3_portability.xlsx"):
         (outbox / name).write_bytes(b"A. Nalyst")
     kills.written(world)
-    status, said = command(world, "deliver", "A-3")
-    assert status == 0, said
+    monkeypatch.setenv("DSAR_NOW", erasing.NOW.isoformat())
+    assert here(monkeypatch, world, "deliver", "A-3") == 0
     sent = [p.name for p in (world / "cases/A-3/delivery").rglob("*")]
     assert not [name for name in sent if "lock" in name or "~$" in name]
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=-3), timedelta(days=400)], ids=["back", "ahead"])
-def test_a_clock_that_jumps_loses_nothing(world, jump):
-    assert command(world, "collect")[0] == 0
-    status, said = command(world, "batch", "A-3", now=erasing.NOW + jump)
-    assert status == 0, said
-    assert "2 done" in said
-    ws = workspace.Workspace(world, workspace.maps.read(world / "dsar.toml"), lambda: erasing.NOW + jump)
+def test_a_clock_that_jumps_loses_nothing(world, jump, monkeypatch):
+    kills.collect(world)
+    monkeypatch.setenv("DSAR_NOW", (erasing.NOW + jump).isoformat())
+    ws = workspace.open_workspace(world)
+    assert [r.state for r in batch(ws, [ws.request("A-3")], executor=Here())] == ["done", "done"]
     snapshot = ws.snapshot(ws.request("A-3"))
     assert snapshot.collected_at == erasing.NOW + jump, "a snapshot from the future, or from last year, is none to answer from"
-    assert command(world, "ledger", "verify")[0] == 0
-    assert command(world, "status", now=erasing.NOW)[0] == 0
+    assert here(monkeypatch, world, "ledger", "verify") == 0
+    monkeypatch.setenv("DSAR_NOW", erasing.NOW.isoformat())
+    assert here(monkeypatch, world, "status") == 0
 
 
 def test_the_machines_own_words_never_reach_a_message():

@@ -2,24 +2,27 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
-from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import distributed
 import nbformat
 import pytest
 
-from dsar import workspace
+from dsar import cli, workspace
 from dsar.run import batch as batches
 from dsar.run.batch import batch, preview
 from dsar.run.jobs import NOTEBOOKS, TASKS, Job, Result
 from dsar.run.pool import run_all
 from fixtures import generate
+from tests.here import Here
+from tests.run import dying
 
 NOW = "2026-11-23T09:00:00+00:00"
 
@@ -83,16 +86,38 @@ def states(results):
     return {r.request: (r.state, r.why) for r in results}
 
 
-def test_each_way_to_fail_is_told_and_stops_nobody_else(tmp_path):
+BESIDE = [f"R-{n}" for n in range(6)]
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    """A folder, the jobs that two workers ran in it beside each other, and their results."""
+    folder = tmp_path_factory.mktemp("ended")
+    twice = job(folder, "import time; time.sleep(0.3); open('ran', 'a').write('x')", "twice")
     jobs = [
-        job(tmp_path, "raise ValueError('ann@example.org')", "raises"),
-        job(tmp_path, "import os; os._exit(3)", "kernel-dies"),
-        job(tmp_path, "import time; time.sleep(60)", "hangs", timeout=2),
-        job(tmp_path, "from dsar.errors import SourceUnreachable; raise SourceUnreachable('the database is down', where='shop')", "ours"),
-        job(tmp_path, "from dsar.errors import AnswerIncomplete; raise AnswerIncomplete('1 held', where='R')", "held"),
-        job(tmp_path, "print(request_id)", "fine"),
+        job(folder, "raise ValueError('ann@example.org')", "raises"),
+        job(folder, "import os; os._exit(3)", "kernel-dies"),
+        job(folder, "import time; time.sleep(60)", "hangs", timeout=2),
+        job(folder, "from dsar.errors import SourceUnreachable; raise SourceUnreachable('the database is down', where='shop')", "ours"),
+        job(folder, "from dsar.errors import AnswerIncomplete; raise AnswerIncomplete('1 held', where='R')", "held"),
+        job(folder, "print(request_id)", "fine"),
+        *(job(folder, "import time; time.sleep(0.3); request_id", name) for name in BESIDE),
+        twice,
+        twice,
+        replace(job(folder, "x = bytearray(3 << 30)", "greedy"), memory=1 << 30),
+        job(folder, "x = bytearray(300 << 20)", "modest"),
     ]
-    assert states(run_all(jobs, 2)) == {
+    return folder, {j.request: j for j in jobs}, list(run_all(jobs, 2))
+
+
+def of(results, *names):
+    return [r for r in results if r.request in names]
+
+
+def test_each_way_to_fail_is_told_and_stops_nobody_else(ended):
+    _, jobs, results = ended
+    ways = ("raises", "kernel-dies", "hangs", "ours", "held", "fine")
+    assert states(of(results, *ways)) == {
         "raises": ("failed", "ValueError, see the executed notebook"),
         "kernel-dies": ("failed", "the kernel died"),
         "hangs": ("failed", "a cell ran longer than the timeout"),
@@ -100,18 +125,12 @@ def test_each_way_to_fail_is_told_and_stops_nobody_else(tmp_path):
         "held": ("waiting", "R: 1 held"),
         "fine": ("done", ""),
     }
-    executed = {j.request: sorted(p.name for p in j.executed.parent.iterdir()) for j in jobs}
+    executed = {way: sorted(p.name for p in jobs[way].executed.parent.iterdir()) for way in ways}
     failed = ["portability_export.failed.ipynb"]
     done = ["portability_export.ipynb", "portability_export.json"]
     assert executed == {"raises": failed, "kernel-dies": failed, "hangs": failed, "ours": failed, "held": failed, "fine": done}
 
 
-KILL_THE_WORKER = """
-import os, signal, time
-worker = int(open(f"/proc/{os.getppid()}/stat").read().rpartition(")")[2].split()[1])  # whose warm process forked this kernel
-os.kill(worker, signal.SIGKILL)
-time.sleep(60)
-"""
 KILL_THE_WARM_PROCESS = """
 import os, signal, time
 if not os.path.exists("once"):
@@ -124,43 +143,43 @@ if not os.path.exists("once"):
 @pytest.mark.skipif(sys.platform != "linux", reason="kills a process by signal")
 def test_a_worker_that_is_killed_takes_only_its_own_job_with_it(tmp_path):
     jobs = [
-        job(tmp_path, KILL_THE_WORKER, "killer"),
+        job(tmp_path, "request_id", "killer"),
         job(tmp_path, "request_id", "beside"),
         job(tmp_path, "request_id", "later"),
     ]
-    assert states(run_all(jobs, 2)) == {"killer": ("failed", "the process that ran it died"), "beside": ("done", ""), "later": ("done", "")}
+    assert states(run_all(jobs, 2, run=dying.run)) == {
+        "killer": ("failed", "the process that ran it died"),
+        "beside": ("done", ""),
+        "later": ("done", ""),
+    }
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kills a process by signal")
 def test_a_warm_process_that_is_killed_costs_a_second_start_and_nothing_else(tmp_path):
-    assert states(run_all([job(tmp_path, KILL_THE_WARM_PROCESS, "R-1"), job(tmp_path, "request_id", "R-2")], 1)) == {
-        "R-1": ("done", ""),
-        "R-2": ("done", ""),
-    }
+    jobs = [job(tmp_path, KILL_THE_WARM_PROCESS, "R-1"), job(tmp_path, "request_id", "R-2")]
+    assert states(run_all(jobs, executor=Here())) == {"R-1": ("done", ""), "R-2": ("done", "")}
 
 
-def test_a_notebook_takes_no_more_memory_than_it_may_and_what_it_took_is_told(tmp_path):
-    greedy = replace(job(tmp_path, "x = bytearray(3 << 30)", "greedy"), memory=1 << 30)
-    modest = job(tmp_path, "x = bytearray(300 << 20)", "modest")
-    results = {r.request: r for r in run_all([greedy, modest], 1)}
-    assert (results["greedy"].state, results["greedy"].why) == ("failed", "it needs more memory, see the executed notebook")
-    assert results["modest"].state == "done"
-    assert results["modest"].peak > 300 << 20
-    assert results["modest"].cpu > 0
+def test_a_notebook_takes_no_more_memory_than_it_may_and_what_it_took_is_told(ended):
+    [greedy], [modest] = (of(ended[2], name) for name in ("greedy", "modest"))
+    assert (greedy.state, greedy.why) == ("failed", "it needs more memory, see the executed notebook")
+    assert modest.state == "done"
+    assert modest.peak > 300 << 20
+    assert modest.cpu > 0
 
 
-def test_a_job_that_another_batch_did_meanwhile_is_not_done_again(tmp_path):
-    twice = job(tmp_path, "open('ran', 'a').write('x')", "R-1")
-    assert [r.state for r in run_all([twice, twice], 2)] == ["done", "done"]
-    assert (tmp_path / "ran").read_text() == "x"
+def test_a_job_that_another_batch_did_meanwhile_is_not_done_again(ended):
+    folder, _, results = ended
+    assert [r.state for r in of(results, "twice")] == ["done", "done"]
+    assert (folder / "ran").read_text() == "x"
 
 
-def test_requests_that_run_at_the_same_time_never_meet(tmp_path):
-    jobs = [job(tmp_path, "import time; time.sleep(0.3); request_id", f"R-{n}") for n in range(6)]
-    assert {r.state for r in run_all(jobs, 3)} == {"done"}
-    shown = {j.request: nbformat.read(j.executed, as_version=4).cells[-1].outputs[0].data["text/plain"] for j in jobs}
-    assert shown == {j.request: f"'{j.request}'" for j in jobs}
-    assert not list(tmp_path.glob("kernel-ipc*"))
+def test_requests_that_run_at_the_same_time_never_meet(ended):
+    folder, jobs, results = ended
+    assert {r.state for r in of(results, *BESIDE)} == {"done"}
+    shown = {name: nbformat.read(jobs[name].executed, as_version=4).cells[-1].outputs[0].data["text/plain"] for name in BESIDE}
+    assert shown == {name: f"'{name}'" for name in BESIDE}
+    assert not list(folder.glob("kernel-ipc*"))
 
 
 def set_up(folder):
@@ -176,8 +195,8 @@ def desk(tmp_path):
     return set_up(tmp_path)
 
 
-def run(desk, **options):
-    return {(r.request, r.right): (r.state, r.why) for r in batch(desk, list(desk.requests.values()), **options)}
+def run(desk):
+    return {(r.request, r.right): (r.state, r.why) for r in batch(desk, list(desk.requests.values()), executor=Here())}
 
 
 def test_a_batch_answers_what_it_can_and_says_what_it_cannot(desk):
@@ -242,7 +261,7 @@ def test_the_warm_process_has_imported_what_notebooks_need(desk, right):
     nbformat.write(watched, folder / f"{name}.ipynb")
     request = desk.request("R-1")
     done = Job("R-1", right, desk.root, desk.collect(request).collected_at.isoformat(), 60, folder)
-    assert [r.state for r in run_all([done], 1)] == ["done"]
+    assert [r.state for r in run_all([done], executor=Here())] == ["done"]
     late = nbformat.read(done.executed, as_version=4).cells[-1].outputs[0].text.split()
     assert len(late) < 25, late  # a few codecs and readers of one kind of file; a library would be many
 
@@ -258,7 +277,7 @@ def test_a_batch_puts_out_the_bytes_that_single_runs_do_also_when_two_run_at_onc
     folders = {name: tmp_path / name for name in ("single", "twice")}
     single, _ = (set_up(folder) for folder in folders.values())
     for request in single.requests.values():
-        batch(single, [request], workers=1)
+        batch(single, [request], executor=Here())
     command = [sys.executable, "-m", "dsar", "--workspace", folders["twice"], "batch"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     told = [process.communicate() for process in running]
@@ -268,21 +287,11 @@ def test_a_batch_puts_out_the_bytes_that_single_runs_do_also_when_two_run_at_onc
     assert any(name.endswith(".xlsx") for name in outputs(folders["single"]))
 
 
-class Here(Executor):
-    """Runs each job at once, in this process."""
-
-    def submit(self, work, /, *given, **named):
-        done = Future()
-        done.set_result(work(*given, **named))
-        return done
-
-
 def test_a_batch_of_an_invented_company_puts_out_the_bytes_that_single_runs_do(tmp_path, monkeypatch):
     monkeypatch.setenv("DSAR_NOW", NOW)
-    desks = {}
-    for name in ("batch", "single"):
-        generate.build(tmp_path / name, subjects=30, log_lines=400, requests=8)
-        desks[name] = workspace.open_workspace(tmp_path / name)
+    generate.build(tmp_path / "batch", subjects=30, log_lines=400, requests=5)
+    shutil.copytree(tmp_path / "batch", tmp_path / "single")
+    desks = {name: workspace.open_workspace(tmp_path / name) for name in ("batch", "single")}
     batch(desks["batch"], list(desks["batch"].requests.values()), executor=Here())
     for _ in range(2):  # an answer is taken back where a request that comes later reaches a row of it: that one is run again
         for request in desks["single"].requests.values():
@@ -298,15 +307,18 @@ def test_a_dask_cluster_runs_the_notebooks(desk):
     scheduler = subprocess.Popen(
         [dask, "scheduler", "--host", "tcp://127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", desk.root / "s.json"]
     )
-    workers = subprocess.Popen([dask, "worker", "--scheduler-file", desk.root / "s.json", "--nworkers", "2", "--nthreads", "1", "--no-dashboard"])
+    log = desk.root / "workers.log"
+    command = [dask, "worker", "--scheduler-file", desk.root / "s.json", "--nworkers", "2", "--nthreads", "1", "--no-dashboard"]
+    with log.open("w") as told:
+        workers = subprocess.Popen(command, stdout=told, stderr=told)
     try:
-        for _ in range(600):
-            if (desk.root / "s.json").exists():
+        for _ in range(600):  # looked for here, since each command that comes too early imports everything to say so
+            if (desk.root / "s.json").exists() and log.read_text(encoding="utf-8").count("Registered to:") == 2:
                 break
             time.sleep(0.1)
         address = json.loads((desk.root / "s.json").read_text(encoding="utf-8"))["address"]
         command = [sys.executable, "-m", "dsar", "--workspace", desk.root, "batch", "--cluster", address]
-        for _ in range(20):  # until the workers have come
+        for _ in range(20):  # their log may read otherwise one day
             told = subprocess.run(command, capture_output=True, text=True, check=False)
             if told.returncode == 0:
                 break
@@ -318,15 +330,18 @@ def test_a_dask_cluster_runs_the_notebooks(desk):
             process.wait(30)
 
 
-def test_a_cluster_that_does_not_answer_is_told(desk):
-    command = [sys.executable, "-m", "dsar", "--workspace", desk.root, "batch", "--cluster", "tcp://127.0.0.1:1"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (told.returncode, "no scheduler answers" in told.stderr) == (2, True)
+def test_a_cluster_that_does_not_answer_is_told(desk, monkeypatch, capsys):
+    patient = distributed.Client
+    monkeypatch.setattr(distributed, "Client", lambda address, timeout: patient(address, timeout="1s" if timeout == "10s" else timeout))
+    monkeypatch.setattr(sys, "argv", ["dsar", "--workspace", str(desk.root), "batch", "--cluster", "tcp://127.0.0.1:1"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert (ended.value.code, "no scheduler answers" in capsys.readouterr().err) == (2, True)
 
 
 def test_progress_is_told_as_it_comes(desk):
     tables, planned, finished = [], [], []
-    results = batch(desk, [desk.request("R-2")], collecting=tables.append, planned=planned.append, finished=finished.append)
+    results = batch(desk, [desk.request("R-2")], collecting=tables.append, planned=planned.append, finished=finished.append, executor=Here())
     assert (tables, planned, finished) == (["crm.people"], [1], results)
 
 

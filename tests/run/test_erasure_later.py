@@ -88,15 +88,17 @@ def test_verify_code_that_overlooks_what_is_due_would_be_noticed(tmp_path, monke
 @pytest.mark.parametrize("computed", [True, False])
 def test_what_nothing_leads_to_any_more_is_found_by_its_key(tmp_path, computed):
     """The address by which she was found is gone, as in a system that keeps its people's addresses in a table of their own."""
-    ws = erasing.build(tmp_path)
     if computed:
+        erasing.build(tmp_path)
         text = (tmp_path / "dsar.toml").read_text()
         stamped = text.replace('email = { category = "user" }, name', 'email = { category = "user", computed = true }, name')
         (tmp_path / "dsar.toml").write_text(stamped)
         ws = erasing.opened(tmp_path)
-    request = ruled(ws, ws.request("A-1"))
-    erasure.dry_run(ws, [request])
-    assert all(o.done for o in erasure.execute(ws, [request], by="A"))
+        request = ruled(ws, ws.request("A-1"))
+        erasure.dry_run(ws, [request])
+        assert all(o.done for o in erasure.execute(ws, [request], by="A"))
+    else:
+        ws, request = erased(tmp_path)
     before = erasing.everything(tmp_path)
     erasing.sql(tmp_path, "shop.db", SENT, "UPDATE customers SET email = NULL WHERE id = 1", "DELETE FROM invoices WHERE number = 'I-2'")
     found = erasure.verify(ws, [request])["A-1"]

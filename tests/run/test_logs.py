@@ -1,6 +1,7 @@
 """Kept logs over a workspace: what a request finds in the store, and what becomes of lines on day 365."""
 
 import gzip
+import json
 import os
 import shutil
 import sys
@@ -199,6 +200,11 @@ def test_the_reference_company_is_answered_the_same_from_its_store(tmp_path):
     folder = tmp_path / "company"
     shutil.copytree(company.built()[0], folder)
     ids = [r for r in company.open_company()[0].requests if r.endswith("7")]
+    files = sorted((folder / "logs").iterdir())
+    theirs = {json.loads(t.key)[0] for t in company.built()[1] if t.table == "web.visits" and t.subject in ids}
+    for path in {*files} - {*files[::10], files[-1]}:  # each file that is kept costs the same, however little is in it
+        if path.name not in theirs:
+            path.unlink()
     text = (folder / "dsar.toml").read_text()
     (folder / "dsar.toml").write_text(text.replace('path = "logs/access-*.log.gz"', 'path = "logs/access-*.log.gz", store = "logs-kept"'))
     ws = workspace.open_workspace(folder)
