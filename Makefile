@@ -31,8 +31,9 @@ test-faults: .venv/test ## Kill 200 times while it collects, answers, exports an
 test-canary: .venv/test ## The whole flow with marked values, searched for in all that was written where none belong (QUICK=1: within 50 seconds)
 	$(BIN)/python -m bench.canary
 
-test-erasure-kills: .venv/test ## kill -9 at a hundred random moments each: in databases, in log files, while nginx writes (KILLS=n)
-	DSAR_KILLS=$(or $(KILLS),100) $(BIN)/pytest -q -s tests/run/test_erasure.py tests/connectors/test_logerase.py tests/connectors/test_logerase_nginx.py -k "killed"
+test-erasure-kills: .venv/test ## kill -9 at a hundred random moments each: in databases, in log files, while nginx writes; and at each step of a purge, while sealing (KILLS=n)
+	DSAR_KILLS=$(or $(KILLS),100) $(BIN)/pytest -q -s tests/run/test_erasure.py tests/run/test_purge.py tests/keep/test_vault.py \
+	  tests/connectors/test_logerase.py tests/connectors/test_logerase_nginx.py tests/connectors/test_logkepterase.py -k "killed or a_kill_in"
 
 real: .venv/test .venv-tryton/bin/trytond .venv-mailman/bin/mailman ## Install the systems of the slow tests (Spark, Tryton, Mailman, JupyterHub), and run these
 	$(BIN)/pip install --quiet 'pyspark>=4,<4.1' 'jupyterhub>=5,<6'
