@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import sys
+import time
 from datetime import date
 
 import pyarrow.parquet as pq
@@ -198,17 +199,20 @@ def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next(tmp_path):
     fill(start)
     shutil.copytree(start, undisturbed)
     planned = changes(source(undisturbed))
+    begun = time.monotonic()
     assert set(run(source(undisturbed), planned)) == {"done"}
+    took, kills = time.monotonic() - begun, int(os.environ.get("DSAR_KILLS", "3"))
     expected, others, interrupted, half = state(undisturbed), answer(source(undisturbed), BOB), 0, 0
-    for round_ in range(int(os.environ.get("DSAR_KILLS", "3"))):
+    for round_ in range(kills):
         folder = tmp_path / f"b{round_}"
         shutil.copytree(start, folder)
-        interrupted += killed(WORKER, folder, random.random() * 0.2)
+        after = (round_ + random.random()) / kills * took
+        interrupted += killed(WORKER, folder, after)
         assert answer(source(folder), BOB)[0] == others[0]  # in the middle as well, nobody else's line is missing or counted twice
         left = run(source(folder), planned)
         half += 0 < left.count("done") < len(planned)
-        assert changes(source(folder)) == []
-        assert state(folder) == expected
+        assert changes(source(folder)) == [], after
+        assert state(folder) == expected, after
         counted = {part.name for entry in logentries.Entries(folder / "kept").known.values() for part in entry.parts}
         texts = b"".join(path.read_bytes() for path in (folder / "kept/files").iterdir())
         assert len(list((folder / "kept/files").iterdir())) == 3, texts
