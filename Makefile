@@ -32,8 +32,9 @@ test-faults: .venv/test ## Kill 200 times while it collects, answers, exports an
 test-canary: .venv/test ## The whole flow with marked values, searched for in all that was written where none belong (QUICK=1: within 50 seconds)
 	$(BIN)/python -m bench.canary
 
-test-erasure-kills: .venv/test ## kill -9 at a hundred random moments each: in databases, in log files, while nginx writes (KILLS=n)
-	DSAR_KILLS=$(or $(KILLS),100) $(BIN)/pytest -q -s tests/run/test_erasure.py tests/connectors/test_logerase.py tests/connectors/test_logerase_nginx.py -k "killed"
+test-erasure-kills: .venv/test ## kill -9 at a hundred random moments each: in databases, in log files, while nginx writes; and at each step of a purge, while sealing (KILLS=n)
+	DSAR_KILLS=$(or $(KILLS),100) $(BIN)/pytest -q -s tests/run/test_erasure.py tests/run/test_purge.py tests/keep/test_vault.py \
+	  tests/connectors/test_logerase.py tests/connectors/test_logerase_nginx.py tests/connectors/test_logkepterase.py -k "killed or a_kill_in"
 
 real: .venv/test .venv-tryton/bin/trytond .venv-mailman/bin/mailman ## Install the systems of the slow tests (Spark, Tryton, Mailman, JupyterHub), and run these
 	$(BIN)/pip install --quiet 'pyspark>=4,<4.1' 'jupyterhub>=5,<6'
@@ -48,6 +49,7 @@ lint: .venv/test ## ruff, mypy --strict, import-linter
 fuzz: .venv/test ## Ten minutes of broken input of every kind, then ten thousand frames of the nastiest cells written and re-read (EXAMPLES=n)
 	DSAR_FUZZ=1500 $(BIN)/pytest tests/fuzz -q
 	DSAR_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/pytest tests/answer/test_frames.py -q
+	DSAR_EXAMPLES=$(or $(EXAMPLES),300) $(BIN)/pytest tests/answer/test_nobody_elses.py tests/find/test_collect.py tests/find/test_similar.py tests/connectors/test_logs_kept.py -q
 
 bench: bench-batch bench-collect bench-logs ## What requests cost, into bench/results.json and docs/performance.md (QUICK=1: each within 50 seconds, nothing written)
 

@@ -17,6 +17,7 @@ _OURS = files("dsar").joinpath("templates")
 _KEPT = (".toml", ".html", ".css")
 
 
+@cache
 def sources() -> dict[str, str]:
     """Return name → `module:Class` of every connector that is installed."""
     return {point.name: point.value for point in entry_points(group="dsar.sources")}

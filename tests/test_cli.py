@@ -56,10 +56,12 @@ def test_init_makes_a_workspace_that_is_well_formed_and_overwrites_nothing(dsar,
 
 def test_what_a_closed_case_was_answered_stays_unless_it_is_named(dsar, desk):
     """After an edit of the map its snapshot fits no more, and to collect it anew takes away what was delivered."""
-    assert dsar("--workspace", desk, "batch")[0] == 0
+    ws = open_workspace(desk)
+    for request, write in (("R-1", ws.export), ("R-2", ws.export), ("R-4", ws.access_report)):
+        write(ws.request(request))
     outbox = sorted((desk / "cases").glob("*/outbox/*"))
     closed = {path.relative_to(desk / "cases").parts[0] for path in outbox}
-    ws = open_workspace(desk)
+    assert closed == {"R-1", "R-2", "R-4"}
     for request in closed:
         ws.register.record(ws.register.case(request), "closed", by="A", outcome="withdrawn")
     (desk / "dsar.toml").write_text(MAP.replace('label = "', 'label = "The ', 1), encoding="utf-8")

@@ -11,7 +11,7 @@ from dsar.errors import BadPlugin
 from dsar.request import entry, letters
 
 TEMPLATES = Path(__file__).parents[1] / "dsar/templates"
-CACHED = (plugins._brought, plugins.languages, languages.texts, letters._templates)
+CACHED = (plugins.sources, plugins._brought, plugins.languages, languages.texts, letters._templates)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Small worlds, drawn at random: no value that only another subject has is in any decoded file of an answer."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def worlds(draw):
 
 
 @given(worlds(), st.booleans(), st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=int(os.environ.get("DSAR_EXAMPLES", "10")), deadline=None)
 def test_no_value_that_only_another_subject_has_leaves(world, gives_phone, everybody_asks):
     rows, owners = world
     asked = [

@@ -1,9 +1,6 @@
 """The desk: what stands where, what could go wrong with dates, the fast lane, the calendar, and the commands that show them."""
 
 import itertools
-import os
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 
 import openpyxl
@@ -15,6 +12,7 @@ from dsar.desk import fastlane, status
 from dsar.desk.identity import confirm
 from dsar.errors import BadRequests, UnknownRequest
 from dsar.workspace import Workspace, open_workspace
+from tests.command import command
 from tests.run.test_batch import MAP
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -177,16 +175,15 @@ def test_what_vanished_between_the_first_steps_and_the_answer_is_said(ws):
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, monkeypatch):
     (tmp_path / "dsar.toml").write_text(MAP, encoding="utf-8")
     (tmp_path / "people.csv").write_text("id,email\n1,ann@example.org\n", encoding="utf-8")
 
     def dsar(*words, status=0, columns=200):
-        env = {k: v for k, v in os.environ.items() if k != "COLUMNS"} | {"DSAR_NOW": "2026-11-23T10:00:00+00:00"}
-        env |= {"COLUMNS": str(columns)} if columns else {}
-        done = subprocess.run(
-            [sys.executable, "-m", "dsar", "--workspace", tmp_path, *map(str, words)], capture_output=True, text=True, check=False, env=env
-        )
+        with monkeypatch.context() as patch:
+            patch.setenv("DSAR_NOW", "2026-11-23T10:00:00+00:00")
+            patch.setenv("COLUMNS", str(columns)) if columns else patch.delenv("COLUMNS", raising=False)
+            done = command("--workspace", tmp_path, *words)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
 

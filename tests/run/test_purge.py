@@ -31,6 +31,7 @@ from dsar.recognise import MARK
 from dsar.request import tables
 from dsar.run import erasure, purge, shared, summaries
 from dsar.workspace import Workspace, maps
+from tests.killed import moments
 from tests.run import erasing
 from tests.run.test_erasure import ruled
 
@@ -354,7 +355,8 @@ def test_a_killed_purge_is_followed_by_its_look(story, tmp_path, monkeypatch):
         return folder
 
     steps = run_until(monkeypatch, made("whole"), 0)
-    for stop_at in [*range(1, steps + 1, 9), *range(steps - 12, steps + 1)]:
+    looking = steps - 13  # the look is what comes last, so that kills are closer there
+    for stop_at in [*moments(looking, 3), *(looking + n for n in moments(13, 3))]:
         folder = made(f"at-{stop_at}")
         run_until(monkeypatch, folder, stop_at)
         clock = Clock()
@@ -519,7 +521,7 @@ def test_a_run_that_is_killed_anywhere_is_completed_by_the_next(story, tmp_path,
     steps = run_until(monkeypatch, tmp_path / "whole", 0)
     assert steps > 60
     undisturbed = tree(tmp_path / "whole")
-    for stop_at in range(1, steps + 1, 4):
+    for stop_at in moments(steps, 6):
         folder = tmp_path / f"at-{stop_at}"
         shutil.copytree(story, folder)
         run_until(monkeypatch, folder, stop_at)
@@ -532,7 +534,7 @@ def test_a_run_that_is_killed_anywhere_is_completed_by_the_next(story, tmp_path,
         summary = next(s for s in summaries.summaries(ws) if s.request == "A-1")
         assert len(summary.searched) > 8, stop_at
         assert set(summary.purged) == {"working copies", "delivered", "register"}, stop_at
-        assert ws.ledger.verify() == []
+        assert ws.ledger.verify() == [], stop_at
         ws.register.engine.dispose()
         shutil.rmtree(folder)
 
