@@ -334,10 +334,10 @@ def test_a_clean_look_is_not_asked_again(copied, monkeypatch):
     assert places(purged_by_command(ws, monkeypatch, "2027-12-24", "A-1")[1], "still holds a value") == {"later.txt"}
 
 
-def run_until(monkeypatch, folder, stop_at):
-    """Purge A-1 long after its last day, killed at a step (0: never), and return how many steps were taken."""
+def run_until(monkeypatch, folder, stop_at, day=1_100):
+    """Purge A-1 on a day, by default long after its last, killed at a step (0: never), and return how many steps were taken."""
     clock = Clock()
-    clock.day = 1_100
+    clock.day = day
     ws = opened(folder, clock)
     with monkeypatch.context() as patched:
         seen = _steps(patched, stop_at)
@@ -354,13 +354,13 @@ def test_a_killed_purge_is_followed_by_its_look(story, tmp_path, monkeypatch):
         (folder / "ask.csv").write_text("ann@x.org")
         return folder
 
-    steps = run_until(monkeypatch, made("whole"), 0)
+    steps = run_until(monkeypatch, made("whole"), 0, day=31)  # the first stage alone: once the last is due, each run looks by itself
     looking = steps - 13  # the look is what comes last, so that kills are closer there
     for stop_at in [*moments(looking, 3), *(looking + n for n in moments(13, 3))]:
         folder = made(f"at-{stop_at}")
-        run_until(monkeypatch, folder, stop_at)
+        run_until(monkeypatch, folder, stop_at, day=31)
         clock = Clock()
-        clock.day = 1_101
+        clock.day = 32
         ws = opened(folder, clock)
         outcomes = purge.purge(ws, by="A. Nalyst")
         assert "ask.csv" in {place for o in outcomes if o.request == "A-1" for place in o.left}, stop_at
