@@ -104,9 +104,8 @@ class Workspace:
     @cached_property
     def register(self) -> Register:
         """The register: `register.db`, or the database that `$DSAR_REGISTER` names; what `requests.csv` says is taken over first."""
-        shared = os.environ.get("DSAR_REGISTER")
-        url, home = shared or f"sqlite:///{self.root / REGISTER}", None if shared else self.root
-        register = Register.open(url, self.datamap.controller, self.clock, lambda changed: record.follow(self.ledger, changed), home)
+        url = os.environ.get("DSAR_REGISTER") or f"sqlite:///{self.root / REGISTER}"
+        register = Register.open(url, self.datamap.controller, self.clock, lambda changed: record.follow(self.ledger, changed), self.root)
         record.follow(self.ledger, register)
         register.follow(self.root / REQUESTS, self.datamap)
         return register

@@ -11,7 +11,7 @@ import io
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from dsar import keys
 from dsar.datamap import Controller, DataMap
-from dsar.errors import BadRequests, ChangedMeanwhile, UnknownRequest
+from dsar.errors import BadRequests, ChangedMeanwhile, RegisterUnusable, UnknownRequest, WorkspaceMissing
 from dsar.files import sha256, write_atomic
 from dsar.request import tables
 from dsar.request.case import Case, fold
@@ -32,6 +32,8 @@ from dsar.request.register import Request, read_lines
 from dsar.request.state import State, states
 
 _SECRET, _ELSEWHERE, _PURPOSE = "secret", "secret is with the keys", "register"  # notes of the register, and the key's name
+_UNMARKED = "1"  # as registers were that did not know whose they are
+_ANOTHER = "check DSAR_REGISTER: each workspace has a register of its own"
 _LAST = "last event"  # number of the last one when a request was purged
 _FIELDS = ("received", "channel", "requester", "reply_to", "language", "regime", "calendar", "no_reasonable_doubt")
 
@@ -57,10 +59,16 @@ class Register:
     ) -> Self:
         """Return the register at a database URL, made or brought up to date where it must be; raises `RegisterUnusable`.
 
-        `changed` is called after each change, once it is safe in the database. `home` is the workspace whose keys its own lies
-        with (`dsar.keys`); None: in the register itself, as where several desks share it and need the same one.
+        `changed` is called after each change, once it is safe in the database. `home` is the workspace it is the register of, whose keys its
+        own lies with (`dsar.keys`); None: in the register itself. Raises `RegisterUnusable` also where it is another workspace's.
         """
-        return cls(tables.connect(url), controller, clock, changed, home)
+        register = cls(tables.connect(url), controller, clock, changed, home)
+        try:
+            register._bind()
+        except BaseException:
+            register.engine.dispose()
+            raise
+        return register
 
     @property
     def today(self) -> date:
@@ -355,27 +363,66 @@ class Register:
     def meta(self, key: str) -> str:
         """Return a note the register keeps for itself, '' where there is none."""
         with self.engine.connect() as connection:
-            return connection.scalar(sa.select(tables.META.c.value).where(tables.META.c.key == key)) or ""
+            return self._meta(connection, key)
+
+    def _meta(self, connection: sa.Connection, key: str) -> str:
+        return connection.scalar(sa.select(tables.META.c.value).where(tables.META.c.key == key)) or ""
 
     def _set_meta(self, connection: sa.Connection, key: str, value: str) -> None:
         connection.execute(sa.delete(tables.META).where(tables.META.c.key == key))
-        connection.execute(sa.insert(tables.META), {"key": key, "value": value})
+        if value:
+            connection.execute(sa.insert(tables.META), {"key": key, "value": value})
 
     @property
     def secret(self) -> str:
         """What challenge codes and the ledger's hashes are made from; made once, never shown; raises `WorkspaceMissing` where it is lost."""
-        if self.home is None or not self.meta(_ELSEWHERE):
-            with self.engine.begin() as connection:
-                self._lock(connection)
-                kept = connection.scalar(sa.select(tables.META.c.value).where(tables.META.c.key == _SECRET)) or ""
-                if self.home is None:
-                    if not kept:
-                        self._set_meta(connection, _SECRET, secrets.token_hex(32))
-                else:
-                    keys.key(self.home, _PURPOSE, given=bytes.fromhex(kept) or None)  # before it goes from here
-                    self._set_meta(connection, _ELSEWHERE, "1")
-                    connection.execute(sa.delete(tables.META).where(tables.META.c.key == _SECRET))
         return self.meta(_SECRET) if self.home is None else keys.key(self.home, _PURPOSE, make=False).hex()
+
+    def _bind(self) -> None:
+        """See to it that the register has a key, and that it and its workspace go together.
+
+        Requests of another workspace would be answered from systems that do not hold them, and of a register that is not asked nobody is answered.
+        The key is in both places until it is safe in its own, so a run that is killed here is completed by the next.
+        """
+        if self.home is None:
+            self._begin("")
+            return
+        key = self._key()
+        if key and self.meta(_ELSEWHERE) == _mark(key) and not self.meta(_SECRET):
+            return
+        self._begin(key)
+        if kept := self.meta(_SECRET):
+            key = key or keys.key(self.home, _PURPOSE, given=bytes.fromhex(kept)).hex()
+        if not key or self.meta(_ELSEWHERE) != _mark(key):
+            lost = f"; where it is this one's, bring back its key `{_PURPOSE}.key`, or name the folder of that in DSAR_KEYS"
+            raise RegisterUnusable("this register belongs to another workspace" + ("" if key else ", or the key is lost"), remedy=_ANOTHER + lost)
+        with self.engine.begin() as connection:
+            self._set_meta(connection, _SECRET, "")
+
+    def _begin(self, key: str) -> None:
+        """Give a register that has none its key, marked as that of a workspace where it is one's."""
+        with self.engine.begin() as connection:
+            self._lock(connection)
+            kept, mark = (self._meta(connection, note) for note in (_SECRET, _ELSEWHERE))
+            if mark == _UNMARKED:
+                mark = _mark(key) if key else mark
+            elif not mark:
+                if self.home and key and key != kept:
+                    remedy = f"{_ANOTHER}; where a new one is meant, move the key `{_PURPOSE}.key` out of this workspace's keys"
+                    raise RegisterUnusable("the requests of this workspace stand in another register", remedy=remedy)
+                kept = kept or secrets.token_hex(32)
+                mark = _mark(kept) if self.home else ""
+            self._set_meta(connection, _SECRET, kept)
+            self._set_meta(connection, _ELSEWHERE, mark)
+
+    def _key(self) -> str:
+        with suppress(WorkspaceMissing):
+            return keys.key(self.home or Path(), _PURPOSE, make=False).hex()
+        return ""
+
+
+def _mark(key: str) -> str:
+    return keys.keyed(bytes.fromhex(key), "the register's")[:16]
 
 
 def _without(path: Path, request_id: str) -> bool:

@@ -67,28 +67,38 @@ EVENTS = sa.Table(
 )
 META = sa.Table("meta", METADATA, sa.Column("key", sa.String(40), primary_key=True), sa.Column("value", sa.Text, nullable=False))
 
+_ADDRESS = "check DSAR_REGISTER: `postgresql+psycopg://USER:PASSWORD@HOST/NAME`; that the database is there and up, and its driver installed"
+_ANSWER = "check that the database that DSAR_REGISTER names is up, and that its account may read and write there; then run the same again"
+
 
 def connect(url: str) -> sa.Engine:
-    """Return an engine whose tables are those of this version; raises `RegisterUnusable`."""
-    engine, fresh = None, not _file(url).exists()
+    """Return an engine whose tables are those of this version; raises `RegisterUnusable`, also later, where a server refuses or ends."""
+    engine, fresh, local = None, not _file(url).exists(), url.startswith("sqlite")
     try:
         # A server may end a connection that idles while somebody thinks, so none is kept.
-        options = {"connect_args": {"timeout": 30}} if url.startswith("sqlite") else {"poolclass": sa.NullPool}
-        engine = sa.create_engine(url, **options)
-        if engine.dialect.name == "sqlite":
-            sa.event.listen(engine, "connect", _set_up)
+        options = {"connect_args": {"timeout": 30}} if local else {"poolclass": sa.NullPool}
+        engine = sa.create_engine(url, hide_parameters=True, **options)
+        sa.event.listen(engine, "connect", _set_up) if local else sa.event.listen(engine, "handle_error", _refused)
         _migrate(engine)
     except BaseException as error:
         if engine is not None:
             engine.dispose()
-        if not isinstance(error, sa.exc.SQLAlchemyError | ModuleNotFoundError):
+        if not isinstance(error, sa.exc.SQLAlchemyError | ModuleNotFoundError | ValueError):  # ValueError: a port that is no number
             raise
         # The text of the error could quote the address with its password.
-        remedy = "check DSAR_REGISTER, and that its driver is installed; or restore register.db"
-        raise RegisterUnusable(f"the register cannot be opened ({type(error).__name__})", remedy=remedy) from None
+        raise RegisterUnusable(
+            f"the register cannot be opened ({type(error).__name__})", remedy="restore register.db from a backup" if local else _ADDRESS
+        ) from None
     if fresh and _file(url).is_file():
         _file(url).chmod(0o600)
     return engine
+
+
+def _refused(context: sa.engine.ExceptionContext) -> None:
+    """Tell in one line what a server refuses; a constraint is the caller's to handle."""
+    error = context.sqlalchemy_exception
+    if isinstance(error, sa.exc.DBAPIError) and not isinstance(error, sa.exc.IntegrityError):
+        raise RegisterUnusable(f"the register's database refuses or does not answer ({type(error).__name__})", remedy=_ANSWER) from None
 
 
 def _file(url: str) -> Path:

@@ -33,7 +33,7 @@ class TestOnTheRegister(OnSqlite):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def desk(tmp_path, request, monkeypatch):
-    """Ann's old request, answered and closed; Bob's; and Ann's new one; the register in the workspace, or one that several desks share."""
+    """Ann's old request, answered and closed; Bob's; and Ann's new one; the register in the workspace, or on a server."""
     if request.param == "postgresql":
         name = f"register_{uuid4().hex}"
         servers.execute(servers.postgresql(), f"CREATE DATABASE {name}")

@@ -29,9 +29,14 @@ def installed(tmp_path_factory):
     quietly = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", "--no-build-isolation"]
     subprocess.run([sys.executable, "-m", "pip", "install", *quietly, "--target", folder / "site", folder / "source"], check=True)
     sys.path.insert(0, str(folder / "site"))
-    plugins._brought.cache_clear()
+    looked_up_again()
     yield
     sys.path.remove(str(folder / "site"))
+    looked_up_again()
+
+
+def looked_up_again():
+    plugins.sources.cache_clear()
     plugins._brought.cache_clear()
 
 

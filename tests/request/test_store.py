@@ -1,11 +1,12 @@
 """The register on a real database: what is written comes back, nothing half, nobody overwrites anybody, and nothing is lost."""
 
-import os
 import stat
 import threading
-from contextlib import suppress
-from dataclasses import replace
+import traceback
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime
+from unittest.mock import Mock
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from dsar.request.events import Event
 from dsar.request.identity import Identifier
 from dsar.request.register import HEADER, Request
 from dsar.request.store import Register
+from tests import servers
 from tests.worlds import datamap
 
 MAP = datamap("""
@@ -30,19 +32,15 @@ NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
 
 
-POSTGRESQL = os.environ.get("DSAR_TEST_POSTGRESQL")  # the URL of an empty database; without one, SQLite alone is tested
-
-
-@pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRESQL else [])])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'register.db'}"
         return
-    engine = sa.create_engine(POSTGRESQL)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    yield POSTGRESQL
-    engine.dispose()
+    server, name = servers.postgresql(), f"store_{uuid4().hex}"
+    servers.execute(server, f"CREATE DATABASE {name}")
+    yield server.set(database=name).render_as_string(hide_password=False)
+    servers.execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -268,18 +266,63 @@ def test_the_secret_is_made_once(register):
     assert len(register.secret) == 64
 
 
-def test_the_secret_of_a_workspace_moves_to_its_keys_and_is_missed_there(register, tmp_path):
+def of(url, home):
+    return Register.open(url, MAP.controller, lambda: NOW, home=home)
+
+
+def test_the_secret_of_a_workspace_moves_to_its_keys_and_is_missed_there(register, url, tmp_path):
     before, home = register.secret, tmp_path / "home"
-    moved = replace(register, home=home)
+    moved = of(url, home)
     assert {moved.secret for _ in range(3)} == {before}
     assert (home / "secrets/register.key").read_bytes().hex() == before
     assert register.meta("secret") == ""
     (home / "secrets/register.key").unlink()
     with pytest.raises(WorkspaceMissing, match="the key 'register' is not there"):
         _ = moved.secret  # never another: the ledger would seem changed, and no code would be right
-    fresh = Register.open(f"sqlite:///{tmp_path / 'fresh.db'}", MAP.controller, lambda: NOW, home=tmp_path / "other")
+    with pytest.raises(RegisterUnusable, match=r"another workspace, or the key is lost — .* bring back its key `register.key`"):
+        of(url, home)
+    moved.engine.dispose()
+    fresh = of(f"sqlite:///{tmp_path / 'fresh.db'}", tmp_path / "other")
     assert (len(fresh.secret), fresh.meta("secret")) == (64, "")
     fresh.engine.dispose()
+
+
+def test_a_register_and_a_workspace_go_together(url, tmp_path):
+    for _ in range(2):
+        of(url, tmp_path / "ours").engine.dispose()
+    with pytest.raises(RegisterUnusable, match="this register belongs to another workspace"):
+        of(url, tmp_path / "theirs")
+    of(f"sqlite:///{tmp_path / 'theirs.db'}", tmp_path / "theirs").engine.dispose()
+    with pytest.raises(RegisterUnusable, match="this register belongs to another workspace — check DSAR_REGISTER"):
+        of(url, tmp_path / "theirs")
+    with pytest.raises(RegisterUnusable, match="the requests of this workspace stand in another register — check DSAR_REGISTER"):
+        of(f"sqlite:///{tmp_path / 'new.db'}", tmp_path / "ours")
+
+
+def test_a_register_that_does_not_know_whose_it_is_is_whose_key_it_has(url, tmp_path):
+    of(url, tmp_path / "ours").engine.dispose()
+    with closing(tables.connect(url).connect()) as connection:
+        connection.execute(sa.update(tables.META).where(tables.META.c.key == "secret is with the keys").values(value="1"))
+        connection.commit()
+        connection.engine.dispose()
+    of(url, tmp_path / "ours").engine.dispose()
+    with pytest.raises(RegisterUnusable, match="another workspace"):
+        of(url, tmp_path / "theirs")
+
+
+@pytest.mark.parametrize("at", ["write_atomic", "_set_meta"])
+def test_a_kill_while_the_key_is_made_is_completed_by_the_next(url, tmp_path, monkeypatch, at):
+    with monkeypatch.context() as patched:
+        if at == "write_atomic":
+            patched.setattr("dsar.files.write_atomic", Mock(side_effect=KeyboardInterrupt))
+        else:
+            real = Register._set_meta
+            patched.setattr(Register, "_set_meta", lambda self, c, key, value: real(self, c, key, value) if value else 1 / 0)
+        with pytest.raises((KeyboardInterrupt, ZeroDivisionError)):
+            of(url, tmp_path / "ours")
+    made = of(url, tmp_path / "ours")
+    assert (made.secret, made.meta("secret")) == ((tmp_path / "ours/secrets/register.key").read_bytes().hex(), "")
+    made.engine.dispose()
 
 
 def test_the_migrations_make_exactly_these_tables(register):
@@ -297,7 +340,12 @@ def test_a_register_of_a_newer_version_is_left_alone(register, url):
 
 
 def test_what_cannot_be_opened_is_one_line_without_the_password(tmp_path):
-    for url in ("postgresql+nodriver://ann:secret@localhost/x", f"sqlite:///{tmp_path}/none/x.db", "nonsense"):
+    for url in (
+        "postgresql+nodriver://ann:secret@localhost/x",
+        "postgresql+psycopg://ann:secret@localhost:54x/x",
+        f"sqlite:///{tmp_path}/none/x.db",
+        "nonsense",
+    ):
         with pytest.raises(RegisterUnusable) as caught:
             Register.open(url, MAP.controller, lambda: NOW)
         assert "secret" not in str(caught.value)
@@ -305,6 +353,24 @@ def test_what_cannot_be_opened_is_one_line_without_the_password(tmp_path):
     (tmp_path / "text.db").write_text("not a database, but long enough to be looked at as one " * 20)
     with pytest.raises(RegisterUnusable):
         Register.open(f"sqlite:///{tmp_path / 'text.db'}", MAP.controller, lambda: NOW)
+
+
+def test_what_a_server_refuses_is_one_line_without_a_value(tmp_path):
+    server, name = servers.postgresql(), f"store_{uuid4().hex}"
+    servers.execute(server, f"CREATE DATABASE {name}")
+    address = server.set(database=name)
+    made = of(address.render_as_string(hide_password=False), tmp_path)
+    made.add([line(id="A")], by="M. Aker", source="one.csv")
+    servers.execute(address, "GRANT USAGE ON SCHEMA public TO reader", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    reads = of(address.set(username="reader").render_as_string(hide_password=False), tmp_path)
+    assert list(reads.cases()) == ["A"]
+    asked = [line(identifiers="email=kim@x.org")]
+    with pytest.raises(RegisterUnusable, match=r"refuses or does not answer \(ProgrammingError\) — check that the database") as refused:
+        reads.add(asked, by="M. Aker", source="two.csv")
+    assert "kim" not in "".join(traceback.format_exception(refused.value))
+    servers.execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    with pytest.raises(RegisterUnusable, match=r"refuses or does not answer \(OperationalError\)"):
+        made.cases()
 
 
 def test_only_its_owner_may_read_it(tmp_path):
