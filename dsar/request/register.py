@@ -24,7 +24,7 @@ from dsar.request.identity import Identifier
 from dsar.texts import Language
 
 HEADER = ("id", "received", "rights", "identifiers", "verified_on", "no_reasonable_doubt")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _ID_FORM = "id may hold letters, digits, - and _, at most 40"
 
 
@@ -152,7 +152,7 @@ def parse(cells: Mapping[str, str], datamap: DataMap, today: date) -> Request:
     Raises `ValueError`, `BadIdentifier`, and `BadDates` where the law knows no clock for a right.
     """
     cells = {k: v.strip() for k, v in cells.items()}
-    if cells["id"] and not _ID.fullmatch(cells["id"]):
+    if cells["id"] and not ID.fullmatch(cells["id"]):
         raise ValueError(_ID_FORM)
     received = _date(cells["received"], "received", today)
     verified_on = _date(cells["verified_on"], "verified_on", today) if cells["verified_on"] else None

@@ -7,7 +7,7 @@ A killed run is completed by the next. Its order sees to that: summary first, th
 that a stage is gone (in the ledger and in the summary), then the files.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -21,10 +21,12 @@ from dsar.keep import summary as kept
 from dsar.keep.ledger import Entry
 from dsar.keep.summary import STAGES, CaseSummary, Stage
 from dsar.request.case import Case
+from dsar.request.register import ID
 from dsar.run import aged, leftover, shared, summaries
 from dsar.run.retained import against, still_there
 from dsar.workspace import INTAKE, REQUESTS, Workspace
 
+_ASTRAY = "its request is in no register, so no purge comes to it: find out whose it is; bring the register back, or delete it by hand"
 _UNCONFIRMED = "nobody confirmed it, or a question is left: `dsar register confirm` it, or delete it if none of its letters is a request"
 
 
@@ -57,11 +59,18 @@ def purge(workspace: Workspace, requests: Sequence[str] | None = None, *, by: st
         Outcome(f"{INTAKE}/{name}", ("working copies",), 1) if confirmed else Outcome(f"{INTAKE}/{name}", against=(_UNCONFIRMED,))
         for name, confirmed in (shared.intake(workspace, dry_run=dry_run) if requests is None else {}).items()
     ]
+    outcomes += _astray(workspace, cases) if requests is None else []
     if dry_run:
         return outcomes
     outcomes += [_tried(i, partial(_again, workspace, i, cases)) for i in left.requests(workspace.root) if i not in cases and requests is None]
     old = aged.take(workspace, by)
     return [replace(o, summary=o.request not in old.summaries) for o in outcomes] + [Outcome(f, error=why) for f, why in old.faults.items()]
+
+
+def _astray(workspace: Workspace, cases: Mapping[str, Case]) -> Iterator[Outcome]:
+    """Yield the case folders that no purge will come to; one whose name nobody of us gave is not named."""
+    for folder in sorted(path for path in (workspace.root / "cases").glob("*/") if path.name not in cases):
+        yield Outcome(f"cases/{folder.name if ID.fullmatch(folder.name) else '…'}", error=_ASTRAY)
 
 
 def _tried(name: str, purged: Callable[[], Outcome]) -> Outcome:

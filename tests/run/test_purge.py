@@ -561,6 +561,19 @@ def test_the_command(copied, monkeypatch):
     assert "A-1" not in again.output
 
 
+def test_a_case_folder_of_no_request_is_named_and_stays(copied, monkeypatch):
+    ws, _ = copied
+    for name in ("A-77", "Ann Wright"):
+        shutil.copytree(ws.root / "cases" / "A-2", ws.root / "cases" / name)
+    for more in (["--dry-run"], []):
+        code, told = purged_by_command(ws, monkeypatch, "2026-12-24", *more)
+        assert code == 1
+        assert "cases/A-77: not completed: its request is in no register" in told
+        assert "cases/…: not completed: its request is in no register" in told
+        assert "Wright" not in told
+    assert (ws.root / "cases" / "A-77" / "dossier").is_dir()
+
+
 def purged_by_command(ws, monkeypatch, day, *names):
     monkeypatch.setenv("DSAR_NOW", f"{day}T10:00:00+00:00")
     done = CliRunner().invoke(app, ["--workspace", str(ws.root), "purge", "--by", "A. Nalyst", *names])
