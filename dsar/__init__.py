@@ -14,6 +14,7 @@ Public, and kept from version to version: the names below, the methods of `Works
 `dsar.errors`. A source of your own stands on `dsar.source`. All else may change with any version.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'dsar' has no attribute '{name}'")
     module, _, inside = _FROM[name].partition(":")
     return getattr(import_module(module), inside or name)
+
+
+if "IPython" in sys.modules:  # in a notebook, what frames hold is shown as text from here on, whoever made them
+    import_module("dsar.listing")
 
 
 def __dir__() -> list[str]:

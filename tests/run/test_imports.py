@@ -24,6 +24,10 @@ def test_the_grammar_can_be_imported_afterwards_and_what_was_there_stays():
     assert "rfc3987_syntax" in imported(f"{code}\nassert jsonschema.FormatChecker.checkers['iri']")
 
 
+def test_in_a_notebook_no_frame_is_read_as_formulas_once_the_toolkit_is_imported():
+    assert "dsar.listing" in imported("import IPython, dsar, pandas\nassert pandas.get_option('display.html.use_mathjax') is False")
+
+
 def test_the_name_of_the_toolkit_alone_imports_next_to_nothing_and_has_all_its_names():
     assert imported("import dsar") & {"pandas", "pydantic", "dsar.workspace"} == set()
     for name in dsar.__all__:
