@@ -373,6 +373,13 @@ def test_what_a_server_refuses_is_one_line_without_a_value(tmp_path):
         made.cases()
 
 
+def test_no_error_of_the_database_quotes_what_was_to_be_written(register):
+    of_none = {"request": "none", "place": 0, "kind": "email", "value": "kim@x.org", "standing": "claimed"}
+    with pytest.raises(sa.exc.IntegrityError) as refused, register.engine.begin() as connection:
+        connection.execute(sa.insert(tables.IDENTIFIERS), of_none)
+    assert "kim" not in str(refused.value)
+
+
 def test_only_its_owner_may_read_it(tmp_path):
     Register.open(f"sqlite:///{tmp_path / 'r.db'}", MAP.controller, lambda: NOW).engine.dispose()
     assert stat.S_IMODE((tmp_path / "r.db").stat().st_mode) == 0o600
