@@ -46,7 +46,7 @@ lint: .venv/test ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-fuzz: .venv/test ## Ten minutes of broken input of every kind, then ten thousand frames of the nastiest cells written and re-read (EXAMPLES=n)
+fuzz: .venv/test ## Ten minutes of broken input of every kind, then ten thousand frames of the nastiest cells written and re-read, then small worlds drawn at random (EXAMPLES=n)
 	DSAR_FUZZ=1500 $(BIN)/pytest tests/fuzz -q
 	DSAR_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/pytest tests/answer/test_frames.py -q
 	DSAR_EXAMPLES=$(or $(EXAMPLES),300) $(BIN)/pytest tests/answer/test_nobody_elses.py tests/find/test_collect.py tests/find/test_similar.py tests/connectors/test_logs_kept.py -q
