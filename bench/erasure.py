@@ -28,7 +28,7 @@ from bench.figures import Figure
 from dsar import values, workspace
 from dsar.erase.step import Step
 from dsar.erase.verify import Verdict, Verification
-from dsar.request.register import Request
+from dsar.request.request import Request
 from dsar.run import erasure
 from dsar.workspace import Workspace
 from fixtures import generate

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dsar.find.dossier import Dossier
     from dsar.listing import Listing
     from dsar.request.case import Case
-    from dsar.request.register import Request
+    from dsar.request.request import Request
     from dsar.run import erasure
     from dsar.workspace import Workspace
     from dsar.workspace import open_workspace as open  # noqa: A004 - reads as dsar.open("folder")
@@ -39,7 +39,7 @@ _FROM = {
     "Dossier": "dsar.find.dossier",
     "DsarError": "dsar.errors",
     "Listing": "dsar.listing",
-    "Request": "dsar.request.register",
+    "Request": "dsar.request.request",
     "Review": "dsar.desk.review",
     "Workspace": "dsar.workspace",
     "Written": "dsar.answer.publish",

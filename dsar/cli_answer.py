@@ -14,7 +14,7 @@ from dsar.answer.delivery import Way
 from dsar.cli_options import By, opened
 from dsar.desk import fastlane
 from dsar.find.spelling import key_of
-from dsar.request.register import Request
+from dsar.request.request import Request
 from dsar.terminal import Terminal
 from dsar.workspace import Workspace
 

@@ -17,7 +17,7 @@ from dsar.cli_options import opened
 from dsar.errors import BadMap
 from dsar.find.survey import advice, survey
 from dsar.law.gaps import gaps
-from dsar.request.register import HEADER
+from dsar.request.listed import HEADER
 from dsar.terminal import Terminal
 from dsar.workspace import MAP, REQUESTS
 

@@ -29,8 +29,8 @@ from dsar.find.review import Rulings
 from dsar.keep import asof, purge, record, summary
 from dsar.keep.ledger import Ledger
 from dsar.patience import Waiting, patience
-from dsar.request.register import Request
-from dsar.request.store import Register
+from dsar.request.register import Register
+from dsar.request.request import Request
 from dsar.source import Asker, Settings, Source
 
 

@@ -45,8 +45,8 @@ from dsar.patience import patiently
 from dsar.request import letters
 from dsar.request.case import Case
 from dsar.request.entry import COLUMNS, entry
-from dsar.request.register import Request
-from dsar.request.store import Register
+from dsar.request.register import Register
+from dsar.request.request import Request
 from dsar.snapshots import Snapshots, case_folder, opened
 from dsar.source import Source
 

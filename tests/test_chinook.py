@@ -19,7 +19,7 @@ from sqlalchemy.engine import Engine
 
 from dsar import datamap, values, workspace
 from dsar.request.identity import Identifier
-from dsar.request.register import Request
+from dsar.request.request import Request
 from tests.command import command
 from tests.decoded import decoded
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from dsar import datamap, forgotten, source
 from dsar.errors import BadMap
-from dsar.request.register import read_requests
+from dsar.request.listed import read_requests
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "data-map.md").read_text(encoding="utf-8")

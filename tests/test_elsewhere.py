@@ -14,7 +14,7 @@ import pytest
 
 from connectors import swap
 from dsar.errors import ErasureRefused
-from dsar.request.register import HEADER
+from dsar.request.listed import HEADER
 
 ROOT = Path(__file__).parent.parent
 LACKING = {"fcntl", "resource", "pwd", "grp", "termios"}

@@ -12,7 +12,7 @@ from dsar.datamap import parse
 from dsar.errors import NotOffered
 from dsar.find.collect import collect
 from dsar.request.identity import Identifier
-from dsar.request.register import Request
+from dsar.request.request import Request
 from dsar.source import Asked, Can, Done, Everyone, Keys, Match, Others, Rows, Schema, Settings
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from dsar.datamap import Address, Table
 from dsar.errors import ForeignData
 from dsar.find.dossier import Dossier
 from dsar.find.mentions import cells_of
-from dsar.request.register import Request
+from dsar.request.request import Request
 
 Check = Callable[[Sequence[Path]], None]
 Others = Callable[[str], Iterable[Request]]  # a text → the requests of other people that it could name

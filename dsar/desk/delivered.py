@@ -19,7 +19,7 @@ from dsar.answer import second_reader as sheet
 from dsar.desk import fastlane, lines
 from dsar.errors import BadRequests, DeliveryDiffers
 from dsar.request.case import Case
-from dsar.request.store import Register
+from dsar.request.register import Register
 
 _SENT_FROM = ("outbox", "delivery", "letters")
 

@@ -15,7 +15,7 @@ from dsar.errors import BadRequests
 from dsar.find.dossier import Dossier
 from dsar.listing import Listing, listing
 from dsar.request.case import Case
-from dsar.request.store import Register
+from dsar.request.register import Register
 
 HEADER = ("Request", "Rights", "Due", "Goes to", "Files", "Prepared by", "Answer", "Read and right?", "Remark")
 _CHOICE = "Read and right?"

@@ -13,8 +13,8 @@ from dsar.errors import IdentityNotVerified
 from dsar.request import mail as mails
 from dsar.request.case import Case
 from dsar.request.identity import Identifier, challenge_code, child_note, holds_code, policy_note, proportionate
-from dsar.request.register import identifiers
-from dsar.request.store import Register
+from dsar.request.listed import identifiers
+from dsar.request.register import Register
 
 
 def mailboxes(case: Case) -> list[Identifier]:

@@ -14,7 +14,7 @@ from dsar.plugins import languages
 from dsar.request.case import Case
 from dsar.request.entry import COLUMNS, Entry, entry
 from dsar.request.identity import CHANNELS, REQUESTERS
-from dsar.request.store import Register
+from dsar.request.register import Register
 
 FAULT = "what to mend"
 _NEEDED = ("id", "received", "rights", "identifiers")

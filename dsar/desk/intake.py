@@ -15,7 +15,7 @@ from dsar.plugins import languages
 from dsar.request.entry import Entry, entry
 from dsar.request.identity import CHANNELS, REQUESTERS
 from dsar.request.intake import Proposal, propose
-from dsar.request.store import Register
+from dsar.request.register import Register
 
 DECISIONS = {
     "Register": "a request of its own",

@@ -16,7 +16,7 @@ from dsar.datamap import DataMap
 from dsar.erase.checklist import plain_key
 from dsar.erase.step import Step
 from dsar.erase.verify import Verification
-from dsar.request.register import Request
+from dsar.request.request import Request
 
 _HEADER = ("Step ID", "System", "Record", "Key", "Planned", "Columns", "Article", "Until", "Seen", "Remark")
 

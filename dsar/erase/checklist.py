@@ -19,7 +19,7 @@ from dsar.find.dossier import Dossier
 from dsar.find.hold import HOLDS
 from dsar.law import words
 from dsar.law.deadlines import working_days_before
-from dsar.request.register import Request
+from dsar.request.request import Request
 
 STATUSES = ("To do", "Done", "Not found", "Not possible", "Question")
 COMMON = ("Step ID", "Request", "System", "Owner", "Record", "Key", "How to find it", "Action")  # of the worklist of any right

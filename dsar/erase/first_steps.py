@@ -18,8 +18,8 @@ from dsar.answer.publish import Written, publish
 from dsar.datamap import Address
 from dsar.erase.checklist import COMMON, STATUSES
 from dsar.find.dossier import Dossier
-from dsar.request.register import Request
-from dsar.request.store import Register
+from dsar.request.register import Register
+from dsar.request.request import Request
 
 STOPS_MARKETING = frozenset({"objection", "withdrawal", "erasure"})
 _ACTIONS = (

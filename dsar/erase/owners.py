@@ -11,7 +11,7 @@ from dsar.answer.publish import Written, publish
 from dsar.datamap import DataMap
 from dsar.erase.checklist import FILLED_IN, HEADER, STATUSES, TEXTS, internal_due, line, others_to_tell
 from dsar.erase.step import Step
-from dsar.request.register import Request
+from dsar.request.request import Request
 
 Plans = Mapping[str, tuple[Request, Sequence[Step]]]
 Seen = Mapping[str, str]  # step → what is known of it by now: erased by a program, seen gone

@@ -14,7 +14,7 @@ from dsar.erase.step import GOES, WAITS, Step
 from dsar.erase.verify import Verdict, Verification
 from dsar.errors import DossierMissing
 from dsar.find.remembered import Remembered
-from dsar.request.register import Request
+from dsar.request.request import Request
 
 _FOLDER, _PLAN, _VERIFIED = "erasure", "plan.json", "verified.json"
 

@@ -18,7 +18,7 @@ from dsar.erase.step import CHANGES, WAITS, Step
 from dsar.erase.verify import State
 from dsar.keep import crypt
 from dsar.request.identity import Identifier
-from dsar.request.register import Request
+from dsar.request.request import Request
 
 _FOLDER, _PURPOSE = "stubs", "stubs"
 

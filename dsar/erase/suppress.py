@@ -12,7 +12,7 @@ from pathlib import Path
 from dsar import files, keys, kinds
 from dsar.datamap import DataMap
 from dsar.errors import BadMap, BadRequests
-from dsar.request.register import Request
+from dsar.request.request import Request
 
 NAME, _DECLINED = "suppressed.csv", "suppression.json"
 _HEADER = ("purpose", "entry", "since", "case")

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from dsar.find.dossier import Dossier
-from dsar.request.register import Request
+from dsar.request.request import Request
 
 
 def same_subject(one: Request, other: Request) -> bool:

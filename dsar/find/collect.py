@@ -17,7 +17,7 @@ from dsar.find.remembered import Remembered
 from dsar.find.result import dossiers
 from dsar.find.retreat import take_back
 from dsar.find.review import Rulings
-from dsar.request.register import Request
+from dsar.request.request import Request
 from dsar.source import Source
 
 __all__ = ["Clock", "Progress", "collect"]

@@ -20,7 +20,7 @@ from dsar.find.judge import given, hold_of
 from dsar.find.order import ways
 from dsar.find.review import REDACTED, RELEASE, Rulings, held_by
 from dsar.find.trail import Names, State
-from dsar.request.register import Request
+from dsar.request.request import Request
 from dsar.source import Others, Rows, Source
 
 Clock = Callable[[], datetime]

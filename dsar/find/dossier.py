@@ -22,7 +22,7 @@ from dsar.find.outcome import OpenPoint, points_of
 from dsar.find.snapshot import Found
 from dsar.find.spelling import as_key, spellings
 from dsar.listing import STYLE, Listing, badge, listing
-from dsar.request.register import Request
+from dsar.request.request import Request
 
 if TYPE_CHECKING:
     from IPython.display import Image

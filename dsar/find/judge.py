@@ -8,7 +8,7 @@ from dsar.find.names import one_person
 from dsar.find.sighting import of_line
 from dsar.find.trail import Link, State, Trace
 from dsar.request.identity import Identifier
-from dsar.request.register import Request
+from dsar.request.request import Request
 
 Known = Mapping[tuple[str, str], Trace]  # (kind, value) → how one request came to know it
 

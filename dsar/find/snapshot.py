@@ -21,7 +21,7 @@ from dsar import files, values
 from dsar.datamap import Address, DataMap
 from dsar.errors import DossierMissing
 from dsar.find.outcome import Outcome
-from dsar.request.register import Request
+from dsar.request.request import Request
 
 _MANIFEST = "manifest.json"
 

@@ -10,7 +10,7 @@ from dsar.errors import BadIdentifier, BadRequests, DsarError
 from dsar.find.collect import Clock, collect
 from dsar.listing import Listing, listing
 from dsar.request.identity import Identifier
-from dsar.request.register import Request
+from dsar.request.request import Request
 from dsar.source import Source
 
 

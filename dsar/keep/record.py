@@ -20,8 +20,8 @@ from dsar.find.review import Item, Ruling
 from dsar.keep.ledger import Entry, Ledger
 from dsar.request.events import Event
 from dsar.request.identity import Identifier
+from dsar.request.register import Register
 from dsar.request.state import State
-from dsar.request.store import Register
 
 
 def user() -> str:

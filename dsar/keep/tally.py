@@ -11,8 +11,8 @@ from typing import Any
 from dsar.keep.ledger import Fault, Ledger
 from dsar.keep.record import hashed, told_of
 from dsar.request.events import Event
+from dsar.request.register import Register
 from dsar.request.state import PARTS
-from dsar.request.store import Register
 
 BEHIND, REMEDY = "the register and the ledger differ", "`dsar ledger verify` names it: find out who did, and bring the register back from a backup"
 _PURGED = "register line purged"

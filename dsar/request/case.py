@@ -13,7 +13,7 @@ from dsar.datamap import Controller
 from dsar.law.deadlines import Deadline, Span
 from dsar.request.events import Event
 from dsar.request.identity import LAPSE_AFTER, REMIND_AFTER, Identifier
-from dsar.request.register import Request
+from dsar.request.request import Request
 
 State = Literal["identity to settle", "waiting for the requester", "in work", "to send", "done", "closed"]
 _IDENTITY = (("identity asked", "identity confirmed"), ("authority asked", "authority confirmed"))

@@ -7,7 +7,8 @@ from datetime import date
 from dsar.datamap import DataMap
 from dsar.plugins import languages
 from dsar.request.identity import CHANNELS, REQUESTERS
-from dsar.request.register import HEADER, Request, parse
+from dsar.request.listed import HEADER, parse
+from dsar.request.request import Request
 
 COLUMNS = (*HEADER, "channel", "requester", "reply_to", "language")
 

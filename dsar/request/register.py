@@ -1,209 +1,376 @@
-"""A request as every other package sees it, and `requests.csv`, the plainest way to write some down.
+"""The register: requests, what they are known by, and all that happened to them, in one database.
 
-Columns: `id`, `received` (ISO date), `rights` and `identifiers` (several separated by `;`),
-`verified_on` (ISO date) or `no_reasonable_doubt` (why no proof was asked, Art. 12(6)).
-An identifier is written `kind=value`: `email=ann@example.org; phone=+44…; shop.customer=16`.
+A change is a new event and a new version of its request: who looked at version 3 cannot change
+version 4 unseen (`ChangedMeanwhile`), and nothing is ever overwritten without a trace.
 """
 
-import csv
+import difflib
 import hashlib
-import io
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any, Self
 
-from dsar import kinds
+import sqlalchemy as sa
+
 from dsar.datamap import Controller, DataMap
-from dsar.errors import BadDates, BadIdentifier, BadRequests, IdentityNotVerified, NotAsked, UnknownCalendar
-from dsar.law.deadlines import RIGHTS, Deadline, Regime, Span, clock
-from dsar.listing import listing
+from dsar.errors import BadRequests, ChangedMeanwhile, UnknownRequest
+from dsar.files import sha256
+from dsar.request import binding, listed, tables
+from dsar.request.case import Case, fold
+from dsar.request.entry import Entry
+from dsar.request.events import Event, check
 from dsar.request.identity import Identifier
-from dsar.texts import Language
+from dsar.request.request import Request
+from dsar.request.state import State, states
 
-HEADER = ("id", "received", "rights", "identifiers", "verified_on", "no_reasonable_doubt")
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-_ID_FORM = "id may hold letters, digits, - and _, at most 40"
+_LAST = "last event"  # number of the last one when a request was purged
 
 
 @dataclass(frozen=True)
-class Request:
-    """One case: who asks (by identifiers), for which rights, since when, and whether we know them."""
+class Register:
+    """The register of one controller; days are local to it."""
 
-    id: str
-    received: date
-    rights: tuple[str, ...]
-    identifiers: tuple[Identifier, ...]
-    verified_on: date | None = None
-    no_reasonable_doubt: str = ""
-    regime: Regime | None = None  # None: the controller's, like the calendar
-    calendar: str | None = None
-    identity: Span | None = None  # when proof was asked for, and when it came
-    fee: Span | None = None
-    pauses: tuple[Span, ...] = ()
-    extended: frozenset[str] = frozenset()  # the rights whose extension was notified
-    language: Language | None = None  # of what is written to them; None: the controller's
-    authority_settled: bool = True  # False: somebody else writes for the person, and has not shown that they may
+    engine: sa.Engine
+    controller: Controller
+    clock: Callable[[], datetime]
+    changed: Callable[["Register"], None] = lambda _: None
+    home: Path | None = None
 
-    def deadline(self, right: str, controller: Controller) -> Deadline:
-        """Return until when this right has to be answered; raises `BadDates`, `UnknownCalendar`."""
-        return clock(
-            self.received,
-            self.regime or controller.regime,
-            self.calendar or controller.calendar,
-            right,
-            self.identity,
-            self.fee,
-            self.pauses,
-            extended=right in self.extended,
-        )
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        controller: Controller,
+        clock: Callable[[], datetime],
+        changed: Callable[["Register"], None] = lambda _: None,
+        home: Path | None = None,
+    ) -> Self:
+        """Return the register at a database URL, made or brought up to date where it must be; raises `RegisterUnusable`.
 
-    @property
-    def identity_settled(self) -> bool:
-        """Whether the requester is known to be the data subject or somebody who may act for them, or no doubt is on record."""
-        return self.authority_settled and (self.verified_on is not None or bool(self.no_reasonable_doubt))
+        `changed` is called after each change, once it is safe in the database. `home` is the workspace it is the register of, whose keys its
+        own lies with (`dsar.keys`); None: in the register itself. Raises `RegisterUnusable` also where it is another workspace's.
+        """
+        engine = tables.connect(url)
+        try:
+            binding.bind(engine, home)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, controller, clock, changed, home)
 
     @property
-    def fingerprint(self) -> str:
-        """A hash that changes when the identifiers or their standing change."""
-        content = sorted((i.kind, i.value, i.standing) for i in self.identifiers)
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    def today(self) -> date:
+        """The day it is at the controller's."""
+        return self.clock().astimezone(self.controller.zone).date()
 
-    def require(self, right: str) -> None:
-        """Raise unless the request asks for this right and its identity is settled: `NotAsked`, `IdentityNotVerified`."""
-        self.require_asked(right)
-        self.require_identity()
+    # -- read ------------------------------------------------------------------------------------
 
-    def require_asked(self, right: str) -> None:
-        """Raise `NotAsked` unless the request asks for this right."""
-        if right not in self.rights:
-            asked = ", ".join(self.rights)
-            raise NotAsked(f"the request asks for {asked}, not for {right}", where=self.id, remedy="correct its rights in the register if it does")
+    def cases(self, ids: Sequence[str] | None = None) -> dict[str, Case]:
+        """Return the cases by request id, in the order they were registered."""
+        with self.engine.connect() as connection:
+            return self._cases(connection, ids)
 
-    def require_identity(self) -> None:
-        """Raise `IdentityNotVerified` unless we know who asks, or it is on record why there is no doubt."""
-        if not self.identity_settled:
-            remedy = "record `identity confirmed`, or fill in verified_on or no_reasonable_doubt in requests.csv"
-            raise IdentityNotVerified("the requester's identity is not settled, so nothing may leave", where=self.id, remedy=remedy)
+    def case(self, request_id: str) -> Case:
+        """Return one case; raises `UnknownRequest`."""
+        found = self.cases([request_id])
+        if not found:
+            raise UnknownRequest("there is no such request", where="the register", remedy=self._known(request_id))
+        return found[request_id]
 
-    def _repr_html_(self) -> str:
-        settled = f"verified on {self.verified_on}" if self.verified_on else f"no reasonable doubt: {self.no_reasonable_doubt}"
-        facts = {
-            "Received": str(self.received),
-            "Rights": ", ".join(self.rights),
-            "Searched by": ", ".join(dict.fromkeys(i.kind for i in self.identifiers)),
-            "Identity": settled if self.identity_settled else "NOT SETTLED — nothing may leave",
+    def _known(self, like: str) -> str:
+        with self.engine.connect() as connection:
+            ids = list(connection.scalars(sa.select(tables.REQUESTS.c.id).order_by(tables.REQUESTS.c.seq)))
+        if near := difflib.get_close_matches(like, ids, 3):
+            return f"near to it are {', '.join(near)}"
+        return f"there are {', '.join(ids[:20]) or 'none'}" + (f" and {len(ids) - 20} more" if len(ids) > 20 else "")
+
+    def _cases(self, connection: sa.Connection, ids: Sequence[str] | None) -> dict[str, Case]:
+        chosen = sa.select(tables.REQUESTS).order_by(tables.REQUESTS.c.seq)
+        rows = connection.execute(chosen if ids is None else chosen.where(tables.REQUESTS.c.id.in_(ids))).mappings().all()
+        rights, identifiers = self._lines(connection, tables.RIGHTS, ids), self._lines(connection, tables.IDENTIFIERS, ids)
+        events = self._lines(connection, tables.EVENTS, ids)
+        return {
+            row["id"]: fold(
+                dict(row),
+                tuple(r["name"] for r in rights[row["id"]]),
+                tuple(Identifier(i["kind"], i["value"], i["standing"]) for i in identifiers[row["id"]]),
+                tuple(map(_event, events[row["id"]])),
+                self.controller,
+            )
+            for row in rows
         }
-        return listing(("Request", self.id), facts.items(), empty="").to_display()
+
+    def _lines(self, connection: sa.Connection, table: sa.Table, ids: Sequence[str] | None) -> dict[str, list[Mapping[str, Any]]]:
+        found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        query = sa.select(table).order_by(table.c["id" if table is tables.EVENTS else "place"])
+        for row in connection.execute(query if ids is None else query.where(table.c.request.in_(ids))).mappings():
+            found[row["request"]].append(dict(row))
+        return found
+
+    def identifiers(self, ids: Sequence[str] | None = None) -> dict[str, tuple[Identifier, ...]]:
+        """Return the identifiers by request, without what happened to it; of all requests where none is named."""
+        with self.engine.connect() as connection:
+            lines = self._lines(connection, tables.IDENTIFIERS, ids)
+        return {request: tuple(Identifier(i["kind"], i["value"], i["standing"]) for i in found) for request, found in lines.items()}
+
+    def sharing(self, identifiers: Sequence[Identifier]) -> set[str]:
+        """Return the requests that have one of these identifiers, whatever its standing."""
+        with self.engine.connect() as connection:
+            return self._sharing(connection, identifiers)
+
+    def _sharing(self, connection: sa.Connection, identifiers: Sequence[Identifier]) -> set[str]:
+        shared = sa.select(tables.IDENTIFIERS).where(tables.IDENTIFIERS.c.value.in_([i.value for i in identifiers]))
+        mine = {(i.kind, i.value) for i in identifiers}
+        return {row.request for row in connection.execute(shared) if (row.kind, row.value) in mine}
+
+    @property
+    def state(self) -> str:
+        """What changes with every event and every identifier."""
+        numbers = sa.select(sa.func.max(tables.EVENTS.c.id), sa.func.count(tables.EVENTS.c.id)).subquery()
+        counted = sa.select(sa.func.count(tables.IDENTIFIERS.c.value)).scalar_subquery()
+        with self.engine.connect() as connection:
+            return " ".join(map(str, connection.execute(sa.select(numbers, counted)).one()))
+
+    def letters(self) -> dict[str, str]:
+        """Return the hash of each letter that is registered → its request."""
+        chosen = sa.select(tables.REQUESTS.c.letter_sha256, tables.REQUESTS.c.id).where(tables.REQUESTS.c.letter_sha256.is_not(None))
+        with self.engine.connect() as connection:
+            return {row.letter_sha256: row.id for row in connection.execute(chosen.order_by(tables.REQUESTS.c.seq.desc()))}
+
+    def states(self, ids: Sequence[str] | None = None) -> dict[str, State]:
+        """Return what the register holds of each request besides its events; of all where none is named."""
+        with self.engine.connect() as connection:
+            return states(connection, ids)
+
+    def events(self, after: int | None = None) -> list[tuple[int, str, Event]]:
+        """Return what was recorded after an event's number (all, unless said), in that order: number, request, event."""
+        chosen = sa.select(tables.EVENTS).order_by(tables.EVENTS.c.id)
+        chosen = chosen if after is None else chosen.where(tables.EVENTS.c.id > after)
+        with self.engine.connect() as connection:
+            return [(e["id"], e["request"], _event(dict(e))) for e in connection.execute(chosen).mappings()]
+
+    # -- write -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """Yield a connection whose changes are all made or none, one writer after the other."""
+        with self.engine.begin() as connection:
+            tables.lock(connection)
+            yield connection
+        self.changed(self)
+
+    def add(self, entries: Iterable[Entry], *, by: str, source: str = "") -> dict[str, Case]:
+        """Register all of the entries or none, and return their cases; raises `BadRequests` where an id is taken.
+
+        An entry without an id gets the next one. Open requests of the same person are noted as duplicates.
+        """
+        if not by.strip():
+            raise BadRequests("a request needs the name of who registers it", where=source, remedy="nothing was registered")
+        added: list[str] = []
+        try:
+            with self._writing() as connection:
+                added.extend(self._insert(connection, entry, by, source) for entry in entries)
+                return self._cases(connection, added)
+        except sa.exc.IntegrityError:
+            raise BadRequests("an id stands in the register already", where=source, remedy="give it another one; nothing was registered") from None
+
+    def _insert(self, connection: sa.Connection, entry: Entry, by: str, source: str) -> str:
+        request = entry.request
+        request_id = request.id or self._next(connection, request.received.year)
+        duplicates = list(self._same_person(connection, request.identifiers, entry.letter_sha256))
+        row = {
+            "id": request_id,
+            "id_folded": request_id.casefold(),
+            "version": 1,
+            "received": request.received,
+            "channel": entry.channel,
+            "requester": entry.requester,
+            "reply_to": entry.reply_to,
+            "language": entry.language or self.controller.language,
+            "regime": request.regime or self.controller.regime,
+            "calendar": request.calendar or self.controller.calendar,
+            "no_reasonable_doubt": request.no_reasonable_doubt,
+            "handler": "",
+            "letter_sha256": entry.letter_sha256,
+            "line_sha256": entry.line_sha256,
+            "registered_at": self.clock().isoformat(),
+        }
+        connection.execute(sa.insert(tables.REQUESTS), row)
+        self._replace_lines(connection, request_id, request)
+        details = ({"duplicates": duplicates} if duplicates else {}) | ({"source": source} if source else {})
+        self._append(connection, request_id, Event("registered", self.today, by, "", details=details))
+        if request.verified_on:
+            self._append(connection, request_id, _confirmed_at_intake(request, by))
+        return request_id
+
+    def _next(self, connection: sa.Connection, year: int) -> str:
+        prefix = f"R-{year}-"
+        taken = connection.scalars(sa.select(tables.REQUESTS.c.id).where(tables.REQUESTS.c.id.like(f"{prefix}%")))
+        numbers = [int(i.removeprefix(prefix)) for i in taken if i.removeprefix(prefix).isdecimal()]
+        return f"{prefix}{max(numbers, default=0) + 1:04}"
+
+    def _same_person(self, connection: sa.Connection, identifiers: Sequence[Identifier], letter: str | None) -> Iterator[str]:
+        """Yield the earlier requests that share an identifier or the very letter."""
+        found = self._sharing(connection, identifiers)
+        if letter:
+            found |= set(connection.scalars(sa.select(tables.REQUESTS.c.id).where(tables.REQUESTS.c.letter_sha256 == letter)))
+        order = sa.select(tables.REQUESTS.c.id).order_by(tables.REQUESTS.c.seq)
+        yield from (i for i in connection.scalars(order) if i in found)
+
+    def _replace_lines(self, connection: sa.Connection, request_id: str, request: Request) -> None:
+        for table in (tables.RIGHTS, tables.IDENTIFIERS):
+            connection.execute(sa.delete(table).where(table.c.request == request_id))
+        connection.execute(sa.insert(tables.RIGHTS), [{"request": request_id, "name": r, "place": n} for n, r in enumerate(request.rights)])
+        lines = [
+            {"request": request_id, "kind": i.kind, "value": i.value, "standing": i.standing, "place": n} for n, i in enumerate(request.identifiers)
+        ]
+        connection.execute(sa.insert(tables.IDENTIFIERS), lines)
+
+    def _append(self, connection: sa.Connection, request_id: str, event: Event) -> None:
+        line = {"request": request_id, "at": self.clock().isoformat(), "on": event.on, "by": event.by.strip(), "kind": event.kind}
+        number = {"id": self._last_event(connection) + 1} if connection.dialect.name == "sqlite" else {}  # a server has a sequence
+        connection.execute(sa.insert(tables.EVENTS), {**number, **line, "right": event.right, "details": dict(event.details)})
+
+    def _last_event(self, connection: sa.Connection) -> int:
+        """Return the highest number an event ever had: SQLite would give those of purged events again, and the ledger tells each number once."""
+        noted = tables.note(connection, _LAST)
+        return max(int(noted) if noted.isdecimal() else 0, connection.scalar(sa.select(sa.func.max(tables.EVENTS.c.id))) or 0)
+
+    def record(
+        self, case: Case, kind: str, *, by: str, on: date | None = None, right: str = "", verified: Sequence[Identifier] = (), **details: Any
+    ) -> Case:
+        """Add an event to a case as it was read, and return the case as it is then.
+
+        `verified` are the identifiers that the event proves. Raises `BadEvent` where the event is not one of the list,
+        and `ChangedMeanwhile` where somebody else was faster.
+        """
+        request = case.request
+        event = check(Event(kind, on or self.today, by, "", right, details), rights=request.rights, received=request.received, today=self.today)
+        with self._writing() as connection:
+            self._advance(connection, case)
+            self._append(connection, request.id, event)
+            for identifier in verified:
+                same = (tables.IDENTIFIERS.c.kind == identifier.kind) & (tables.IDENTIFIERS.c.value == identifier.value)
+                mine = tables.IDENTIFIERS.c.request == request.id
+                connection.execute(sa.update(tables.IDENTIFIERS).where(mine & same).values(standing="verified"))
+            if kind == "identity withdrawn":
+                own = (tables.IDENTIFIERS.c.request == request.id) & (tables.IDENTIFIERS.c.standing == "verified")
+                connection.execute(sa.update(tables.IDENTIFIERS).where(own).values(standing="claimed"))
+                connection.execute(sa.update(tables.REQUESTS).where(tables.REQUESTS.c.id == request.id).values(no_reasonable_doubt=""))
+            if kind == "handed over":
+                handler = {"handler": details["handler"]}
+                connection.execute(sa.update(tables.REQUESTS).where(tables.REQUESTS.c.id == request.id).values(handler))
+        return self.case(request.id)
+
+    def claim(self, case: Case, identifiers: Sequence[Identifier], *, by: str) -> Case:
+        """Add identifiers the requester gave later: claimed until they are proved by a check of their own."""
+        known = {(i.kind, i.value) for i in case.request.identifiers}
+        fresh = [i for i in identifiers if (i.kind, i.value) not in known]
+        if not fresh:
+            return case
+        place = len(known)
+        with self._writing() as connection:
+            self._advance(connection, case)
+            lines = [
+                {"request": case.request.id, "kind": i.kind, "value": i.value, "standing": "claimed", "place": place + n} for n, i in enumerate(fresh)
+            ]
+            connection.execute(sa.insert(tables.IDENTIFIERS), lines)
+            self._append(connection, case.request.id, Event("corrected", self.today, by, "", details={"fields": ["identifiers"]}))
+        return self.case(case.request.id)
+
+    def _correct(self, connection: sa.Connection, case: Case, entry: Entry, by: str, source: str) -> None:
+        old, new = case.request, _kept_identity(case, entry.request)
+        self._advance(connection, case)
+        row = {"received": new.received, "no_reasonable_doubt": new.no_reasonable_doubt, "line_sha256": entry.line_sha256}
+        if entry.wide:
+            row |= {"channel": entry.channel, "requester": entry.requester, "reply_to": entry.reply_to, "language": entry.language}
+        connection.execute(sa.update(tables.REQUESTS).where(tables.REQUESTS.c.id == old.id).values(row))
+        self._replace_lines(connection, old.id, new)
+        fields = [f for f in ("received", "rights", "identifiers", "verified_on", "no_reasonable_doubt") if getattr(old, f) != getattr(new, f)]
+        details = {"fields": fields or ["nothing"]} | ({"source": source} if source else {})
+        self._append(connection, old.id, Event("corrected", self.today, by, "", details=details))
+        if old.verified_on and not new.verified_on:
+            self._append(connection, old.id, Event("identity withdrawn", self.today, by, "", details={"why": "taken out at a correction"}))
+        elif new.verified_on and new.verified_on != old.verified_on:
+            self._append(connection, old.id, _confirmed_at_intake(new, by))
+
+    def _advance(self, connection: sa.Connection, case: Case) -> None:
+        mine = (tables.REQUESTS.c.id == case.request.id) & (tables.REQUESTS.c.version == case.version)
+        if connection.execute(sa.update(tables.REQUESTS).where(mine).values(version=case.version + 1)).rowcount != 1:
+            raise ChangedMeanwhile("somebody else changed it since you looked", where=case.request.id, remedy="look at it again, then repeat")
+
+    # -- requests.csv ----------------------------------------------------------------------------
+
+    def follow(self, path: Path, datamap: DataMap) -> None:
+        """Take over what is new or changed in a `requests.csv`, all of it or nothing; raises `BadRequests`.
+
+        A line that disappears changes nothing: a request is closed, never deleted.
+        """
+        digest = sha256(path) if path.is_file() else ""
+        if not digest or digest == self._followed(path.name):
+            return
+        lines = listed.read_lines(path, datamap, self.today)
+        with self._writing() as connection:
+            known = self._cases(connection, None)
+            folded = {i.casefold(): i for i in known}
+            for line, request in lines:
+                entry = Entry(request, line_sha256=hashlib.sha256(line.encode()).hexdigest())
+                case = known.get(folded.get(request.id.casefold(), ""))
+                if case is None:
+                    self._insert(connection, entry, path.name, path.name)
+                elif case.line_sha256 != entry.line_sha256:
+                    self._correct(connection, case, entry, path.name, path.name)
+            tables.set_note(connection, path.name, digest)
+
+    def _followed(self, name: str) -> str:
+        with self.engine.connect() as connection:
+            return tables.note(connection, name)
+
+    # -- purge -----------------------------------------------------------------------------------
+
+    def purge(self, request_id: str, requests_csv: Path) -> None:
+        """Take a request out of the register, with all that happened to it, and its line out of a `requests.csv`.
+
+        On SQLite its place in the file is overwritten; what a database server keeps in its own logs is its administrator's.
+        """
+        if requests_csv.is_file() and listed.strike(requests_csv, request_id):
+            with self.engine.begin() as connection:
+                tables.lock(connection)
+                tables.set_note(connection, requests_csv.name, sha256(requests_csv))
+        with self._writing() as connection:
+            tables.set_note(connection, _LAST, str(self._last_event(connection)))
+            for table in (tables.RIGHTS, tables.IDENTIFIERS, tables.EVENTS):
+                connection.execute(sa.delete(table).where(table.c.request == request_id))
+            connection.execute(sa.delete(tables.REQUESTS).where(tables.REQUESTS.c.id == request_id))
+        if self.engine.dialect.name == "sqlite":  # also what was freed before places were overwritten
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("VACUUM")
+
+    @property
+    def secret(self) -> str:
+        """What challenge codes and the ledger's hashes are made from; made once, never shown; raises `WorkspaceMissing` where it is lost."""
+        return binding.secret(self.engine, self.home)
 
 
-def read_requests(path: Path, datamap: DataMap, today: date) -> dict[str, Request]:
-    """Return the requests by id, in the order of the file; raises `BadRequests` naming each bad line.
-
-    Nothing was received or verified after `today`.
-    """
-    return {request.id: request for _, request in read_lines(path, datamap, today)}
+def _event(row: Mapping[str, Any]) -> Event:
+    return Event(row["kind"], row["on"], row["by"], row["at"], row["right"], row["details"])
 
 
-def read_lines(path: Path, datamap: DataMap, today: date) -> list[tuple[str, Request]]:
-    """Return each request of the file with its line, brought to one form so that a changed line can be told."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        fault = "cannot be read as UTF-8 text" if isinstance(error, UnicodeDecodeError) else "is not there, or cannot be opened"
-        raise BadRequests(fault, where=path.name, remedy=f"write a CSV file with the header {','.join(HEADER)}") from error
-    delimiter = ";" if text.split("\n", 1)[0].count(";") > text.split("\n", 1)[0].count(",") else ","
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    if tuple(reader.fieldnames or ()) != HEADER:
-        raise BadRequests("the header is not the expected one", where=f"{path.name} line 1", remedy=f"write it as {','.join(HEADER)}")
-    found: list[tuple[str, Request]] = []
-    faults: list[str] = []
-    seen: set[str] = set()
-    try:
-        for row in reader:
-            try:
-                cells = _cells(row)
-                request = parse(cells, datamap, today)
-                if not request.id or request.id.casefold() in seen:
-                    raise ValueError("this id stands in the file twice" if request.id else _ID_FORM)  # noqa: TRY301
-                seen.add(request.id.casefold())
-                found.append((json.dumps([cells[name] for name in HEADER]), request))
-            except (ValueError, BadIdentifier, BadDates, UnknownCalendar) as error:
-                faults.append(f"line {reader.line_num}: {error}")
-    except csv.Error as error:
-        faults.append(f"line {reader.line_num + 1}: not CSV ({error})")  # the line after the last good one
-    if faults:
-        more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
-        raise BadRequests("; ".join(faults[:5]) + more, where=path.name, remedy="mend these lines; nothing was done")
-    return found
+def _kept_identity(case: Case, new: Request) -> Request:
+    """Return what a corrected line says, with the identity that a check on record has proved since: a line without one withdraws its own only."""
+    confirmed = case.last("identity confirmed")
+    if new.identity_settled or not case.request.verified_on or confirmed is None or confirmed.details["method"] == "at intake":
+        return new
+    proved = {(i.kind, i.value) for i in case.request.identifiers if i.standing == "verified"}
+    identifiers = tuple(replace(i, standing="verified") if (i.kind, i.value) in proved else i for i in new.identifiers)
+    return replace(new, identifiers=identifiers, verified_on=case.request.verified_on)
 
 
-def _cells(row: Mapping[str, str | None]) -> dict[str, str]:
-    if None in row or None in row.values():
-        raise ValueError(f"needs exactly {len(HEADER)} fields")
-    return {k: (v or "").strip() for k, v in row.items()}
-
-
-def parse(cells: Mapping[str, str], datamap: DataMap, today: date) -> Request:
-    """Return the request of a line with the columns `HEADER`; an empty id is left to the register.
-
-    Raises `ValueError`, `BadIdentifier`, and `BadDates` where the law knows no clock for a right.
-    """
-    cells = {k: v.strip() for k, v in cells.items()}
-    if cells["id"] and not ID.fullmatch(cells["id"]):
-        raise ValueError(_ID_FORM)
-    received = _date(cells["received"], "received", today)
-    verified_on = _date(cells["verified_on"], "verified_on", today) if cells["verified_on"] else None
-    if verified_on and verified_on < received:
-        raise ValueError("verified_on is before received")
-    doubt = cells["no_reasonable_doubt"]
-    if doubt and len(doubt.split()) < 3:  # a "no" under this heading is an answer, not a reason
-        raise ValueError("no_reasonable_doubt needs the reason, in a few words")
-    settled = bool(verified_on or doubt)
-    request = Request(
-        id=cells["id"],
-        received=received,
-        rights=_rights(cells["rights"]),
-        identifiers=identifiers(cells["identifiers"], datamap, settled=settled),
-        verified_on=verified_on,
-        no_reasonable_doubt=doubt,
-    )
-    for right in request.rights:
-        request.deadline(right, datamap.controller)
-    return request
-
-
-def _date(text: str, field: str, today: date) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{field} must be a date like 2026-11-23") from None
-    if day > today:
-        raise ValueError(f"{field} is in the future")
-    return day
-
-
-def _rights(text: str) -> tuple[str, ...]:
-    rights = tuple(dict.fromkeys(part.strip().lower() for part in text.split(";") if part.strip()))
-    if not rights or any(r not in RIGHTS for r in rights):
-        raise ValueError(f"rights must be one or more of {', '.join(RIGHTS)}, separated by ;")
-    return rights
-
-
-def identifiers(text: str, datamap: DataMap, *, settled: bool) -> tuple[Identifier, ...]:
-    """Return identifiers written `kind=value; kind=value`, in normal form; raises `ValueError`, `BadIdentifier`."""
-    allowed = {*datamap.identifier_kinds(), *kinds.GIVEN}
-    found: dict[Identifier, None] = {}
-    for part in text.split(";"):
-        if not part.strip():
-            continue
-        kind, equals, value = (p.strip() for p in part.partition("="))
-        if not equals or kind not in allowed:
-            raise ValueError(f"identifiers are written kind=value, with kind one of {', '.join(sorted(allowed))}")
-        normal = kinds.require(kind, value, datamap.controller.region)
-        found[Identifier(kind, normal, "verified" if settled else "claimed")] = None
-    if not found:
-        raise ValueError("needs at least one identifier, such as email=name@example.org")
-    return tuple(found)
+def _confirmed_at_intake(request: Request, by: str) -> Event:
+    assert request.verified_on
+    kinds = list(dict.fromkeys(i.kind for i in request.identifiers))
+    return Event("identity confirmed", request.verified_on, by, "", details={"method": "at intake", "kinds": kinds})

@@ -94,6 +94,25 @@ def connect(url: str) -> sa.Engine:
     return engine
 
 
+def lock(connection: sa.Connection) -> None:
+    """Take the write lock before anything is read, so that two who register at once get different numbers."""
+    connection.execute(sa.delete(META).where(META.c.key == "no such key"))
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7358)")
+
+
+def note(connection: sa.Connection, key: str) -> str:
+    """Return what the register noted of itself, '' where it did not."""
+    return connection.scalar(sa.select(META.c.value).where(META.c.key == key)) or ""
+
+
+def set_note(connection: sa.Connection, key: str, value: str) -> None:
+    """Note something of the register itself, in place of what was noted; '' takes it out."""
+    connection.execute(sa.delete(META).where(META.c.key == key))
+    if value:
+        connection.execute(sa.insert(META), {"key": key, "value": value})
+
+
 def _refused(context: sa.engine.ExceptionContext) -> None:
     """Tell in one line what a server refuses; a constraint is the caller's to handle."""
     error = context.sqlalchemy_exception

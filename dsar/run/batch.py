@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 
 from dsar.find.dossier import Dossier
 from dsar.keep import tally
-from dsar.request.register import Request
+from dsar.request.request import Request
 from dsar.run.jobs import MEMORY, Job, Result
 from dsar.run.pool import run_all
 from dsar.workspace import Workspace

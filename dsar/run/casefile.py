@@ -25,7 +25,7 @@ from dsar.desk.notebooks import FOR, NOTEBOOKS
 from dsar.errors import DossierMissing, MachineRefuses
 from dsar.keep import record
 from dsar.patience import patiently
-from dsar.request.register import Request
+from dsar.request.request import Request
 from dsar.workspace import Workspace
 
 FOLDER = "case-file"

@@ -21,7 +21,7 @@ from dsar.keep import summary as kept
 from dsar.keep.ledger import Entry
 from dsar.keep.summary import STAGES, CaseSummary, Stage
 from dsar.request.case import Case
-from dsar.request.register import ID
+from dsar.request.listed import ID
 from dsar.run import aged, leftover, shared, summaries
 from dsar.run.retained import against, still_there
 from dsar.workspace import INTAKE, REQUESTS, Workspace

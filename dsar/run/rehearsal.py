@@ -20,7 +20,7 @@ from dsar.find import dossier as dossiers
 from dsar.find.dossier import PROVENANCE, Dossier, Found, as_key
 from dsar.find.outcome import Outcome
 from dsar.patience import PLAIN
-from dsar.request.register import Request
+from dsar.request.request import Request
 
 _MORE = """
 born = { category = "user", label = "Born", type = "date" }

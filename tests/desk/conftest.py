@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from dsar.request.store import Register
+from dsar.request.register import Register
 from tests.worlds import datamap
 
 MAP = datamap("""

@@ -9,7 +9,7 @@ from dsar.desk import identity
 from dsar.errors import BadEvent, ChangedMeanwhile, IdentityNotVerified
 from dsar.request.entry import entry
 from dsar.request.identity import AUTHORITIES, challenge_code, child_note, holds_code, proportionate
-from dsar.request.register import HEADER
+from dsar.request.listed import HEADER
 from tests.desk.conftest import MAP
 from tests.desk.letters import mail
 

@@ -16,7 +16,7 @@ from dsar.desk.docx import text_of
 from dsar.errors import DeliveryDiffers, IdentityNotVerified, NotAsked
 from dsar.find.collect import collect
 from dsar.request.letters import BEFORE_IDENTITY
-from dsar.request.register import read_requests
+from dsar.request.listed import read_requests
 from dsar.run.summaries import summaries
 from dsar.workspace import Workspace
 from fixtures import generate

@@ -6,7 +6,7 @@ import sqlite3
 import zipfile
 from contextlib import closing
 
-from dsar.request.register import HEADER
+from dsar.request.listed import HEADER
 from fixtures import generate
 from tests.answer.test_package import a_package
 from tests.docs.blocks import ROOT

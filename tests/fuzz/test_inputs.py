@@ -16,7 +16,7 @@ from dsar.desk import imports, intake, returned
 from dsar.desk.docx import draft, text_of
 from dsar.errors import DsarError, SourceBroken, SourceUnreachable
 from dsar.request import letters, mail
-from dsar.request.store import Register
+from dsar.request.register import Register
 from dsar.run import erasure
 from tests.connectors import test_logs
 from tests.fuzz.mutants import NASTY, SLOWLY, mutated, rezipped

@@ -121,7 +121,7 @@ def test_a_number_is_never_given_twice_though_the_last_events_were_purged(ws):  
 
 def test_an_older_ledger_verifies_as_before_and_says_from_where_on_the_state_is_compared(ws, monkeypatch):  # noqa: F811
     with monkeypatch.context() as older:
-        older.setattr("dsar.request.store.Register.states", lambda *_: {})
+        older.setattr("dsar.request.register.Register.states", lambda *_: {})
         assert faults(ws) == []
     assert tally.covered(ws.ledger) == (0, 3)
     space = behind(ws, "UPDATE identifiers SET standing = 'verified' WHERE request = 'C'")

@@ -1,213 +1,392 @@
-"""The register: every bad line is named, and no message repeats what a person is known by."""
+"""The register on a real database: what is written comes back, nothing half, nobody overwrites anybody, and nothing is lost."""
 
-from datetime import date
+import stat
+import threading
+import traceback
+from contextlib import closing, suppress
+from datetime import UTC, date, datetime
+from unittest.mock import Mock
+from uuid import uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 
-from dsar.errors import BadRequests, DsarError, IdentityNotVerified, NotAsked
+from dsar.errors import BadEvent, BadRequests, ChangedMeanwhile, RegisterUnusable, UnknownRequest, WorkspaceMissing
+from dsar.request import tables
+from dsar.request.entry import Entry, entry
+from dsar.request.events import Event
 from dsar.request.identity import Identifier
-from dsar.request.register import Request, read_requests
-from tests.worlds import datamap, request
+from dsar.request.listed import HEADER
+from dsar.request.register import Register
+from dsar.request.request import Request
+from tests import servers
+from tests.worlds import datamap
 
 MAP = datamap("""
 [sources.shop.tables.orders]
 match = { customer = "customer_id", email = "email" }
 columns = ["id", "customer_id", "email"]
 """)
-HEADER = "id,received,rights,identifiers,verified_on,no_reasonable_doubt"
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
-KINDS = "identifiers are written kind=value, with kind one of email, phone, shop.customer"
-REMEDY = " — mend these lines; nothing was done"
 
 
-def read(folder, *lines, header=HEADER, encoding="utf-8", newline="\n"):
-    path = folder / "requests.csv"
-    path.write_bytes(newline.join([header, *lines, ""]).encode(encoding))
-    return read_requests(path, MAP, TODAY)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'register.db'}"
+        return
+    server, name = servers.postgresql(), f"store_{uuid4().hex}"
+    servers.execute(server, f"CREATE DATABASE {name}")
+    yield server.set(database=name).render_as_string(hide_password=False)
+    servers.execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def message(folder, *lines, **options):
-    with pytest.raises(BadRequests) as error:
-        read(folder, *lines, **options)
-    return str(error.value)
+@pytest.fixture
+def register(url):
+    made = Register.open(url, MAP.controller, lambda: NOW)
+    yield made
+    made.engine.dispose()
 
 
-def test_a_register_is_read_whole(tmp_path):
-    requests = read(
-        tmp_path,
-        "B-2,2026-11-02,Portability; erasure;portability,email= Ann@X.org ; phone=020 7946 0001;shop.customer=007,2026-11-03,",
-        "",
-        'a_1,2026-11-04,access,"email=""odd,name""@x.org",,they were signed in',
-        "C,2026-11-05,erasure,email=ann@x.org; email=ANN@x.org,,",
+def line(**cells):
+    usual = {"id": "", "received": "2026-11-02", "rights": "access", "identifiers": "email=ann@x.org", "channel": "e-mail"}
+    return entry(usual | {n: "" for n in HEADER if n not in usual} | cells, MAP, TODAY)
+
+
+def test_what_is_registered_comes_back_whole(register):
+    added = register.add(
+        [
+            line(id="A", rights="erasure; access", identifiers="shop.customer=7; email=Ann@x.org", verified_on="2026-11-03", language="de"),
+            line(identifiers="email=ben@x.org", channel="letter", requester="agent", reply_to="law@firm.example"),
+        ],
+        by="M. Aker",
+        source="november.xlsx",
     )
-    assert requests == {
-        "B-2": Request(
-            "B-2",
-            date(2026, 11, 2),
-            ("portability", "erasure"),
-            (
-                Identifier("email", "ann@x.org", "verified"),
-                Identifier("phone", "+442079460001", "verified"),
-                Identifier("shop.customer", "007", "verified"),
-            ),
-            date(2026, 11, 3),
+    assert list(added) == ["A", "R-2026-0001"]
+    assert register.cases() == added
+    case = register.case("A")
+    assert case.request == Request(
+        "A",
+        date(2026, 11, 2),
+        ("erasure", "access"),
+        (Identifier("shop.customer", "7", "verified"), Identifier("email", "ann@x.org", "verified")),
+        date(2026, 11, 3),
+        regime="uk",
+        calendar="GB-ENG",
+        language="de",
+    )
+    assert case.events == (
+        Event("registered", TODAY, "M. Aker", NOW.isoformat(), details={"source": "november.xlsx"}),
+        Event(
+            "identity confirmed", date(2026, 11, 3), "M. Aker", NOW.isoformat(), details={"method": "at intake", "kinds": ["shop.customer", "email"]}
         ),
-        "a_1": Request("a_1", date(2026, 11, 4), ("access",), (Identifier("email", '"odd,name"@x.org', "verified"),), None, "they were signed in"),
-        "C": Request("C", date(2026, 11, 5), ("erasure",), (Identifier("email", "ann@x.org", "claimed"),)),
-    }
-    assert list(requests) == ["B-2", "a_1", "C"]
-    assert [r.identity_settled for r in requests.values()] == [True, True, False]
+    )
+    assert (case.version, case.channel, case.requester, case.language, case.state) == (1, "e-mail", "person", "de", "in work")
+    other = register.case("R-2026-0001")
+    assert (other.reply_to, other.requester, other.authority_settled, other.state) == ("law@firm.example", "agent", False, "identity to settle")
+    with pytest.raises(UnknownRequest, match="the register: there is no such request — there are A, R-2026-0001"):
+        register.case("B")
+
+
+def test_nobody_registers_without_a_name(register):
+    with pytest.raises(BadRequests, match="needs the name of who registers it"):
+        register.add([line(id="A")], by=" ")
+    assert register.cases() == {}
+
+
+def test_all_are_registered_or_none(register):
+    register.add([line(id="A")], by="M. Aker")
+    with pytest.raises(BadRequests, match="an id stands in the register already"):
+        register.add([line(id="B"), line(id="a")], by="M. Aker")
+    assert list(register.cases()) == ["A"]
+
+
+def test_the_same_person_is_noticed_whatever_the_spelling_and_so_is_the_same_letter(register):
+    register.add([line(id="A", identifiers="email=ann@x.org; phone=020 7946 0001")], by="M")
+    cases = register.add(
+        [
+            line(id="B", identifiers="phone=+44 20 7946 0001"),
+            line(id="C", identifiers="email=cat@x.org"),
+            Entry(line(id="D", identifiers="email=dan@x.org").request, letter_sha256="f" * 64),
+            Entry(line(id="E", identifiers="email=cat@x.org").request, letter_sha256="f" * 64),
+        ],
+        by="M",
+    )
+    assert {i: c.duplicates for i, c in cases.items()} == {"B": ("A",), "C": (), "D": (), "E": ("C", "D")}
+
+
+def test_two_analysts_do_not_overwrite_each_other(register):
+    register.add([line(id="A")], by="M")
+    mine, hers = register.case("A"), register.case("A")
+    changed = register.record(hers, "acknowledged", by="F. Irst")
+    with pytest.raises(ChangedMeanwhile, match="A: somebody else changed it since you looked — look at it again, then repeat"):
+        register.record(mine, "acknowledged", by="S. Econd")
+    assert [e.by for e in register.case("A").events] == ["M", "F. Irst"]
+    assert register.record(changed, "fee asked", by="S. Econd", amount="10 GBP", why="further copy").version == 3
+
+
+def test_forty_at_once_lose_nothing(register):
+    register.add([line(id="A")], by="M")
+    refused = []
+
+    def one(n):
+        for _ in range(200):
+            with suppress(ChangedMeanwhile):
+                register.record(register.case("A"), "acknowledged", by=f"analyst {n}")
+                return
+        refused.append(n)
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == []
+    case = register.case("A")
+    assert sorted(e.by for e in case.events[1:]) == sorted(f"analyst {n}" for n in range(40))
+    assert case.version == 41
+
+
+def test_two_that_register_at_once_get_different_numbers(url):
+    first, second = (Register.open(url, MAP.controller, lambda: NOW) for _ in range(2))
+    threads = [threading.Thread(target=r.add, args=([line() for _ in range(10)],), kwargs={"by": "M"}) for r in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(first.cases()) == [f"R-2026-{n:04}" for n in range(1, 21)]
+    first.engine.dispose()
+    second.engine.dispose()
+
+
+def test_identity_proved_by_an_event_holds_for_what_it_proved_and_no_other(register):
+    register.add([line(id="A", identifiers="email=ann@x.org; phone=020 7946 0001")], by="M")
+    case = register.case("A")
+    case = register.record(case, "identity asked", by="M", on=date(2026, 11, 4), method="challenge code", doubt="a sender line proves nothing")
+    assert (case.state, case.request.identity) == ("waiting for the requester", (date(2026, 11, 4), None))
+    assert case.deadlines["access"].state == "waiting"
+    mailbox = case.request.identifiers[0]
+    case = register.record(case, "identity confirmed", by="M", on=date(2026, 11, 10), verified=[mailbox], method="challenge code", kinds=["email"])
+    assert [i.standing for i in case.request.identifiers] == ["verified", "claimed"]
+    assert (case.state, case.request.verified_on, case.deadlines["access"].start) == ("in work", date(2026, 11, 10), date(2026, 11, 10))
+    case = register.record(case, "identity withdrawn", by="M", why="the mailbox turned out to be shared")
+    assert (case.state, {i.standing for i in case.request.identifiers}) == ("identity to settle", {"claimed"})
 
 
 @pytest.mark.parametrize(
-    "options", [{"encoding": "utf-8-sig"}, {"newline": "\r\n"}, {"header": HEADER.replace(",", ";"), "line": "A;2026-11-02;access;email=zoë@x.org;;"}]
-)
-def test_what_spreadsheet_programs_write_is_read(tmp_path, options):
-    line = options.pop("line", "A,2026-11-02,access,email=zoë@x.org,,")
-    assert read(tmp_path, line, **options) == {
-        "A": Request("A", date(2026, 11, 2), ("access",), (Identifier("email", "zoë@x.org", "claimed"),)),
-    }
-
-
-def test_a_value_may_hold_an_equals_sign(tmp_path):
-    assert read(tmp_path, "A,2026-11-02,access,email=a=b@x.org,,")["A"].identifiers == (Identifier("email", "a=b@x.org", "claimed"),)
-
-
-WHICH_RIGHTS = (
-    "rights must be one or more of access, rectification, erasure, restriction, portability, objection, withdrawal, complaint, separated by ;"
-)
-DATE = "received must be a date like 2026-11-23"
-GOOD = "A,2026-11-02,access,email=ann@x.org,,"
-
-
-@pytest.mark.parametrize(
-    ("lines", "faults"),
+    ("kind", "options", "said"),
     [
-        (["A,2026-11-02,access,email=ann@x.org,"], "line 2: needs exactly 6 fields"),
-        (["A,2026-11-02,access,email=ann@x.org,,,"], "line 2: needs exactly 6 fields"),
-        (["../up,2026-11-02,access,email=ann@x.org,,"], "line 2: id may hold letters, digits, - and _, at most 40"),
-        ([f"{'A' * 41},2026-11-02,access,email=ann@x.org,,"], "line 2: id may hold letters, digits, - and _, at most 40"),
-        ([",2026-11-02,access,email=ann@x.org,,"], "line 2: id may hold letters, digits, - and _, at most 40"),
-        (["-A,2026-11-02,access,email=ann@x.org,,"], "line 2: id may hold letters, digits, - and _, at most 40"),
-        (["A,02/11/2026,access,email=ann@x.org,,"], "line 2: received must be a date like 2026-11-23"),
-        (["A,,access,email=ann@x.org,,"], "line 2: received must be a date like 2026-11-23"),
-        (["A,2026-11-02,access,email=ann@x.org,yes,"], "line 2: verified_on must be a date like 2026-11-23"),
-        (["A,2026-02-29,access,email=ann@x.org,,"], "line 2: received must be a date like 2026-11-23"),
+        ("phoned", {}, "'phoned' is no event of the register"),
+        ("acknowledged", {"by": " "}, "acknowledged: an event needs the name of who records it"),
+        ("acknowledged", {"on": date(2026, 11, 24)}, "acknowledged: the day must lie between receipt and today (2026-11-02 to 2026-11-23)"),
+        ("acknowledged", {"on": date(2026, 11, 1)}, "acknowledged: the day must lie between receipt and today (2026-11-02 to 2026-11-23)"),
+        ("acknowledged", {"note": "x"}, "acknowledged: note is not one of its details"),
+        ("acknowledged", {"right": "access"}, "acknowledged: it is about the request as a whole"),
+        ("decided", {"outcome": "granted"}, "decided: name the right it is about"),
+        ("decided", {"right": "erasure", "outcome": "granted"}, "decided: nobody asked for erasure — the request asks for access"),
+        ("decided", {"right": "access", "outcome": "maybe"}, "decided: outcome is not as it should be"),
+        ("decided", {"right": "access", "outcome": "refused"}, "decided: a refusal needs grounds and because"),
         (
-            ["A,2026-11-02,deletion,email=ann@x.org,,"],
-            f"line 2: {WHICH_RIGHTS}",
+            "decided",
+            {"right": "access", "outcome": "refused", "grounds": ["no time"], "because": "we have no time"},
+            "decided: a refusal needs grounds",
         ),
         (
-            ["A,2026-11-02,,email=ann@x.org,,"],
-            f"line 2: {WHICH_RIGHTS}",
+            "extended",
+            {"right": "access", "reason": "many people asked", "because": "many people asked us"},
+            "extended: reason is not as it should be",
         ),
-        (["A,2026-11-02,access,ann@x.org,,"], f"line 2: {KINDS}"),
-        (["A,2026-11-02,access,Email=ann@x.org,,"], f"line 2: {KINDS}"),
-        (["A,2026-11-02,access,customer=7,,"], f"line 2: {KINDS}"),
-        (["A,2026-11-02,access,shop.order=7,,"], f"line 2: {KINDS}"),
-        (
-            ["A,2026-11-02,access,email=ann at x.org,,"],
-            "line 2: an identifier of kind 'email' does not parse — an e-mail address looks like name@example.org",
-        ),
-        (
-            ["A,2026-11-02,access,phone=12,,"],
-            "line 2: an identifier of kind 'phone' does not parse — write a phone number with its country code, like +44 20 7946 0018",
-        ),
-        (["A,2026-11-02,access,shop.customer=,,"], "line 2: an identifier of kind 'shop.customer' does not parse — it must not be empty"),
-        (["A,2026-11-02,access, ; ,,"], "line 2: needs at least one identifier, such as email=name@example.org"),
-        ([GOOD, GOOD.replace("A", "a", 1)], "line 3: this id stands in the file twice"),
-        ([GOOD, "B,x,access,email=ann@x.org,,", "", "C,y,access,email=ann@x.org,,"], f"line 3: {DATE}; line 5: {DATE}"),
-        ([GOOD, 'B,2026-11-02,access,"email=ann@x.org'], "line 3: not CSV (unexpected end of data)"),
-        ([GOOD, 'B,2026-11-02,access,"email=a"nn@x.org,,'], "line 3: not CSV (',' expected after '\"')"),
-        ([f"{i},x,access,email=ann@x.org,," for i in range(7)], "; ".join(f"line {n}: {DATE}" for n in range(2, 7)) + "; and 2 more"),
-    ],
-)  # fmt: skip
-def test_each_bad_line_is_named_and_nothing_is_read(tmp_path, lines, faults):
-    said = message(tmp_path, *lines)
-    assert said == f"requests.csv: {faults}{REMEDY}"
-    assert "ann" not in said
-
-
-@pytest.mark.parametrize(
-    "header", ["", "id,received", HEADER.upper(), HEADER + ",more", "received,id,rights,identifiers,verified_on,no_reasonable_doubt"]
-)
-def test_another_header_is_refused(tmp_path, header):
-    assert message(tmp_path, GOOD, header=header) == f"requests.csv line 1: the header is not the expected one — write it as {HEADER}"
-
-
-def test_a_missing_file_and_one_that_is_not_utf8_are_refused(tmp_path):
-    remedy = f"write a CSV file with the header {HEADER}"
-    with pytest.raises(BadRequests) as error:
-        read_requests(tmp_path / "requests.csv", MAP, TODAY)
-    assert str(error.value) == f"requests.csv: is not there, or cannot be opened — {remedy}"
-    assert message(tmp_path, GOOD.replace("ann", "zoë"), encoding="cp1252") == f"requests.csv: cannot be read as UTF-8 text — {remedy}"
-
-
-@given(
-    st.text(st.characters(exclude_characters=',;"\r\n=', exclude_categories=["Cs"]), min_size=1),
-    st.sampled_from(["email", "phone", "", "shop.order"]),
-)
-def test_no_message_repeats_an_identifier(tmp_path_factory, value, kind):
-    marked = f"q{value}q"
-    try:
-        read(tmp_path_factory.mktemp("register"), f"A,2026-11-02,access,{kind}={marked},,")
-    except DsarError as error:
-        assert marked not in str(error)  # noqa: PT017 - some values are good
-        assert str(error).startswith("requests.csv: line 2: ")  # noqa: PT017
-
-
-def test_identity_has_to_be_settled_before_anything_leaves():
-    request("A", "email=ann@x.org").require_identity()
-    with pytest.raises(IdentityNotVerified) as error:
-        request("A", "email=ann@x.org", verified=False).require_identity()
-    assert str(error.value) == (
-        "A: the requester's identity is not settled, so nothing may leave — "
-        "record `identity confirmed`, or fill in verified_on or no_reasonable_doubt in requests.csv"
-    )
-
-
-def test_the_fingerprint_is_of_identifiers_and_standing_and_not_of_their_order():
-    one, other = request("A", "email=ann@x.org", "shop.customer=1"), request("B", "shop.customer=1", "email=ann@x.org")
-    assert one.fingerprint == other.fingerprint
-    assert (
-        len(
-            {
-                one.fingerprint,
-                request("A", "email=ann@x.org").fingerprint,
-                request("A", "email=ann@x.org", "shop.customer=1", verified=False).fingerprint,
-            }
-        )
-        == 3
-    )
-
-
-def test_what_a_notebook_shows_of_a_request_names_kinds_and_no_values():
-    shown = request("A-1", "email=ann@x.org", "shop.customer=4711")._repr_html_()
-    assert "email, shop.customer" in shown
-    assert "2026-11-03" in shown
-    assert "ann@" not in shown
-    assert "4711" not in shown
-    assert "NOT SETTLED" in request("A-1", "email=ann@x.org", verified=False)._repr_html_()
-
-
-def test_a_request_is_answered_only_for_what_it_asks():
-    asked = Request("R-1", date(2026, 11, 2), ("portability",), (), date(2026, 11, 3))
-    asked.require("portability")
-    with pytest.raises(NotAsked) as caught:
-        asked.require("erasure")
-    assert str(caught.value) == "R-1: the request asks for portability, not for erasure — correct its rights in the register if it does"
-
-
-@pytest.mark.parametrize(
-    ("line", "fault"),
-    [
-        ("A,2026-11-24,access,email=ann@x.org,,", "received is in the future"),
-        ("A,2026-11-02,access,email=ann@x.org,2099-11-03,", "verified_on is in the future"),
-        ("A,2026-11-02,access,email=ann@x.org,2026-11-01,", "verified_on is before received"),
-        ("A,2026-11-02,access,email=ann@x.org,,no", "no_reasonable_doubt needs the reason, in a few words"),
+        ("identity asked", {"method": "challenge code"}, "identity asked: lacks doubt"),
+        ("identity asked", {"method": "passport copy", "doubt": "we do not know"}, "identity asked: method is not as it should be"),
+        ("identity asked", {"method": "two facts", "doubt": "yes"}, "identity asked: doubt is not as it should be"),
     ],
 )
-def test_a_slip_of_the_pen_settles_nobodys_identity(tmp_path, line, fault):
-    assert message(tmp_path, line) == f"requests.csv: line 2: {fault} — mend these lines; nothing was done"
+def test_an_event_that_cannot_be_is_refused_and_leaves_no_trace(register, kind, options, said):
+    register.add([line(id="A")], by="M")
+    case = register.case("A")
+    with pytest.raises(BadEvent) as caught:
+        register.record(case, kind, **{"by": "M", **options})
+    assert str(caught.value).startswith(said)
+    assert register.case("A") == case
+
+
+CSV = ",".join(HEADER) + "\nA,2026-11-02,access,email=ann@x.org,2026-11-03,\nB,2026-11-02,erasure,email=ben@x.org,,\n"
+
+
+def test_requests_csv_is_taken_over_once_and_its_corrections_after(register, tmp_path):
+    path = tmp_path / "requests.csv"
+    path.write_text(CSV, encoding="utf-8")
+    register.follow(path, MAP)
+    first = register.cases()
+    register.follow(path, MAP)
+    assert register.cases() == first
+    assert [e.kind for e in first["A"].events] == ["registered", "identity confirmed"]
+
+    register.record(first["B"], "acknowledged", by="M")
+    path.write_text(CSV.replace("2026-11-03", "") + "C,2026-11-04,access,email=cat@x.org,,\n", encoding="utf-8")
+    register.follow(path, MAP)
+    cases = register.cases()
+    assert [e.kind for e in cases["A"].events] == ["registered", "identity confirmed", "corrected", "identity withdrawn"]
+    assert cases["A"].request.identity_settled is False
+    assert cases["A"].events[2].details == {"fields": ["identifiers", "verified_on"], "source": "requests.csv"}
+    assert [e.kind for e in cases["B"].events] == ["registered", "acknowledged"]
+    assert list(cases) == ["A", "B", "C"]
+
+    path.write_text(CSV, encoding="utf-8")
+    register.follow(path, MAP)
+    assert list(register.cases()) == ["A", "B", "C"]  # a line taken out deletes no request
+
+
+def test_a_corrected_line_does_not_undo_a_check_made_since(register, tmp_path):
+    path = tmp_path / "requests.csv"
+    path.write_text(CSV, encoding="utf-8")
+    register.follow(path, MAP)
+    case = register.case("B")
+    register.record(case, "identity confirmed", by="M", verified=case.request.identifiers, method="two facts", kinds=["email"])
+    path.write_text(CSV.replace("B,2026-11-02,erasure,email=ben@x.org", "B,2026-11-02,access,email=ben@x.org; email=new@x.org"), encoding="utf-8")
+    register.follow(path, MAP)
+    case = register.case("B")
+    assert (case.request.rights, case.request.verified_on) == (("access",), TODAY)
+    assert [(i.value, i.standing) for i in case.request.identifiers] == [("ben@x.org", "verified"), ("new@x.org", "claimed")]
+    assert [e.kind for e in case.events] == ["registered", "identity confirmed", "corrected"]
+
+
+def test_a_bad_line_in_requests_csv_changes_nothing(register, tmp_path):
+    path = tmp_path / "requests.csv"
+    path.write_text(CSV + "C,2026-12-24,access,email=cat@x.org,,\n", encoding="utf-8")
+    with pytest.raises(BadRequests, match="line 4: received is in the future"):
+        register.follow(path, MAP)
+    assert register.cases() == {}
+
+
+def test_the_secret_is_made_once(register):
+    assert len({register.secret for _ in range(3)}) == 1
+    assert len(register.secret) == 64
+
+
+def kept(register):
+    """Return the key that lies in the register itself."""
+    with register.engine.connect() as connection:
+        return tables.note(connection, "secret")
+
+
+def of(url, home):
+    return Register.open(url, MAP.controller, lambda: NOW, home=home)
+
+
+def test_the_secret_of_a_workspace_moves_to_its_keys_and_is_missed_there(register, url, tmp_path):
+    before, home = register.secret, tmp_path / "home"
+    moved = of(url, home)
+    assert {moved.secret for _ in range(3)} == {before}
+    assert (home / "secrets/register.key").read_bytes().hex() == before
+    assert kept(register) == ""
+    (home / "secrets/register.key").unlink()
+    with pytest.raises(WorkspaceMissing, match="the key 'register' is not there"):
+        _ = moved.secret  # never another: the ledger would seem changed, and no code would be right
+    with pytest.raises(RegisterUnusable, match=r"another workspace, or the key is lost — .* bring back its key `register.key`"):
+        of(url, home)
+    moved.engine.dispose()
+    fresh = of(f"sqlite:///{tmp_path / 'fresh.db'}", tmp_path / "other")
+    assert (len(fresh.secret), kept(fresh)) == (64, "")
+    fresh.engine.dispose()
+
+
+def test_a_register_and_a_workspace_go_together(url, tmp_path):
+    for _ in range(2):
+        of(url, tmp_path / "ours").engine.dispose()
+    with pytest.raises(RegisterUnusable, match="this register belongs to another workspace"):
+        of(url, tmp_path / "theirs")
+    of(f"sqlite:///{tmp_path / 'theirs.db'}", tmp_path / "theirs").engine.dispose()
+    with pytest.raises(RegisterUnusable, match="this register belongs to another workspace — check DSAR_REGISTER"):
+        of(url, tmp_path / "theirs")
+    with pytest.raises(RegisterUnusable, match="the requests of this workspace stand in another register — check DSAR_REGISTER"):
+        of(f"sqlite:///{tmp_path / 'new.db'}", tmp_path / "ours")
+
+
+def test_a_register_that_does_not_know_whose_it_is_is_whose_key_it_has(url, tmp_path):
+    of(url, tmp_path / "ours").engine.dispose()
+    with closing(tables.connect(url).connect()) as connection:
+        connection.execute(sa.update(tables.META).where(tables.META.c.key == "secret is with the keys").values(value="1"))
+        connection.commit()
+        connection.engine.dispose()
+    of(url, tmp_path / "ours").engine.dispose()
+    with pytest.raises(RegisterUnusable, match="another workspace"):
+        of(url, tmp_path / "theirs")
+
+
+@pytest.mark.parametrize("at", ["write_atomic", "set_note"])
+def test_a_kill_while_the_key_is_made_is_completed_by_the_next(url, tmp_path, monkeypatch, at):
+    with monkeypatch.context() as patched:
+        if at == "write_atomic":
+            patched.setattr("dsar.files.write_atomic", Mock(side_effect=KeyboardInterrupt))
+        else:
+            real = tables.set_note
+            patched.setattr(tables, "set_note", lambda c, key, value: real(c, key, value) if value else 1 / 0)
+        with pytest.raises((KeyboardInterrupt, ZeroDivisionError)):
+            of(url, tmp_path / "ours")
+    made = of(url, tmp_path / "ours")
+    assert (made.secret, kept(made)) == ((tmp_path / "ours/secrets/register.key").read_bytes().hex(), "")
+    made.engine.dispose()
+
+
+def test_the_migrations_make_exactly_these_tables(register):
+    with register.engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, tables.METADATA) == []
+        assert context.get_current_revision() == tables.HEAD
+
+
+def test_a_register_of_a_newer_version_is_left_alone(register, url):
+    with register.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'z9'")
+    with pytest.raises(RegisterUnusable, match="the register was made by a newer version of this toolkit"):
+        Register.open(url, MAP.controller, lambda: NOW)
+
+
+def test_what_cannot_be_opened_is_one_line_without_the_password(tmp_path):
+    for url in (
+        "postgresql+nodriver://ann:secret@localhost/x",
+        "postgresql+psycopg://ann:secret@localhost:54x/x",
+        f"sqlite:///{tmp_path}/none/x.db",
+        "nonsense",
+    ):
+        with pytest.raises(RegisterUnusable) as caught:
+            Register.open(url, MAP.controller, lambda: NOW)
+        assert "secret" not in str(caught.value)
+        assert str(caught.value).startswith("the register cannot be opened (")
+    (tmp_path / "text.db").write_text("not a database, but long enough to be looked at as one " * 20)
+    with pytest.raises(RegisterUnusable):
+        Register.open(f"sqlite:///{tmp_path / 'text.db'}", MAP.controller, lambda: NOW)
+
+
+def test_what_a_server_refuses_is_one_line_without_a_value(tmp_path):
+    server, name = servers.postgresql(), f"store_{uuid4().hex}"
+    servers.execute(server, f"CREATE DATABASE {name}")
+    address = server.set(database=name)
+    made = of(address.render_as_string(hide_password=False), tmp_path)
+    made.add([line(id="A")], by="M. Aker", source="one.csv")
+    servers.execute(address, "GRANT USAGE ON SCHEMA public TO reader", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    reads = of(address.set(username="reader").render_as_string(hide_password=False), tmp_path)
+    assert list(reads.cases()) == ["A"]
+    asked = [line(identifiers="email=kim@x.org")]
+    with pytest.raises(RegisterUnusable, match=r"refuses or does not answer \(ProgrammingError\) — check that the database") as refused:
+        reads.add(asked, by="M. Aker", source="two.csv")
+    assert "kim" not in "".join(traceback.format_exception(refused.value))
+    servers.execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    with pytest.raises(RegisterUnusable, match=r"refuses or does not answer \(OperationalError\)"):
+        made.cases()
+
+
+def test_no_error_of_the_database_quotes_what_was_to_be_written(register):
+    of_none = {"request": "none", "place": 0, "kind": "email", "value": "kim@x.org", "standing": "claimed"}
+    with pytest.raises(sa.exc.IntegrityError) as refused, register.engine.begin() as connection:
+        connection.execute(sa.insert(tables.IDENTIFIERS), of_none)
+    assert "kim" not in str(refused.value)
+
+
+def test_only_its_owner_may_read_it(tmp_path):
+    Register.open(f"sqlite:///{tmp_path / 'r.db'}", MAP.controller, lambda: NOW).engine.dispose()
+    assert stat.S_IMODE((tmp_path / "r.db").stat().st_mode) == 0o600

@@ -8,7 +8,7 @@ from dsar.erase import jobs
 from dsar.erase.jobs import Job
 from dsar.errors import DsarError, ErasureRefused
 from dsar.patience import patiently
-from dsar.request.register import Request
+from dsar.request.request import Request
 from dsar.run.erasure.records import load_plan, states
 from dsar.run.erasure.systems import Outcome, Writing, chosen, writing
 from dsar.run.erasure.trial import planned

@@ -12,7 +12,7 @@ from dsar.erase import jobs, owners, suppress
 from dsar.keep.ledger import Entry
 from dsar.listing import Listing, listing
 from dsar.patience import patiently
-from dsar.request.register import Request
+from dsar.request.request import Request
 from dsar.run.erasure.records import load_plan, load_verified, planned_requests
 from dsar.workspace import Workspace
 

@@ -6,7 +6,7 @@ from dsar.erase import jobs, record
 from dsar.erase.step import WAITS, Step
 from dsar.erase.verify import State, Verification
 from dsar.find.dossier import Dossier
-from dsar.request.register import Request
+from dsar.request.request import Request
 from dsar.workspace import Workspace
 
 

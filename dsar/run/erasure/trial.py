@@ -13,7 +13,7 @@ from dsar.errors import AnswerIncomplete, DsarError, ErasureRefused
 from dsar.find.dossier import Dossier
 from dsar.listing import Listing
 from dsar.patience import patiently
-from dsar.request.register import Request
+from dsar.request.request import Request
 from dsar.run.erasure.lists import plan_listing
 from dsar.run.erasure.records import save_plan
 from dsar.run.erasure.systems import Outcome, Writing, chosen, crowds, writing

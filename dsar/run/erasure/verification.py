@@ -18,7 +18,7 @@ from dsar.find.remembered import Remembered
 from dsar.find.review import Rulings
 from dsar.listing import Listing, listing
 from dsar.patience import patiently
-from dsar.request.register import Request
+from dsar.request.request import Request
 from dsar.run.erasure.records import load_plan, load_verified, planned_requests, states
 from dsar.workspace import Workspace
 
