@@ -46,10 +46,10 @@ lint: .venv/test ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-fuzz: .venv/test ## Ten minutes of broken input of every kind, then ten thousand frames of the nastiest cells written and re-read, then small worlds drawn at random (EXAMPLES=n)
-	DSAR_FUZZ=1500 $(BIN)/pytest tests/fuzz -q
-	DSAR_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/pytest tests/answer/test_frames.py -q
-	DSAR_EXAMPLES=$(or $(EXAMPLES),300) $(BIN)/pytest tests/answer/test_nobody_elses.py tests/find/test_collect.py tests/find/test_similar.py tests/connectors/test_logs_kept.py -q
+fuzz: .venv/test ## Ten minutes of broken input of every kind, then ten thousand frames of the nastiest cells written and re-read, then small worlds drawn at random
+	DSAR_TIMES=60 $(BIN)/pytest -q --hypothesis-profile=default tests/fuzz
+	DSAR_TIMES=167 $(BIN)/pytest -q --hypothesis-profile=default tests/answer/test_frames.py
+	DSAR_TIMES=10 $(BIN)/pytest -q --hypothesis-profile=default tests/answer/test_nobody_elses.py tests/find/test_collect.py tests/find/test_similar.py tests/connectors/test_logs_kept.py
 
 bench: bench-batch bench-collect bench-logs ## What requests cost, into bench/results.json and docs/performance.md (QUICK=1: each within 50 seconds, nothing written)
 

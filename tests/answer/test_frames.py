@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from dsar import values
 from dsar.answer import package
 from dsar.answer.workbook import Table
-from tests.answer.frames import EXAMPLES, NASTY, frames
+from tests.answer.frames import NASTY, frames
 from tests.answer.reading import calamine, grid, same, soffice, stored_length, visible, write
 from tests.answer.rfc4180 import parse
+from tests.examples import examples
 from tests.needs import needs
 
 
@@ -29,7 +30,7 @@ def hold(frame, read, folder):
             assert same(value, seen, folder, fine), (name, value, seen)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(frames())
 def test_every_cell_is_the_value_for_every_reader(tmp_path, frame):
     paths = write(tmp_path / "out.xlsx", Table("Orders", frame, {}))

@@ -1,6 +1,5 @@
 """Small worlds, drawn at random: no value that only another subject has is in any decoded file of an answer."""
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from dsar.answer.export import export
 from dsar.errors import ForeignData
 from dsar.find.decisions import Decisions
 from dsar.source import Can
+from tests.examples import examples
 from tests.worlds import NOW, TODAY, datamap, gather, request, sources
 
 MAP = datamap("""
@@ -80,7 +80,7 @@ def worlds(draw):
 
 
 @given(worlds(), st.booleans(), st.booleans())
-@settings(max_examples=int(os.environ.get("DSAR_EXAMPLES", "10")), deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 def test_no_value_that_only_another_subject_has_leaves(world, gives_phone, everybody_asks):
     rows, owners = world
     asked = [

@@ -26,9 +26,9 @@ from dsar import datamap, values
 from dsar.errors import SourceBroken, SourceUnreachable
 from dsar.source import Done, Keys, Malformed, Match, Rows, Settings, Want
 from tests.connectors.test_logs import line
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-EXAMPLES = int(os.environ.get("DSAR_EXAMPLES", "25"))
 ANN, BOB, SIX = "192.0.2.7", "192.0.2.8", "2001:db8::7"
 
 
@@ -115,7 +115,7 @@ LINE = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.lists(LINE, max_size=30), st.booleans(), st.sampled_from(["access.gz", "access"]))
 def test_every_line_can_be_written_again(tmp_path_factory, lines, ended, name):
     folder = tmp_path_factory.mktemp("kept")
@@ -135,7 +135,7 @@ def test_every_line_can_be_written_again(tmp_path_factory, lines, ended, name):
     assert answer(source(folder)) == answer(source(folder, store=""))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     st.lists(st.tuples(st.lists(LINE, max_size=15), st.booleans(), st.integers(0, 3)), min_size=1, max_size=5), st.sampled_from(["", "drop", "stale"])
 )

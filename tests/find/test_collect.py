@@ -1,6 +1,5 @@
 """Collecting: everything that is the person's, nothing that is anybody else's, and never silence where a source failed."""
 
-import os
 from datetime import date
 from decimal import Decimal
 
@@ -15,6 +14,7 @@ from dsar.datamap import Address
 from dsar.errors import SourceUnreachable
 from dsar.find.dossier import PROVENANCE
 from dsar.source import Asked, Can, Done, Malformed, Match, Others, Rows, Waiting
+from tests.examples import examples
 from tests.worlds import NOW, Memory, datamap, found, gather, held, request, results, rows, sources
 
 SHOP = datamap("""
@@ -970,7 +970,7 @@ def table(**columns):
         }
     ),
 )
-@settings(max_examples=int(os.environ.get("DSAR_EXAMPLES", "40")), deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_nothing_that_is_found_hangs_on_what_is_held(systems, data):
     """And the order in which the map names the systems changes nothing."""
     asked = [request("A", "email=ann@x.org"), request("B", "email=bob@x.org")]

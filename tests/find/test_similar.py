@@ -1,6 +1,5 @@
 """Possible duplicates: what is said about two records, and that it depends on these two alone."""
 
-import os
 import subprocess
 import sys
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from bench.febrl import febrl
 from dsar.find.evidence import FIELDS, THRESHOLD
 from dsar.find.similar import COLUMNS, similar
+from tests.examples import examples
 
 ANN = {
     "first": "Ann",
@@ -182,7 +182,7 @@ def framed(records, key, start=0):
     return pd.DataFrame([{key: f"{key}-{n}", **record} for n, record in enumerate(records, start)], dtype=object)
 
 
-@settings(max_examples=int(os.environ.get("DSAR_EXAMPLES", "5")), deadline=None)
+@settings(max_examples=examples(5), deadline=None)
 @given(RECORDS, RECORDS)
 def test_two_records_say_the_same_alone_and_in_company(mine, theirs):
     subjects, candidates = framed(mine, "subject"), framed(theirs, "key")

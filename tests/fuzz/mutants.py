@@ -1,14 +1,14 @@
 """Files that were right once: bytes changed, cut, doubled, put in; zips whose parts are. `make fuzz` makes thousands."""
 
 import io
-import os
 import zipfile
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("DSAR_FUZZ", "25"))
-SLOWLY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+from tests.examples import examples
+
+SLOWLY = settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 NASTY = [
     b"", b"\0", b"\xff\xfe", b"\r\n", b"\n\n", b'"', b"'''", b"=cmd|' /C calc'!A0", b"{{ 7*7 }}", b"{% raise %}", b"../../x", b"%s%n", b"\x1b[2J",
     b"<!ENTITY x SYSTEM 'file:///etc/passwd'>", "\u202e".encode(), b"9" * 400, b"[" * 200, b"a = 1\n" * 3, b"1e999", b"nan", b"inf", b"0000-00-00",
