@@ -11,5 +11,8 @@ class Here(Executor):
     def submit(self, work, /, *given, **named):
         done = Future()
         with mock.patch.dict(os.environ):  # a job changes its worker's environment, and here that is everybody's
-            done.set_result(work(*given, **named))
+            try:
+                done.set_result(work(*given, **named))
+            except BaseException as error:  # noqa: BLE001 - as an executor does, the caller hears of it from the future
+                done.set_exception(error)
         return done

@@ -26,7 +26,7 @@ def bind(engine: sa.Engine, home: Path | None) -> None:
     completed by the next.
     """
     if home is None:
-        _begin(engine, None)
+        _begin(engine, "")
         return
     key = _key(home)
     kept, mark = _notes(engine)
@@ -42,11 +42,8 @@ def bind(engine: sa.Engine, home: Path | None) -> None:
         tables.set_note(connection, _SECRET, "")
 
 
-def _begin(engine: sa.Engine, key: str | None) -> tuple[str, str]:
-    """Give a register that has none its key, and return what it keeps of it: the key and the mark.
-
-    `key` is the workspace's, '' where that has none yet, None where there is no workspace to mark it with.
-    """
+def _begin(engine: sa.Engine, key: str) -> tuple[str, str]:
+    """Give a register that has none its key, and return the key it keeps and the mark; `key` is the workspace's, '' where none is there."""
     with engine.begin() as connection:
         tables.lock(connection)
         kept, mark = (tables.note(connection, note) for note in (_SECRET, _MARK))
@@ -57,7 +54,7 @@ def _begin(engine: sa.Engine, key: str | None) -> tuple[str, str]:
                 remedy = f"{_ANOTHER}; where a new one is meant, move the key `{_PURPOSE}.key` out of this workspace's keys"
                 raise RegisterUnusable("the requests of this workspace stand in another register", remedy=remedy)
             kept = kept or secrets.token_hex(32)
-            mark = "" if key is None else _mark(kept)
+            mark = _mark(kept)
         tables.set_note(connection, _SECRET, kept)
         tables.set_note(connection, _MARK, mark)
         return kept, mark
