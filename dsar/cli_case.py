@@ -90,15 +90,23 @@ def _masked(addresses: str) -> str:
     return ", ".join(f"{local[:1]}…@{host[:1]}…" for local, _, host in parts)
 
 
-def delivered(context: typer.Context, request: str, sent: Annotated[Path, typer.Argument(help="The mail that was sent, as .eml.")], by: By) -> None:
-    """Record a delivery: recipient and files of the sent mail are compared with what was prepared."""
+def delivered(
+    context: typer.Context,
+    request: str,
+    sent: Annotated[list[Path], typer.Argument(help="The mail that was sent, as .eml; all of them where an answer went in several.")],
+    by: By,
+) -> None:
+    """Record a delivery: recipients and files of the sent mail are compared with what was prepared."""
     workspace = opened(context)
-    if not sent.is_file():
-        raise BadRequests("is not there", where=str(sent), remedy="save the sent mail as .eml")
+    for path in sent:
+        if not path.is_file():
+            raise BadRequests("is not there", where=str(path), remedy="save the sent mail as .eml")
     asked = workspace.request(request)
-    case = workspace.delivered(asked, sent, by=by)
-    if desk.second_reader(case, workspace.case(asked)) is None:
-        out.print(f"Nobody ticked the second reader's sheet, review/{second_reader.name(request)}: a wrong address or file is seen by nobody else")
+    case = workspace.delivered(asked, *sent, by=by)
+    if not desk.second_readers(case, workspace.case(asked)):
+        out.print(
+            f"No second reader is on record, in review/{second_reader.name(request)} or the fast lane: a wrong address or file is seen by nobody else"
+        )
     out.print(f"{request}: delivered; now {case.state}", markup=False)
 
 

@@ -22,6 +22,7 @@ from dsar.answer.publish import Written, lies
 from dsar.datamap import DataMap
 from dsar.desk import agenda as agendas
 from dsar.desk import delivered, drafts, facts, fastlane, identity, notebooks, quiet, status
+from dsar.desk.copies import ENDINGS, copies
 from dsar.desk.due import due as due_letters
 from dsar.desk.header import Header
 from dsar.desk.picked import Picked
@@ -243,7 +244,9 @@ class Workspace:
         """Prepare the outbox for sending: files under a passphrase, a draft mail, the second reader's sheet; raises `DeliveryRefused`."""
         if differs := tally.changed(self.ledger, self.register).get(request.id):
             raise DeliveryRefused(f"{tally.BEHIND}: {differs}", where=request.id, remedy=tally.REMEDY)
-        prepared = deliver(self.collect(request), self.case(request), to=to, way=way)
+        folder = self.case(request)
+        rest = set(self.register.case(request.id).open_rights) - copies(folder, {path.name for path in files.lying(folder / "outbox")})
+        prepared = deliver(self.collect(request), folder, to=to, way=way, rest=bool(rest))
         self.ledger.add([record.written("prepared for sending", request.id, [*prepared.drafts, *prepared.files])])
         return prepared
 
@@ -365,9 +368,8 @@ class Workspace:
     def _made(self, case: Case) -> tuple[str, ...]:
         """Return the rights of a case whose files lie there: a copy in the outbox, an erasure that was tried or made."""
         folder = self.root / "cases" / case.request.id
-        copies = {"access": access.ENDING, "portability": exports.ENDING}
         tried = ("erasure",) if (folder / "erasure").is_dir() else ()
-        return (*(right for right, ending in copies.items() if lies(folder, "outbox", ending)), *tried)
+        return (*(right for right, ending in ENDINGS.items() if lies(folder, "outbox", ending)), *tried)
 
     def picker(self) -> "VBox":
         """A list of the open cases to pick from, and below it all about the one that is picked.
@@ -422,8 +424,8 @@ class Workspace:
         """The cases of the fast lane: columns Request, Rights, Due, Files, Read by."""
         return fastlane.listed(self.ready())
 
-    def delivered(self, request: Request, sent: Path, *, by: str) -> Case:
-        """Record the delivery a sent mail proves; raises `DeliveryDiffers`."""
+    def delivered(self, request: Request, *sent: Path, by: str) -> Case:
+        """Record the delivery that sent mails prove, all of one answer together; raises `DeliveryDiffers`."""
         two_readers = self.datamap.controller.two_readers
         return delivered.delivered(self.register, self.register.case(request.id), self.case(request), sent, by=by, two_readers=two_readers)
 

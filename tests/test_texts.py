@@ -40,7 +40,7 @@ def said():
     found = LAW | set(get_args(State)) - {"found", "a client's"} | {select.NOT_ABOUT_YOU, draw._LONG, draw._FILL_IN, look.FOOTER}
     found |= {*sheets._HOW_TO_READ, *access._HOW_TO_READ}
     found |= {t for term in sheets._TERMS for t in term} | {sheets._YOU_WILL_HEAR, sheets._WHAT_YOU_CAN_DO, sheets._README}
-    found |= {delivery._HEAD, delivery._OPEN_WORKBOOK, delivery._OPEN_ZIP, delivery._FOOT, delivery._TELL}
+    found |= {delivery._HEAD, delivery._REST, delivery._OPEN_WORKBOOK, delivery._OPEN_ZIP, delivery._FOOT, delivery._TELL}
     found |= {f"{{n}} {unit}{s}" for unit in ("year", "month", "day") for s in ("", "s")}
     for path in [*(ROOT / "dsar/answer").glob("*.py"), *(ROOT / "dsar/law").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -22,6 +22,7 @@ from dsar.answer import protect, second_reader
 from dsar.answer.publish import intact, listed
 from dsar.errors import DeliveryRefused
 from dsar.find.dossier import Dossier
+from dsar.request.letters import day
 from dsar.texts import Texts, texts
 
 Way = Literal["workbook", "zip", "by hand"]
@@ -38,8 +39,10 @@ class Delivery:
     review: Path
 
 
-def deliver(dossier: Dossier, case: Path, *, to: str | None = None, way: Way = "workbook", limit: int = LIMIT) -> Delivery:
+def deliver(dossier: Dossier, case: Path, *, to: str | None = None, way: Way = "workbook", limit: int = LIMIT, rest: bool = False) -> Delivery:
     """Prepare what lies in the outbox for sending to a verified address of the requester (`to`, else their only one).
+
+    `rest`: more was asked than this answers, and the mail says that it follows.
 
     Raises `IdentityNotVerified`, and `DeliveryRefused` where the address is not proved to be theirs, nothing
     was exported, or a file is too large for a mail. The same answer to the same address keeps its passphrase.
@@ -47,7 +50,13 @@ def deliver(dossier: Dossier, case: Path, *, to: str | None = None, way: Way = "
     dossier.request.require_identity()
     address = _recipient(dossier, to) if way != "by hand" else ""
     answer = _answer(dossier, case)
-    wanted = {"to": sha256(address.encode()).hexdigest(), "way": way, "limit": limit, "answer": {p.name: files.sha256(p) for p in answer}}
+    wanted = {
+        "to": sha256(address.encode()).hexdigest(),
+        "way": way,
+        "limit": limit,
+        "rest": rest,
+        "answer": {p.name: files.sha256(p) for p in answer},
+    }
     kept = _kept(case, wanted)
     if kept:
         return kept
@@ -57,7 +66,7 @@ def deliver(dossier: Dossier, case: Path, *, to: str | None = None, way: Way = "
     files.private_dir(fresh)
     try:
         prepared = _protected(answer, fresh, way, phrase, limit)
-        drafts = _drafts(dossier, fresh, prepared, address, limit) if way != "by hand" else {}
+        drafts = _drafts(dossier, fresh, prepared, address, limit, rest=rest) if way != "by hand" else {}
         review = second_reader.write(dossier, files.private_dir(case / "review"), address, prepared)
     except BaseException:
         shutil.rmtree(fresh)
@@ -159,7 +168,7 @@ def _secret(dossier: Dossier, case: Path, phrase: str) -> Path:
     return path
 
 
-def _drafts(dossier: Dossier, into: Path, prepared: Sequence[Path], to: str, limit: int) -> dict[Path, list[str]]:
+def _drafts(dossier: Dossier, into: Path, prepared: Sequence[Path], to: str, limit: int, *, rest: bool) -> dict[Path, list[str]]:
     mails: list[list[Path]] = [[]]
     for path in prepared:
         if mails[-1] and sum(p.stat().st_size for p in [*mails[-1], path]) > limit:
@@ -170,11 +179,12 @@ def _drafts(dossier: Dossier, into: Path, prepared: Sequence[Path], to: str, lim
         ending = f"_{number}-of-{len(mails)}" if len(mails) > 1 else ""
         path = into / f"{dossier.request.id}_mail{ending}.eml"
         made[path] = [p.name for p in attached]
-        files.write_atomic(path, _mail(dossier, attached, to, number, len(mails)).as_bytes(policy=SMTP))
+        files.write_atomic(path, _mail(dossier, attached, to, (number, len(mails)), rest=rest).as_bytes(policy=SMTP))
     return made
 
 
-def _mail(dossier: Dossier, attached: Sequence[Path], to: str, number: int, count: int) -> EmailMessage:
+def _mail(dossier: Dossier, attached: Sequence[Path], to: str, place: tuple[int, int], *, rest: bool) -> EmailMessage:
+    number, count = place
     controller = dossier.datamap.controller
     say = texts(dossier.request.language or controller.language)
     mail = EmailMessage(policy=SMTP)
@@ -182,26 +192,28 @@ def _mail(dossier: Dossier, attached: Sequence[Path], to: str, number: int, coun
     mail["From"], mail["To"] = controller.contact, to
     part = say(" ({number} of {count})", number=number, count=count) if count > 1 else ""
     mail["Subject"] = say("Your request {request} to {controller}", request=dossier.request.id, controller=controller.name) + part
-    mail.set_content(_words(dossier, attached, say))
+    mail.set_content(_words(dossier, attached, say, rest=rest))
     for path in attached:
         kind = "vnd.openxmlformats-officedocument.spreadsheetml.sheet" if path.suffix == ".xlsx" else "zip"
         mail.add_attachment(path.read_bytes(), maintype="application", subtype=kind, filename=path.name)
     return mail
 
 
-def _words(dossier: Dossier, attached: Sequence[Path], say: Texts) -> str:
+def _words(dossier: Dossier, attached: Sequence[Path], say: Texts, *, rest: bool) -> str:
     controller = dossier.datamap.controller
     endings = {path.suffix for path in attached}
     hints = [say(text) for ending, text in ((".xlsx", _OPEN_WORKBOOK), (".zip", _OPEN_ZIP)) if ending in endings]
     sums = "\n".join(f"{files.sha256(path)}  {path.name}" for path in attached)
-    head = say(_HEAD, received=dossier.request.received, request=dossier.request.id)
+    language = dossier.request.language or controller.language
+    head = [say(_HEAD, received=day(dossier.request.received, language), request=dossier.request.id), *([say(_REST)] if rest else [])]
     foot = say(_FOOT, sums=sums, contact=controller.contact, controller=controller.name)
-    return "\n\n".join([head, *hints, foot]) + "\n"
+    return "\n\n".join([*head, *hints, foot]) + "\n"
 
 
 _HEAD = """You asked us for your data on {received}; our reference is {request}. The answer is attached.
 
 It is locked with a passphrase. You get the passphrase from us in another way, never in an e-mail. Type it with its dashes."""
+_REST = "This is not all that you asked for: the rest is answered in a message of its own."
 _OPEN_WORKBOOK = "The workbook (.xlsx): open it with Excel or LibreOffice, which ask for the passphrase. Begin with the sheet Read me first."
 _OPEN_ZIP = (
     "The package (.zip): Windows cannot open it by itself. Use 7-Zip on Windows, Keka or The Unarchiver on a Mac, 7z on Linux. "

@@ -81,10 +81,15 @@ def listed(case: Path, folder: str) -> dict[str, str]:
     return {name: sha for record in records for name, sha in record["files"].items()}
 
 
+def named(case: Path, folder: str, ending: str) -> set[str]:
+    """Return the names of the files that were put into the folder under a stem with this ending."""
+    records = [json.loads(p.read_text(encoding="utf-8")) for p in (case / "published").glob(f"{folder}.*{ending}.json")]
+    return {name for record in records for name in record["files"]}
+
+
 def lies(case: Path, folder: str, ending: str) -> bool:
     """Whether files whose stem has this ending were put into the folder, and lie there still."""
-    records = [json.loads(p.read_text(encoding="utf-8")) for p in (case / "published").glob(f"{folder}.*{ending}.json")]
-    names = [name for record in records for name in record["files"]]
+    names = named(case, folder, ending)
     return bool(names) and all((case / folder / name).is_file() for name in names)
 
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from datetime import date
 from email.message import EmailMessage
 from email.policy import SMTP
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from dsar import files, kinds
 from dsar.answer.export import plain
+from dsar.answer.publish import publish
 from dsar.desk.due import ANSWERS, require_asked
 from dsar.errors import DraftUnfinished, IdentityNotVerified
 from dsar.keep.ledger import Head
@@ -121,12 +123,20 @@ def finish(name: str, case: Case, folder: Path, head: Head) -> Path:
         raise DraftUnfinished(f"{len(left)} places are left to fill in", where=path.name, remedy="open it and fill them in")
     if words(case.language)["mark"] in text:
         raise DraftUnfinished("no lawyer stands for its legal sentences", where=path.name, remedy="read it, and remove the mark if you do")
-    stem = f"{plain(case.controller.name)}_{case.request.id}_letter"
-    is_answer = name in ANSWERS.values()
-    target = files.private_dir(folder / ("outbox" if is_answer else "letters")) / f"{stem}-{name.replace('_', '-')}.pdf"
+    stem = f"{plain(case.controller.name)}_{case.request.id}_letter-{name.replace('_', '-')}"
     foot = words(case.language)["ledger"].format(n=head.n, hash=head.hash[:32])
-    files.write_atomic(target, _pdf(path.stem, docx.with_foot(path.read_bytes(), foot)))
-    return target
+    made = _pdf(path.stem, docx.with_foot(path.read_bytes(), foot))
+    if name not in ANSWERS.values():
+        target = files.private_dir(folder / "letters") / f"{stem}.pdf"
+        files.write_atomic(target, made)
+        return target
+    return publish(folder, "outbox", stem, partial(_written, made))[0]
+
+
+def _written(content: bytes, stem: str, into: Path) -> list[Path]:
+    path = into / f"{stem}.pdf"
+    path.write_bytes(content)
+    return [path]
 
 
 def office() -> str | None:

@@ -10,7 +10,9 @@ from dsar.answer import workbook
 from dsar.answer.layout import Heading, Page, Paragraph, Worklist
 from dsar.datamap import Controller
 from dsar.desk import lines
+from dsar.desk.copies import copies
 from dsar.desk.drafts import addressees
+from dsar.erase.freeze import copies_owed
 from dsar.errors import BadRequests
 from dsar.find.dossier import Dossier
 from dsar.listing import Listing, listing
@@ -23,31 +25,32 @@ _CHOICE = "Read and right?"
 
 @dataclass(frozen=True)
 class Ready:
-    """One case of the fast lane: its answer's files and what they hash to together."""
+    """One case of the fast lane: the rights its answer's files answer, the files, and what they hash to together."""
 
     case: Case
+    rights: tuple[str, ...]
     files: tuple[str, ...]
     sha256: str
 
 
 def ready(cases: Iterable[Case], snapshot: Callable[[Case], Dossier | None], folder: Callable[[Case], Path]) -> list[Ready]:
-    """Return the cases whose answer is written, complete, free of held rows, and addressed to a proved mailbox."""
+    """Return the cases whose copies are all written, complete, free of held rows, and addressed to a proved mailbox."""
     found = []
     for case in cases:
         made = answer(folder(case))
         if case.closed or case.waits_for or not case.may_send or not made or not addressees(case, "access_answer"):
             continue
         dossier = snapshot(case)
-        if dossier is not None and dossier.complete and not case.last("delivered"):
-            found.append(Ready(case, tuple(made), digest(made)))
+        owed = copies_owed(case)
+        if dossier is not None and dossier.complete and owed and copies(folder(case), made) >= set(owed):
+            found.append(Ready(case, tuple(owed), tuple(made), digest(made)))
     return found
 
 
 def listed(found: Iterable[Ready]) -> Listing:
     """Return the cases as a list: columns Request, Rights, Due, Files, Read by."""
     lines = [
-        (r.case.request.id, ", ".join(r.case.request.rights), str(r.case.due), ", ".join(r.files), e.by if (e := r.case.last("ticked")) else "")
-        for r in found
+        (r.case.request.id, ", ".join(r.rights), str(r.case.due), ", ".join(r.files), e.by if (e := r.case.last("ticked")) else "") for r in found
     ]
     return listing(("Request", "Rights", "Due", "Files", "Read by"), lines, empty="No case is ready.")
 
@@ -78,7 +81,7 @@ def write(found: Iterable[Ready], path: Path, controller: Controller) -> Path:
     rows = tuple(
         (
             one.case.request.id,
-            ", ".join(one.case.request.rights),
+            ", ".join(one.rights),
             one.case.due,
             ", ".join(addressees(one.case, "access_answer")),
             ", ".join(one.files),
@@ -110,7 +113,11 @@ def _fault(case: Case | None, cells: dict[str, str], folder: Callable[[Case], Pa
         return "there is no such request"
     if digest(answer(folder(case))) != cells["Answer"]:
         return "its answer changed since the sheet was written"
-    drafted = {e.by.casefold() for e in case.events if e.kind == "decided"} | {case.handler.casefold()}
-    if by.strip().casefold() in drafted:
+    if by.strip().casefold() in prepared_by(case):
         return "who prepared it cannot be its second reader"
     return ""
+
+
+def prepared_by(case: Case) -> set[str]:
+    """Return who prepared an answer, in small letters: whoever decided in the case, and who handles it."""
+    return {e.by.casefold() for e in case.events if e.kind == "decided"} | {case.handler.casefold()}

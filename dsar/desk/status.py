@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dsar.datamap import Controller
 from dsar.desk.due import due
 from dsar.erase.first_steps import stops_marketing
+from dsar.erase.freeze import COPIES
 from dsar.law.deadlines import working_days_before
 from dsar.listing import Listing, listing
 from dsar.request.case import Case
@@ -51,8 +52,12 @@ def next_steps(case: Case, today: date, made: Collection[str]) -> Iterator[str]:
         yield "settle who asks, or say why there is no doubt"
     yield from (f"write: {letter.replace('_', ' ')}" for letter in due(case, today) if letter in _LETTERS)
     if case.state == "in work":
-        first = in_order(case.open_rights)[0]
-        yield f"{_MADE.get(first, 'answer') if first in made else 'answer'} {first}"
+        rights = in_order(case.open_rights)
+        left = [r for r in rights if r in COPIES and case.delivered(r)]  # what was decided is a person's to say
+        if left:
+            yield f"record what was decided on {' and '.join(left)}, which was delivered"
+        for first in [r for r in rights if r not in left][:1]:
+            yield f"{_MADE.get(first, 'answer') if first in made else 'answer'} {first}"
     if case.state == "to send":
         yield "send, then record the delivery"
     if case.state == "done":

@@ -8,8 +8,13 @@ from collections.abc import Iterable
 
 from dsar.request.case import Case
 
-_COPIES = ("access", "portability")
+COPIES = ("access", "portability")
 _WITHOUT = {"refused", "withdrawn", "lapsed", "redirected", "no data"}
+
+
+def copies_owed(case: Case) -> list[str]:
+    """Return the rights to a copy whose copy is still to be delivered: not those that ended without one."""
+    return [r for r in case.request.rights if r in COPIES and case.outcomes.get(r) not in _WITHOUT and not case.delivered(r)]
 
 
 def frozen(case: Case, others: Iterable[Case] = ()) -> str:
@@ -20,10 +25,9 @@ def frozen(case: Case, others: Iterable[Case] = ()) -> str:
 
 
 def _of(case: Case) -> Iterable[str]:
+    owed = copies_owed(case)
     for right in case.request.rights:
-        if case.outcomes.get(right) in _WITHOUT:
-            continue
-        if right in _COPIES and not any(e.kind == "delivered" and e.right in {"", right} for e in case.events):
+        if right in owed:
             yield f"the copy asked for in {case.request.id} has been delivered"
-        if right == "restriction" and not case.last("lifting announced", right):
+        if right == "restriction" and case.outcomes.get(right) not in _WITHOUT and not case.last("lifting announced", right):
             yield f"the restriction of {case.request.id} has been lifted"

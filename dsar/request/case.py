@@ -45,6 +45,10 @@ class Case:
         found = [e for e in self.events if e.kind == kind and (right is None or e.right == right)]
         return found[-1] if found else None
 
+    def delivered(self, right: str) -> bool:
+        """Return whether the copy of a right was delivered, by itself or with the whole answer."""
+        return any(e.kind == "delivered" and e.right in {"", right} for e in self.events)
+
     @cached_property
     def deadlines(self) -> dict[str, Deadline]:
         """The clock of every right."""

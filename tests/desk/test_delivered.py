@@ -1,8 +1,10 @@
 """A delivery is recorded when the mail that was sent is one that was prepared, locked files and all."""
 
 from email import message_from_bytes
+from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import partial
 
 import openpyxl
 import pytest
@@ -10,8 +12,11 @@ from typer.testing import CliRunner
 
 from dsar import cli
 from dsar import datamap as maps
+from dsar.answer.delivery import deliver
 from dsar.desk import fastlane
 from dsar.desk.identity import confirm
+from dsar.desk.status import next_steps
+from dsar.erase.freeze import frozen
 from dsar.errors import DeliveryDiffers
 from dsar.workspace import Workspace
 from tests.desk.test_status import START, add
@@ -31,13 +36,13 @@ def ws(tmp_path, time):
     return made
 
 
-def sent(ws, tmp_path, draft, change=lambda mail: None):
+def sent(ws, tmp_path, draft, change=lambda mail: None, name="sent.eml"):
     """Save the draft as it lies in the sent folder of a mail program."""
     mail = message_from_bytes(draft.read_bytes(), policy=SMTP)
     del mail["X-Unsent"]
     mail["Date"] = format_datetime(START)
     change(mail)
-    path = tmp_path / "sent.eml"
+    path = tmp_path / name
     path.write_bytes(mail.as_bytes())
     return path
 
@@ -72,6 +77,67 @@ def test_the_prepared_mail_is_recorded_and_any_other_is_not(ws, tmp_path):
     assert set(recorded.details["files"]) == {p.name for p in mine.files}
     assert recorded.on == START.date()
     assert "ann@" not in str(recorded.details)
+
+
+def doubled(mail):
+    """Put another person's file before ours, under our file's name."""
+    name = next(mail.iter_attachments()).get_filename()
+    mail.add_attachment(b"BEN'S DATA", maintype="application", subtype="octet-stream", filename=name)
+    parts = mail.get_payload()
+    parts.insert(1, parts.pop())
+
+
+def test_each_of_two_files_of_one_name_is_compared(ws, tmp_path):
+    (draft,) = ws.deliver(ws.request("A")).drafts
+    with pytest.raises(DeliveryDiffers, match="is not a file of this case as it was written"):
+        ws.delivered(ws.request("A"), sent(ws, tmp_path, draft, doubled), by="M")
+    assert ws.register.case("A").last("delivered") is None
+
+
+def test_an_answer_in_several_mails_is_recorded_with_all_of_them(ws, tmp_path, monkeypatch):
+    largest = max(path.stat().st_size for path in ws.deliver(ws.request("A")).files)
+    monkeypatch.setattr("dsar.workspace.deliver", partial(deliver, limit=largest + 2_000))
+    made = ws.deliver(ws.request("A"))
+    assert len(made.drafts) > 1
+    mails = [sent(ws, tmp_path, draft, name=f"{n}.eml") for n, draft in enumerate(made.drafts)]
+    for some in (mails[:1], mails[1:]):
+        with pytest.raises(DeliveryDiffers, match=r"of the files prepared (is|are) not attached .* an answer in several mails is recorded with all"):
+            ws.delivered(ws.request("A"), *some, by="M")
+    case = ws.delivered(ws.request("A"), *mails, by="M")
+    assert set(case.last("delivered").details["files"]) == {p.name for p in made.files}
+    assert len([e for e in case.events if e.kind == "delivered"]) == 1
+
+
+def test_a_delivery_counts_for_the_copies_that_were_in_it_and_frees_no_erasure_before_the_last(ws, tmp_path):
+    add(ws, "C", "access; portability; erasure", mailbox="ann@example.org")
+    confirm(ws.register, ws.register.case("C"), by="M", method="two facts")
+    ws.access_report(ws.request("C"))
+    assert "C" not in {ready.case.request.id for ready in ws.ready()}
+    made = ws.deliver(ws.request("C"))
+    assert "the rest is answered in a message of its own" in message_from_bytes(made.drafts[0].read_bytes(), policy=SMTP).get_body().get_content()
+    case = ws.delivered(ws.request("C"), sent(ws, tmp_path, made.drafts[0]), by="M")
+    assert case.last("delivered").right == "access"
+    assert frozen(case) == "the copy asked for in C has been delivered"
+    assert list(next_steps(case, ws.today, ("access",)))[-2:] == ["record what was decided on access, which was delivered", "answer portability"]
+    ws.export(ws.request("C"))
+    assert {"A": ("access", "portability"), "C": ("portability",)}.items() <= {r.case.request.id: r.rights for r in ws.ready()}.items()
+    case = ws.delivered(ws.request("C"), sent(ws, tmp_path, ws.deliver(ws.request("C")).drafts[0]), by="M")
+    assert (case.last("delivered").right, frozen(case)) == ("", "")
+    assert list(next_steps(case, ws.today, ()))[-2:] == ["record what was decided on access and portability, which was delivered", "answer erasure"]
+
+
+def test_a_letter_alone_is_no_copy(ws, tmp_path):
+    add(ws, "C", "access", mailbox="ann@example.org")
+    confirm(ws.register, ws.register.case("C"), by="M", method="two facts")
+    letters = ws.case(ws.request("C")) / "letters"
+    letters.mkdir(parents=True)
+    (letters / "a.pdf").write_bytes(b"a letter")
+    mail = EmailMessage(policy=SMTP)
+    mail["To"], mail["Date"] = "ann@example.org", format_datetime(START)
+    mail.add_attachment(b"a letter", maintype="application", subtype="pdf", filename="a.pdf")
+    (tmp_path / "letter.eml").write_bytes(mail.as_bytes())
+    with pytest.raises(DeliveryDiffers, match="no copy for access is among what was prepared; a letter alone is recorded as `letter sent`"):
+        ws.delivered(ws.request("C"), tmp_path / "letter.eml", by="M")
 
 
 def undated(mail):
@@ -116,13 +182,15 @@ def given(ws, monkeypatch, path):
 def test_a_sheet_of_the_second_reader_without_a_tick_is_told(ws, tmp_path, monkeypatch):
     made = ws.deliver(ws.request("A"))
     path = sent(ws, tmp_path, made.drafts[0])
-    assert "Nobody ticked the second reader's sheet, review/A_second-reader.xlsx" in given(ws, monkeypatch, path)
+    assert "No second reader is on record, in review/A_second-reader.xlsx or the fast lane" in given(ws, monkeypatch, path)
     ticked(made.review, "no")
-    assert "Nobody ticked" in given(ws, monkeypatch, path)
+    assert "No second reader" in given(ws, monkeypatch, path)
     ticked(made.review, "yes")
-    assert "Nobody ticked" not in given(ws, monkeypatch, path)
+    assert "No second reader" not in given(ws, monkeypatch, path)
+    ticked(made.review, "yes", by=None)
+    assert "No second reader" in given(ws, monkeypatch, path)
     made.review.unlink()
-    assert "Nobody ticked" not in given(ws, monkeypatch, path), "there is no sheet, so none was asked"
+    assert "No second reader" in given(ws, monkeypatch, path)
 
 
 def test_where_the_map_asks_for_two_readers_nothing_is_recorded_that_only_one_has_seen(ws, tmp_path):
@@ -130,8 +198,20 @@ def test_where_the_map_asks_for_two_readers_nothing_is_recorded_that_only_one_ha
     path = sent(ws, tmp_path, made.drafts[0])
     controller = ws.datamap.controller.model_copy(update={"two_readers": True})
     strict = Workspace(ws.root, ws.datamap.model_copy(update={"controller": controller}), ws.clock)
-    with pytest.raises(DeliveryDiffers, match="nobody ticked the second reader's sheet"):
-        strict.delivered(strict.request("A"), path, by="M")
+
+    def refused():
+        with pytest.raises(DeliveryDiffers, match="the map asks for two readers, and no second one is on record"):
+            strict.delivered(strict.request("A"), path, by="M")
+
+    refused()
+    ws.register.record(ws.register.case("A"), "handed over", by="M", handler="h. andler")
+    for said, reader in (("no", "R. Eader"), ("yes", None), ("yes", " "), ("yes", "m "), ("yes", "H. Andler")):
+        ticked(made.review, said, by=reader)
+        refused()
+    kept = made.review.read_bytes()
+    made.review.unlink()
+    refused()
+    made.review.write_bytes(kept)
     ticked(made.review, "yes")
     assert strict.delivered(strict.request("A"), path, by="M").last("delivered").details["checked_by"] == "R. Eader"
 
@@ -140,4 +220,4 @@ def test_what_the_fast_lane_took_needs_no_other_tick(ws, tmp_path, monkeypatch):
     made = ws.deliver(ws.request("A"))
     case = ws.register.case("A")
     ws.register.record(case, "ticked", by="R. Eader", answer=fastlane.digest(fastlane.answer(ws.case(case.request))))
-    assert "Nobody ticked" not in given(ws, monkeypatch, sent(ws, tmp_path, made.drafts[0]))
+    assert "No second reader" not in given(ws, monkeypatch, sent(ws, tmp_path, made.drafts[0]))
