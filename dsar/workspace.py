@@ -483,7 +483,7 @@ class Workspace:
         return carried.carried_out(self.root / "cases" / case.request.id)
 
     def _found(self, request: Request) -> facts.Found:
-        return facts.Found(self.collect(request), self.decisions(request), self.today, self.case(request))
+        return facts.Found(self.collect(request), self.decisions(request), self.today, self._frozen(request), self.case(request))
 
     def finish(self, request: Request, name: str) -> Written:
         """Make the PDF of a draft as you left it; raises `DraftUnfinished`, `IdentityNotVerified`, `NotAsked`."""

@@ -11,7 +11,6 @@ from dsar.answer.export import open_points
 from dsar.answer.select import choose
 from dsar.desk.due import MEASURED, require_asked
 from dsar.erase import measures, record
-from dsar.erase.freeze import frozen
 from dsar.erase.plan import plan
 from dsar.erase.step import CHANGES, STAYS
 from dsar.errors import AnswerIncomplete, BadEvent
@@ -29,6 +28,7 @@ class Found:
     dossier: Dossier
     decisions: Decisions
     today: date
+    frozen: str  # what nothing of theirs is erased before, other requests of the same person looked at too (`erase.freeze`)
     case: Path | None = None  # its folder: what became of an erasure lies there
 
 
@@ -184,7 +184,7 @@ def _erasure(case: Case, found: Found) -> dict[str, Any]:
     datamap = found.dossier.datamap
     verified = record.load_verified(found.case) if found.case else None
     # Once somebody looked again, the plan of that day is told of: of what is gone, nothing is found any more.
-    steps = record.load_plan(found.case, case.request.id) if found.case and verified else plan(found.dossier, found.today, frozen(case))
+    steps = record.load_plan(found.case, case.request.id) if found.case and verified else plan(found.dossier, found.today, found.frozen)
     rest_by = _part_one(found, "erasure")
     gone = {v.step for v in verified.verdicts if v.state == "gone"} if verified else set()
     closed = verified is not None and verified.passed

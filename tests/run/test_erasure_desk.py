@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dsar.cli import app
-from dsar.desk import returned
+from dsar.desk import facts, returned
 from dsar.erase import suppress
 from dsar.erase.audit import KEYS, Finding
 from dsar.erase.checklist import HEADER
@@ -203,8 +203,6 @@ def test_the_certificate_says_what_was_seen_and_claims_no_more(tmp_path):
 
 
 def test_the_closing_letter_says_erased_only_once_somebody_looked(tmp_path):
-    from dsar.desk import facts
-
     ws, request = erased(tmp_path)
     case = ws.register.case("A-1")
     before = facts._erasure(case, ws._found(request))
@@ -222,6 +220,19 @@ def test_the_closing_letter_says_erased_only_once_somebody_looked(tmp_path):
     erasing.sql(tmp_path, "shop.db", "INSERT INTO notes VALUES (1, 1, 'rang about lamps')")
     erasure.verify(ws, [request])
     assert facts._erasure(case, ws._found(request))["checked"] is None
+
+
+def test_the_letter_waits_for_a_copy_that_another_request_of_the_person_asks_for_as_the_plan_does(tmp_path):
+    erasing.build(tmp_path)
+    with (tmp_path / "requests.csv").open("a") as register:
+        register.write("A-2,2026-11-03,access,email=ann@x.org,2026-11-03,\n")
+    ws = erasing.opened(tmp_path)
+    request = ruled(ws, ws.request("A-1"))
+    told = facts.facts("erasure_answer", ws.register.case("A-1"), lambda: ws._found(request))
+    plan = ws.plan(request)
+    waits = [f"{what} ({rows}): {until}" for what, until, rows in plan.loc[plan["Action"] == "not due", ["What", "Until", "Rows"]].to_numpy()]
+    assert "Note (1): the copy asked for in A-2 has been delivered" in waits
+    assert (told["erase"], sorted(told["later"])) == ([], sorted(waits))
 
 
 # -- suppression -----------------------------------------------------------------------------------------
