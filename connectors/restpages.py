@@ -2,19 +2,24 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-from connectors.http import Service
+from connectors.http import Absent, Service
 from dsar.errors import SourceBroken
 from dsar.restmap import LookUp, Pages
 
 
 def pages(client: Service, how: LookUp) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield the records, page by page; raises `SourceBroken` where pages repeat or some are missing."""
-    query, path, seen, came = dict(how.query), how.path, set(), 0
+    """Yield the records, page by page; raises `Absent` for the first page alone, `SourceBroken` where pages repeat or some are missing."""
+    query, path, came = dict(how.query), how.path, 0
+    seen: set[str] = set()
     while True:
         body = {**how.body, **{k: v for k, v in query.items() if k not in how.query}} if how.method == "POST" else None
-        answer, response = client.ask(how.method, path, query=how.query if body is not None else query, body=body)
+        try:
+            answer, response = client.ask(how.method, path, query=how.query if body is not None else query, body=body)
+        except Absent as error:
+            if not seen:
+                raise
+            raise SourceBroken("a page is missing (status 404)", where=client.at, remedy="mend `pages` in dsar.toml, or collect again") from error
         page = records(answer, how.records, client.at)
         yield page
         came += len(page)
@@ -25,16 +30,25 @@ def pages(client: Service, how: LookUp) -> Iterator[list[Mapping[str, Any]]]:
             raise SourceBroken("the service repeats a page", where=client.at, remedy="mend `pages` in dsar.toml, or collect again")
         seen.add(following)
         if how.pages.by == "link":
-            path, query = _same_host(client, following), {}
+            path, query = _same_host(client, response, following), {}
         else:
             query = {**query, how.pages.parameter: following}
 
 
-def _same_host(client: Service, address: str) -> str:
-    own, other = urlsplit(str(client.client.base_url)), urlsplit(address)
-    if other.netloc not in {"", own.netloc} or other.scheme not in {"", own.scheme}:
+def _same_host(client: Service, response: Any, link: str) -> str:
+    """Return where a link leads, which counts from the page that it stands on (RFC 8288, section 3.2)."""
+    import httpx
+
+    def host(url: Any) -> tuple[object, ...]:
+        return url.scheme, url.host, url.port
+
+    try:
+        address = response.url.join(link)
+    except httpx.InvalidURL as error:
+        raise SourceBroken("the address of the next page is none", where=client.at, remedy="look at the service") from error
+    if host(address) != host(client.client.base_url):
         raise SourceBroken("the next page is on another host", where=client.at, remedy="a key is never sent elsewhere: look at the service")
-    return address
+    return str(address)
 
 
 def _next(pages: Pages, answer: Any, response: Any, page: Sequence[Mapping[str, Any]], came: int, at: str) -> str | None:

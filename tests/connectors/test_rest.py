@@ -140,12 +140,41 @@ def test_pages_that_repeat_or_are_missing_fail(tmp_path):
             answer(source(tmp_path, server.url, things(kind)[1]), WANT)
 
 
+def test_a_later_page_that_is_absent_is_missing_not_nothing(tmp_path):
+    _, table = things("link")
+    table["rest"]["look_up"]["email"] |= {"absent": True}
+    table["rest"]["probe"] = "/ping"
+    routes = {"/things": lambda asked: (404, {}) if "page" in asked.query else link(asked), "/ping": lambda _: (200, {})}
+    with serving(routes) as server, pytest.raises(SourceBroken, match="a page is missing"):
+        answer(source(tmp_path, server.url, table), WANT)
+
+
+@pytest.mark.parametrize("address", ["/api/v1/things?{query}", "?{query}", "things?{query}", "{url}/api/v1/things?{query}"])
+def test_a_link_counts_from_the_page_it_stands_on(tmp_path, address):
+    """RFC 8288, section 3.2: whatever path the map's `url` has is not put before it once more."""
+    _, table = things("link")
+    with serving({}) as server:
+
+        def route(asked):
+            status, page, following = link(asked)
+            to = address.format(query="email=ada%40example.org&page=2", url=server.url)
+            return status, page, dict.fromkeys(following, f'<{to}>; rel="next"')
+
+        server.routes["/api/v1/things"] = route
+        assert answer(source(tmp_path, server.url + "/api/v1", table), WANT)[0] == ADA
+
+
 def test_the_key_is_never_sent_to_another_host_or_unencrypted(tmp_path):
     _, table = things("link")
     with serving({"/elsewhere": lambda _: (200, [])}) as other:
         following = {"Link": f'<{other.url.replace("127.0.0.1", "localhost")}/elsewhere>; rel="next"'}
         with serving({"/things": lambda _: (200, ADA[:1], following)}) as server, pytest.raises(SourceBroken, match="another host"):
             answer(source(tmp_path, server.url, table, rest={"auth": {"bearer": "secret"}}), WANT)
+        port = other.url.rpartition(":")[2]
+        for link_ in (f"//localhost:{port}/elsewhere", f"{other.url}/elsewhere", other.url.replace("http", "https")):
+            following = {"Link": f'<{link_}>; rel="next"'}
+            with serving({"/things": lambda _, f=following: (200, ADA[:1], f)}) as server, pytest.raises(SourceBroken, match="another host"):
+                answer(source(tmp_path, server.url, table), WANT)
         assert other.asked == []
     for url in ("http://api.example.org", "ftp://127.0.0.1", "nonsense", ""):
         with pytest.raises(SourceUnreachable):
