@@ -57,21 +57,6 @@ class SqlEraser:
         finally:
             engine.dispose()
 
-    def statements(self, changes: Sequence[Change]) -> str:
-        """Return the changes as SQL, for the database's administrator; the keys in it are personal data."""
-        engine = database.engine(self.settings)
-        try:
-            with engine.connect() as connection:
-                tables = {name: Table(self.settings, connection, name, {}) for name in dict.fromkeys(c.table for c in changes)}
-                lines = [line for change in changes for line in (f"-- {', '.join(change.steps)}", f"{_written(tables[change.table], change)};")]
-        except sa.exc.SQLAlchemyError as error:
-            raise database.broken(self.settings, error, self.settings.name) from error
-        finally:
-            engine.dispose()
-        begin = "START TRANSACTION;" if engine.dialect.name in MYSQL else "BEGIN;"
-        head = ("-- Each statement must say that it changed one row. Where one does not: ROLLBACK, and ask.", begin)
-        return "\n".join((*head, *lines, "-- COMMIT;  (once every statement said one row)", ""))
-
 
 class Session:
     """One transaction: the locked rows, and how many were changed."""
@@ -112,6 +97,22 @@ class Session:
 
     def _counts(self) -> bool:
         return self.connection.exec_driver_sql("SHOW track_counts").scalar() == "on"
+
+
+def statements(settings: Settings, changes: Sequence[Change]) -> str:
+    """Return the changes as SQL, for the database's administrator; the keys in it are personal data."""
+    engine = database.engine(settings)
+    try:
+        with engine.connect() as connection:
+            tables = {name: Table(settings, connection, name, {}) for name in dict.fromkeys(c.table for c in changes)}
+            lines = [line for change in changes for line in (f"-- {', '.join(change.steps)}", f"{_written(tables[change.table], change)};")]
+    except sa.exc.SQLAlchemyError as error:
+        raise database.broken(settings, error, settings.name) from error
+    finally:
+        engine.dispose()
+    begin = "START TRANSACTION;" if engine.dialect.name in MYSQL else "BEGIN;"
+    head = ("-- Each statement must say that it changed one row. Where one does not: ROLLBACK, and ask.", begin)
+    return "\n".join((*head, *lines, "-- COMMIT;  (once every statement said one row)", ""))
 
 
 def _written(table: Table, change: Change) -> str:

@@ -235,7 +235,7 @@ def test_the_reading_address_is_never_written_to(base):
 def test_the_statements_for_an_administrator_do_the_same(base):
     source = base.source()
     changes = [erase(source, "orders", 10), erase(source, "codes", "b", None), change(source, "customers", 1, email=None, name="O'Hara \\")]
-    written = source.eraser().statements(changes)
+    written = base.source(write_url="").statements(changes)  # it is there for who may not write
     before = base.everything()
     engine = sa.create_engine(base.url, poolclass=NullPool)
     with engine.begin() as connection:
