@@ -117,12 +117,18 @@ def statements(settings: Settings, changes: Sequence[Change]) -> str:
 
 def _written(table: Table, change: Change) -> str:
     key = ((table.table.c[name], value) for name, value in zip(table.mapped.key, change.key, strict=True))
-    where = sa.and_(*(column.is_(None) if value is None else column == _literal(value) for column, value in key))
+    where = sa.and_(*(column.is_(None) if value is None else column == _literal(column, value) for column, value in key))
     statement: sa.Delete | sa.Update = sa.delete(table.table).where(where)
     if change.new is not None:
-        statement = sa.update(table.table).where(where).values({c: _literal(table.fitted(c, v)) for c, v in change.new.items()})
+        statement = sa.update(table.table).where(where).values({c: _literal(table.table.c[c], table.fitted(c, v)) for c, v in change.new.items()})
     return str(statement.compile(dialect=table.connection.dialect, compile_kwargs={"literal_binds": True})).replace("\n", " ")
 
 
-def _literal(value: object) -> sa.ColumnElement[Any]:
-    return sa.null() if value is None else sa.literal(value, sa.Integer() if isinstance(value, int) else sa.String())
+def _literal(column: sa.Column[Any], value: object) -> sa.ColumnElement[Any]:
+    if value is None:
+        return sa.null()
+    if isinstance(value, int) and isinstance(column.type, sa.Boolean):  # PostgreSQL takes no number for it
+        return sa.literal(bool(value), sa.Boolean())
+    if isinstance(value, int) and not isinstance(column.type, sa.String):
+        return sa.literal(int(value), sa.Integer())
+    return sa.literal(str(value), sa.String())  # of a number with a point too: each engine reads it as the column's own type
