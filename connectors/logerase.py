@@ -20,7 +20,7 @@ from connectors import exact, logblocks, logcompact, logentries, logfiles, logke
 from connectors.loganonymous import Planned, changing, lines_of, packing
 from connectors.logentries import Entries, Entry
 from connectors.logfiles import LogFile
-from dsar.errors import DsarError, ErasureRefused, NotOffered, SourceUnreachable
+from dsar.errors import DsarError, ErasureRefused, SourceUnreachable
 from dsar.source import Change, Result, Settings
 
 QUIET = 300  # seconds: where we cannot see who has a file open, one that was changed since may still be written
@@ -41,11 +41,6 @@ class LogEraser:
             yield session
             if commit:
                 session.rewrite()
-
-    def statements(self, changes: Sequence[Change]) -> str:
-        """Raise `NotOffered`: no statement changes a line of a file."""
-        remedy = "let `dsar erase` write the files anew, or take the lines out by hand"
-        raise NotOffered(f"{len(changes)} lines of files cannot be changed by a statement", where=self.settings.name, remedy=remedy)
 
 
 @dataclass

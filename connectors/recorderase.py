@@ -45,11 +45,6 @@ class RecordEraser:
         """Yield a session that makes each change at once; without `commit` it only looks whether it could."""
         yield RecordSession(self.source, self.settings, self.calls, commit=commit and bool(changes))
 
-    def statements(self, changes: Sequence[Change]) -> str:
-        """Raise `NotOffered`: a service takes no statements."""
-        remedy = "let `dsar erase` ask the service, or change them there by hand"
-        raise NotOffered(f"{len(changes)} records of a service cannot be changed by a statement", where=self.settings.name, remedy=remedy)
-
 
 class RecordSession:
     """Changes made one by one."""

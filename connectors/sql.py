@@ -18,7 +18,7 @@ from connectors import advice, database, exact, reflect
 from connectors.coarse import condition
 from dsar import datamap, kinds, values
 from dsar.errors import DsarError, SourceBroken
-from dsar.source import Ask, Can, Done, Eraser, Everyone, Keys, Match, Others, Part, Rows, Schema, Settings, Text
+from dsar.source import Ask, Can, Change, Done, Eraser, Everyone, Keys, Match, Others, Part, Rows, Schema, Settings, Text
 
 Parts = Generator[Part, None, None]
 IN_LIST = 10_000  # identifiers per statement
@@ -47,6 +47,12 @@ class Sql:
         from connectors.sqlerase import SqlEraser
 
         return SqlEraser(self.settings)
+
+    def statements(self, changes: Sequence[Change]) -> str:
+        """Return the changes as SQL, for the database's administrator; the keys in it are personal data."""
+        from connectors.sqlerase import statements
+
+        return statements(self.settings, changes)
 
     def read(self, ask: Ask) -> Parts:
         """Answer one question as a stream of parts that ends with `Done`.

@@ -57,21 +57,6 @@ class SqlEraser:
         finally:
             engine.dispose()
 
-    def statements(self, changes: Sequence[Change]) -> str:
-        """Return the changes as SQL, for the database's administrator; the keys in it are personal data."""
-        engine = database.engine(self.settings)
-        try:
-            with engine.connect() as connection:
-                tables = {name: Table(self.settings, connection, name, {}) for name in dict.fromkeys(c.table for c in changes)}
-                lines = [line for change in changes for line in (f"-- {', '.join(change.steps)}", f"{_written(tables[change.table], change)};")]
-        except sa.exc.SQLAlchemyError as error:
-            raise database.broken(self.settings, error, self.settings.name) from error
-        finally:
-            engine.dispose()
-        begin = "START TRANSACTION;" if engine.dialect.name in MYSQL else "BEGIN;"
-        head = ("-- Each statement must say that it changed one row. Where one does not: ROLLBACK, and ask.", begin)
-        return "\n".join((*head, *lines, "-- COMMIT;  (once every statement said one row)", ""))
-
 
 class Session:
     """One transaction: the locked rows, and how many were changed."""
@@ -114,14 +99,36 @@ class Session:
         return self.connection.exec_driver_sql("SHOW track_counts").scalar() == "on"
 
 
+def statements(settings: Settings, changes: Sequence[Change]) -> str:
+    """Return the changes as SQL, for the database's administrator; the keys in it are personal data."""
+    engine = database.engine(settings)
+    try:
+        with engine.connect() as connection:
+            tables = {name: Table(settings, connection, name, {}) for name in dict.fromkeys(c.table for c in changes)}
+            lines = [line for change in changes for line in (f"-- {', '.join(change.steps)}", f"{_written(tables[change.table], change)};")]
+    except sa.exc.SQLAlchemyError as error:
+        raise database.broken(settings, error, settings.name) from error
+    finally:
+        engine.dispose()
+    begin = "START TRANSACTION;" if engine.dialect.name in MYSQL else "BEGIN;"
+    head = ("-- Each statement must say that it changed one row. Where one does not: ROLLBACK, and ask.", begin)
+    return "\n".join((*head, *lines, "-- COMMIT;  (once every statement said one row)", ""))
+
+
 def _written(table: Table, change: Change) -> str:
     key = ((table.table.c[name], value) for name, value in zip(table.mapped.key, change.key, strict=True))
-    where = sa.and_(*(column.is_(None) if value is None else column == _literal(value) for column, value in key))
+    where = sa.and_(*(column.is_(None) if value is None else column == _literal(column, value) for column, value in key))
     statement: sa.Delete | sa.Update = sa.delete(table.table).where(where)
     if change.new is not None:
-        statement = sa.update(table.table).where(where).values({c: _literal(table.fitted(c, v)) for c, v in change.new.items()})
+        statement = sa.update(table.table).where(where).values({c: _literal(table.table.c[c], table.fitted(c, v)) for c, v in change.new.items()})
     return str(statement.compile(dialect=table.connection.dialect, compile_kwargs={"literal_binds": True})).replace("\n", " ")
 
 
-def _literal(value: object) -> sa.ColumnElement[Any]:
-    return sa.null() if value is None else sa.literal(value, sa.Integer() if isinstance(value, int) else sa.String())
+def _literal(column: sa.Column[Any], value: object) -> sa.ColumnElement[Any]:
+    if value is None:
+        return sa.null()
+    if isinstance(value, int) and isinstance(column.type, sa.Boolean):  # PostgreSQL takes no number for it
+        return sa.literal(bool(value), sa.Boolean())
+    if isinstance(value, int) and not isinstance(column.type, sa.String):
+        return sa.literal(int(value), sa.Integer())
+    return sa.literal(str(value), sa.String())  # of a number with a point too: each engine reads it as the column's own type

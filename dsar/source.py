@@ -40,7 +40,7 @@ class Can:
     search: bool = False  # finds text inside columns
     everyone: bool = False  # hands over a table of people, to be compared in memory
     erase: bool = False  # hands out an `Eraser` (`Erasable`)
-    transactional: bool = False  # all changes of one request happen, or none
+    transactional: bool = False  # all changes of one request happen, or none (`Transactional`)
     advises: bool = False  # knows what would make it faster (`Adviser`)
     asks_people: bool = False  # a person searches (`Asker`)
     keeps: bool = False  # keeps a store of its own that has to be filled and emptied (`Keeper`)
@@ -316,14 +316,18 @@ class Eraser(Protocol):
         """
         ...
 
-    def statements(self, changes: Sequence[Change]) -> str:
-        """Return the changes for the system's administrator to make by hand; raises `NotOffered`."""
-        ...
-
 
 class Erasable(Protocol):
     """A source that can erase, where `can.erase`."""
 
     def eraser(self) -> Eraser:
         """Return its writing part; raises `SourceUnreachable` where the map names no `write_url`."""
+        ...
+
+
+class Transactional(Erasable, Protocol):
+    """A source whose changes are statements, where `can.transactional`."""
+
+    def statements(self, changes: Sequence[Change]) -> str:
+        """Return the changes for the system's administrator to make by hand; only reads, so it needs no `write_url`. Raises what `read` raises."""
         ...

@@ -13,10 +13,9 @@ import pytest
 
 from connectors import loganonymous, logfiles, swap
 from connectors.loganonymous import NOBODY
-from connectors.logerase import LogEraser
 from connectors.logs import Logs
 from dsar import values
-from dsar.errors import ErasureRefused, NotOffered
+from dsar.errors import ErasureRefused
 from dsar.source import Change, Match, Rows, Settings, Want
 from tests.killed import killed
 from tests.worlds import datamap
@@ -220,11 +219,6 @@ def test_json_lines_keep_their_names_and_lose_their_values(tmp_path):
     assert run(source, changes(source)) == ["done"]
     gone = '{"remote_addr": "0.0.0.0", "time_iso8601": "2026-03-01T00:00:00+00:00", "request": "GET", "status": "200", "request_id": "-"}\n'
     assert read(path) == gone + text % BOB
-
-
-def test_no_statement_changes_a_file(tmp_path):
-    with pytest.raises(NotOffered):
-        LogEraser(logs(tmp_path).settings).statements([])
 
 
 CHILD = """

@@ -56,7 +56,7 @@ class Base:
     """A database of its own, and how it is looked into."""
 
     def __init__(self, url, folder):
-        self.url, self.folder = url, folder
+        self.url, self.folder, self.map = url, folder, MAP
         self.execute(*TABLES)
 
     def execute(self, *statements):
@@ -64,6 +64,11 @@ class Base:
         with engine.begin() as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
+
+    def made(self, statement):
+        """Run one statement as it is written, and return how many rows it says it changed."""
+        with sa.create_engine(self.url, poolclass=NullPool).begin() as connection:
+            return connection.exec_driver_sql(statement.rstrip(";").replace("%", "%%")).rowcount
 
     def rows(self, table):
         engine = sa.create_engine(self.url, poolclass=NullPool)
@@ -75,7 +80,7 @@ class Base:
 
     def source(self, **changed):
         url = self.url.render_as_string(hide_password=False)
-        declared = datamap(MAP.replace("URL", url)).sources["shop"].model_copy(update=changed)
+        declared = datamap(self.map.replace("URL", url)).sources["shop"].model_copy(update=changed)
         return Newsletter(Settings("shop", declared, self.folder, "GB"))
 
 
@@ -235,16 +240,26 @@ def test_the_reading_address_is_never_written_to(base):
 def test_the_statements_for_an_administrator_do_the_same(base):
     source = base.source()
     changes = [erase(source, "orders", 10), erase(source, "codes", "b", None), change(source, "customers", 1, email=None, name="O'Hara \\")]
-    written = source.eraser().statements(changes)
+    written = base.source(write_url="").statements(changes)  # it is there for who may not write
     before = base.everything()
-    engine = sa.create_engine(base.url, poolclass=NullPool)
-    with engine.begin() as connection:
-        for line in written.splitlines():
-            if not line.startswith(("--", "BEGIN", "START")):
-                assert connection.exec_driver_sql(line.rstrip(";").replace("%", "%%")).rowcount == 1
+    assert [base.made(line) for line in written.splitlines() if not line.startswith(("--", "BEGIN", "START"))] == [1, 1, 1]
     assert [c.steps[0] for c in changes] == [line[3:] for line in written.splitlines() if line.startswith(("-- E-", "-- S-"))]
     assert len(base.rows("orders")) == len(base.rows("codes")) - 1 == 2
     assert base.rows("customers") == [("1", "", "O'Hara \\", "12", "0"), *before["customers"][1:]]
+
+
+def test_the_statements_write_each_value_as_its_column_takes_it(base):
+    base.execute(
+        "CREATE TABLE weights (weight DOUBLE PRECISION NOT NULL, locked BOOLEAN NOT NULL, code VARCHAR(9))",
+        "INSERT INTO weights VALUES (0.1, FALSE, '7'), (2.5, FALSE, '8')",
+    )
+    columns = 'key = ["weight"]\nmatch = { customer = "code" }\ncolumns = ["weight", "locked", "code"]'
+    base.map += f"[sources.shop.tables.weights]\n{columns}\n"
+    source = base.source()
+    written = source.statements([change(source, "weights", 0.1, locked=True, code=12), change(source, "weights", 2.5, locked=1)])
+    assert [base.made(line) for line in written.splitlines() if line.startswith("UPDATE")] == [1, 1]
+    assert [row["locked"] for row in (seen(source, "weights", 0.1), seen(source, "weights", 2.5))] == [True, True]
+    assert seen(source, "weights", 0.1)["code"] == "12"
 
 
 def test_what_is_deleted_is_not_left_in_the_file(tmp_path):

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from zipfile import ZipFile
@@ -18,7 +19,7 @@ from dsar.desk import facts, returned
 from dsar.erase import suppress
 from dsar.erase.audit import KEYS, Finding
 from dsar.erase.checklist import HEADER
-from dsar.errors import BadMap, BadRequests, DossierMissing, WorkspaceMissing
+from dsar.errors import BadMap, BadRequests, DossierMissing, NotOffered, SourceUnreachable, WorkspaceMissing
 from dsar.run import erasure
 from dsar.run.erasure import promises
 from tests.run import erasing
@@ -352,6 +353,31 @@ def test_the_commands_do_what_the_document_says(tmp_path, monkeypatch):
     assert list((tmp_path / "cases/A-1/certificates").iterdir())
     with closing(sqlite3.connect(tmp_path / "news.db")) as connection:
         assert connection.execute("SELECT count(*) FROM members").fetchone() == (1,)
+
+
+def test_where_only_the_administrator_may_write_the_changes_come_out_as_statements(tmp_path, monkeypatch):
+    monkeypatch.setenv("DSAR_NOW", "2026-11-23T10:00:00+00:00")
+    ws = erasing.build(tmp_path)
+    ruled(ws, ws.request("A-1"))
+    map_ = (tmp_path / "dsar.toml").read_text(encoding="utf-8")
+    (tmp_path / "dsar.toml").write_text(map_.replace('write_url = "sqlite:///${WORKSPACE}/shop.db"\n', ""), encoding="utf-8")
+    run = CliRunner()
+
+    def dsar(*words):
+        return run.invoke(app, ["--workspace", str(tmp_path), *words])
+
+    none = dsar("erase", "A-1", "--sql")
+    assert (type(none.exception), none.exception.where, none.output) == (NotOffered, "A-1", "")  # nothing is planned yet
+    dry = dsar("erase", "A-1", "--dry-run")
+    assert (dry.exit_code, "A-1 shop: nothing (sources.shop: the map names no address" in dry.output) == (1, True)
+    for words in (("--source", "shop", "--sql"), ("--sql",)):
+        shop = dsar("erase", "A-1", *words).output.partition("A-1 in news")[0]
+        assert Counter(re.findall(r"(?m)^DELETE FROM (\w+)", shop)) == {"notes": 1, "invoices": 1, "lines": 3, "orders": 2, "addresses": 1}
+    assert isinstance(dsar("erase", "A-1", "--source", "web", "--sql").exception, NotOffered)  # no statement changes a file
+    done = dsar("erase", "A-1", "--execute", "--by", "A. Nalyst")
+    assert (done.exit_code, "A-1 shop: nothing (sources.shop: the map names no address" in done.output) == (1, True)
+    (tmp_path / "shop.db").rename(tmp_path / "away.db")
+    assert isinstance(dsar("erase", "A-1", "--sql").exception, SourceUnreachable)  # what is missing is told, never left out
 
 
 def test_the_audit_says_how_many_keys_it_does_not_name_and_where_they_stand(tmp_path, monkeypatch):

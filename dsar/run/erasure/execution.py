@@ -1,18 +1,19 @@
 """Execution: asks the sources again, refuses what differs from the dry run, makes the changes request by request."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from dsar import keys
 from dsar.erase import execute as executing
 from dsar.erase import jobs
 from dsar.erase.jobs import Job
-from dsar.errors import DsarError, ErasureRefused
+from dsar.errors import DsarError, ErasureRefused, NotOffered
 from dsar.patience import patiently
 from dsar.request.request import Request
 from dsar.run.erasure.records import load_plan, states
 from dsar.run.erasure.systems import Outcome, Writing, chosen, writing
 from dsar.run.erasure.trial import planned
-from dsar.source import Can
+from dsar.source import Transactional
 from dsar.workspace import Workspace
 
 
@@ -91,14 +92,21 @@ def waits_for(ws: Workspace, request: Request, job: Job) -> list[str]:
 
 
 def statements(ws: Workspace, requests: Sequence[Request], source: str | None = None) -> str:
-    """Return what was tried in a dry run as statements for the administrator of a database; raises `NotOffered` where there are none."""
-    written = []
+    """Return what a dry run planned as statements for the administrator of a database, which is only read.
+
+    Raises `NotOffered` where there are none, and what keeps a source from being asked.
+    """
+    opened, written = ws.sources(), []
     for name in chosen(ws, source):
         found = [job for r in requests if (job := jobs.load(ws.case(r), name)) and job.left]
-        eraser, can, error = writing(ws.sources()[name]) if found else Writing(None, Can(), None)
-        if eraser is None:
-            if found and source and error:
-                raise error
+        if not found:
             continue
-        written += [f"-- {job.request} in {name}\n{eraser.statements(job.left)}" for job in found if can.transactional]
+        system = opened[name]
+        if isinstance(system, DsarError):
+            raise system
+        if system.can.transactional:
+            written += [f"-- {job.request} in {name}\n{cast('Transactional', system).statements(job.left)}" for job in found]
+    if not written:
+        remedy = "--dry-run first; what is in logs, files and services `dsar erase` changes by itself, or a checklist tells"
+        raise NotOffered("no change of a database is planned and not made yet", where=", ".join(r.id for r in requests), remedy=remedy)
     return "\n".join(written)
