@@ -49,7 +49,7 @@ class LogTables:
                 if not (declared and declared.missing_ok and self.store(table) and place.parent.is_dir()):
                     raise
                 found = []
-            yield found
+            yield logblocks.without_copies(found)
 
     def store(self, table: str, *, made: bool = False) -> Path | None:
         """Return the folder of a table's kept store, where the map names one and there is one, or it is to be made."""
