@@ -119,6 +119,8 @@ def _filler(piece: Piece, base: int) -> Iterator[Fill]:
     """Yield what fills a buffer with the next bytes, unpacked, and returns how many."""
     file = piece.file
     if file.packed:
+        if not file.size:
+            raise EOFError("empty, as a full disk leaves it: what is packed has a header at least")
         file.stream.seek(0)
     if file.packed == "gzip":
         with igzip.IGzipFile(fileobj=file.stream, mode="rb") as unpacked:  # type: ignore[no-untyped-call]

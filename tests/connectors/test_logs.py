@@ -141,6 +141,17 @@ def test_a_file_that_is_not_whole_fails_the_table(tmp_path, damage):
         list(source(tmp_path).read(ask("192.0.2.7")))
 
 
+@pytest.mark.parametrize("name", ["access.log.1.gz", "access.log.1.zst"])
+def test_an_empty_packed_file_is_damaged_and_an_empty_plain_one_is_not(tmp_path, name):
+    write(tmp_path, "access.log", line())
+    (tmp_path / "access.log.2").touch()
+    (tmp_path / name).touch()
+    with pytest.raises(SourceBroken, match=rf"web\.visits: {name} is damaged or not whole"):
+        list(source(tmp_path).read(ask("192.0.2.7")))
+    (tmp_path / name).unlink()
+    assert len(answer(source(tmp_path).read(ask("192.0.2.7")))[0]) == 1
+
+
 @pytest.mark.parametrize("left", [0, 200])
 def test_a_log_that_is_cut_while_it_is_read_fails_the_table(tmp_path, monkeypatch, left):
     """As by logrotate's copytruncate: the copy came after the files were listed, so its lines would be nowhere."""
