@@ -119,6 +119,8 @@ def _filler(piece: Piece, base: int) -> Iterator[Fill]:
     """Yield what fills a buffer with the next bytes, unpacked, and returns how many."""
     file = piece.file
     if file.packed:
+        if not file.size:
+            raise EOFError("empty, as a full disk leaves it: what is packed has a header at least")
         file.stream.seek(0)
     if file.packed == "gzip":
         with igzip.IGzipFile(fileobj=file.stream, mode="rb") as unpacked:  # type: ignore[no-untyped-call]
@@ -147,6 +149,27 @@ class _From:
             raise EOFError("cut while it was read, as by logrotate's copytruncate: what it held lies in a copy that was not there yet")
         self.place += read
         return read
+
+
+def without_copies(files: Sequence[LogFile]) -> list[LogFile]:
+    """Return the files without those that are a packed copy of a plain one beside them, or are becoming one just now."""
+    plain = {file.path: file for file in files if not file.packed}
+    return [file for file in files if not (file.packed and (of := plain.get(file.path.with_suffix(""))) and _copies(file, of))]
+
+
+def _copies(packed: LogFile, plain: LogFile) -> bool:
+    """Whether all that a packed file holds so far is what the plain one begins with."""
+    into, compared = bytearray(BLOCK), _From(plain, 0)
+    same = bytearray(BLOCK)
+    try:
+        with _filler(Piece(packed), 0) as fill:
+            while read := fill(memoryview(into)):
+                if compared(memoryview(same)[:read]) != read or same[:read] != into[:read]:
+                    return False
+    except DAMAGED as error:
+        # Any other damage is found, and told, by whoever reads it. Arrow says only in words that a file is cut.
+        return isinstance(error, EOFError) or "Truncated" in str(error)
+    return True
 
 
 def lines(file: LogFile) -> Iterator[bytes]:

@@ -16,10 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from connectors import exact, logblocks, logcompact, logentries, logfiles, logkepterase, logline, loglookup, swap
+from connectors import exact, logblocks, logcompact, logentries, logkepterase, logline, loglookup, logtables, swap
 from connectors.loganonymous import Planned, changing, lines_of, packing
 from connectors.logentries import Entries, Entry
 from connectors.logfiles import LogFile
+from connectors.logtables import LogTables
 from dsar.errors import DsarError, ErasureRefused, SourceUnreachable
 from dsar.source import Change, Result, Settings
 
@@ -67,17 +68,17 @@ class _Place:
         self.store = folder if folder and (folder / "files").is_dir() else None
         if self.store:
             stack.enter_context(logentries.alone(self.store))
-        self.units = self._units(self._raw(settings, name, settings.root / settings.expand(declared.path), stack))
+        self.units = self._units(self._raw(settings, name, stack))
         self._written: dict[Path, str] = {}
 
-    def _raw(self, settings: Settings, name: str, place: Path, stack: ExitStack) -> list[LogFile]:
-        swap.tidy(place.parent)
+    @staticmethod
+    def _raw(settings: Settings, name: str, stack: ExitStack) -> list[LogFile]:
+        tables = LogTables(settings)
+        swap.tidy(tables.place(name).parent)
         try:
-            return stack.enter_context(logfiles.snapshot(place.parent, place.name))
+            return stack.enter_context(tables.opened(name))
         except OSError as error:
-            if self.store and isinstance(error, FileNotFoundError):
-                return []
-            raise SourceUnreachable("no log file is there", where=f"{settings.name}.{name}", remedy="mount the logs") from error
+            raise SourceUnreachable("no log file is there", where=f"{settings.name}.{name}", remedy=logtables.MOUNT) from error
 
     def _units(self, raw: Sequence[LogFile]) -> list[_Unit]:
         if not self.store:

@@ -1,8 +1,8 @@
 """The files of a log, as they stand at one moment, although the server goes on writing and rotating.
 
 All files are opened before the first line is read, and the list is made again until it holds still: a file
-that is renamed, packed or deleted afterwards is read to the end of what it held. A file beside its packed copy
-counts once. What is written after that moment belongs to the next read.
+that is renamed, packed or deleted afterwards is read to the end of what it held. What is written after that moment
+belongs to the next read.
 """
 
 import os
@@ -78,11 +78,10 @@ def _opened(stack: ExitStack, listed: Iterable[Path]) -> list[LogFile] | None:
 
 def _listed(folder: Path, pattern: str) -> dict[Path, tuple[int, int]] | None:
     """Return the files and what each is; None where one went while it was looked at."""
-    found = set(folder.glob(pattern))
     listed = {}
-    for path in sorted(found):
-        if (path.suffix in _PACKED and path.with_suffix("") in found) or path.name.startswith(BESIDE):
-            continue  # being packed just now, or being rewritten
+    for path in sorted(folder.glob(pattern)):
+        if path.name.startswith(BESIDE):
+            continue  # being rewritten
         try:
             state = path.stat()
         except FileNotFoundError:

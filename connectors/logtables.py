@@ -11,6 +11,8 @@ from dsar.errors import DsarError, SourceBroken, SourceUnreachable
 from dsar.files import private_dir
 from dsar.source import Settings
 
+MOUNT = "correct `file.path` in dsar.toml, or mount the logs; where raw files are deleted once they are in the store, set `file.missing_ok = true`"
+
 
 class LogTables:
     """The tables of a source of logs."""
@@ -30,16 +32,24 @@ class LogTables:
 
     @contextmanager
     def files(self, table: str) -> Iterator[list[LogFile]]:
-        """Yield the files of a table as they stand now, open; there may be none where a store is."""
+        """Yield the files of a table as they stand now, open; there may be none where a store is and the map says so."""
+        with self.faults(table, self.place(table)), self.opened(table) as found:
+            yield found
+
+    @contextmanager
+    def opened(self, table: str) -> Iterator[list[LogFile]]:
+        """Yield what `files` does; raises as `logfiles.snapshot`."""
         place = self.place(table)
-        with self.faults(table, place), ExitStack() as stack:
+        with ExitStack() as stack:
             try:
                 found = stack.enter_context(logfiles.snapshot(place.parent, place.name))
             except FileNotFoundError:
-                if not self.store(table):
+                declared = exact.mapped(self.settings, table).file
+                # An empty folder is also what a mount that failed leaves: the store alone would be an answer without the newest lines.
+                if not (declared and declared.missing_ok and self.store(table) and place.parent.is_dir()):
                     raise
                 found = []
-            yield found
+            yield logblocks.without_copies(found)
 
     def store(self, table: str, *, made: bool = False) -> Path | None:
         """Return the folder of a table's kept store, where the map names one and there is one, or it is to be made."""
@@ -63,14 +73,14 @@ class LogTables:
         except DsarError:
             raise
         except FileNotFoundError as error:
-            raise SourceUnreachable("no log file is there", where=at, remedy="correct `file.path` in dsar.toml, or mount the logs") from error
+            raise SourceUnreachable("no log file is there", where=at, remedy=MOUNT) from error
         except (PermissionError, IsADirectoryError) as error:
             raise SourceUnreachable(f"{path.name} cannot be opened ({type(error).__name__})", where=at, remedy="then collect again") from error
         except logblocks.DAMAGED as error:
             raise SourceBroken(f"{path.name} is damaged or not whole ({type(error).__name__})", where=at, remedy="bring it back whole") from error
 
     def paths(self, table: str) -> list[Path]:
-        """Return the files of a table, in the order of their names; raises where there is neither one nor a store."""
+        """Return the files of a table, in the order of their names; raises as `files`."""
         with self.files(table) as found:
             return [file.path for file in found]
 

@@ -29,7 +29,7 @@ def compact(context: typer.Context) -> None:
         err.print(f"{name}.{kept.table}: {kept.file} holds lines again that were erased from the store: {remedy}", markup=False)
     if done.unknown:
         err.print(f"nothing was anonymised: nobody knows yet which addresses {', '.join(done.unknown)} needs; run `dsar collect`", markup=False)
-    if not done.kept:
+    if not any(table.file and table.file.store for _, table in workspace.datamap.tables()):
         out.print('no table has a store: set file = { path = …, store = "logs-kept" } in dsar.toml')
     raise typer.Exit(1 if done.unknown or done.overdue or done.came_back else 0)
 

@@ -96,6 +96,7 @@ class File(Model):
     sheet: str | None = None
     format: str = "combined"  # of log lines: combined, common, vhost, json, or the server's own string
     store: str = ""  # of logs in the combined format: the folder in which `dsar logs compact` keeps them
+    missing_ok: bool = False  # raw logs are deleted once they are kept: that none lies there is no fault
     trusted: tuple[str, ...] = ()  # networks of our own proxies, such as 10.0.0.0/8: the client is whom they name
 
 

@@ -141,6 +141,17 @@ def test_a_file_that_is_not_whole_fails_the_table(tmp_path, damage):
         list(source(tmp_path).read(ask("192.0.2.7")))
 
 
+@pytest.mark.parametrize("name", ["access.log.1.gz", "access.log.1.zst"])
+def test_an_empty_packed_file_is_damaged_and_an_empty_plain_one_is_not(tmp_path, name):
+    write(tmp_path, "access.log", line())
+    (tmp_path / "access.log.2").touch()
+    (tmp_path / name).touch()
+    with pytest.raises(SourceBroken, match=rf"web\.visits: {name} is damaged or not whole"):
+        list(source(tmp_path).read(ask("192.0.2.7")))
+    (tmp_path / name).unlink()
+    assert len(answer(source(tmp_path).read(ask("192.0.2.7")))[0]) == 1
+
+
 @pytest.mark.parametrize("left", [0, 200])
 def test_a_log_that_is_cut_while_it_is_read_fails_the_table(tmp_path, monkeypatch, left):
     """As by logrotate's copytruncate: the copy came after the files were listed, so its lines would be nowhere."""
@@ -297,6 +308,19 @@ def test_zstd_and_a_packed_copy_beside_its_original(tmp_path):
     rows, _, malformed, _ = answer(source(tmp_path).read(ask("192.0.2.7")))
     assert [(r["file"], r["request"]) for r in rows] == [("access.log.2", "GET /2 HTTP/1.1"), ("access.log.3.zst", "GET /1 HTTP/1.1")]
     assert malformed == []
+    for part in (0, 5, -3):  # it is being packed
+        (tmp_path / "access.log.2.gz").write_bytes(gzip.compress((second + "\n").encode())[:part])
+        (tmp_path / "access.log.2.zst").write_bytes(pa.compress((second + "\n").encode(), "zstd", asbytes=True)[:part])
+        assert answer(source(tmp_path).read(ask("192.0.2.7")))[0] == rows
+    (tmp_path / "access.log.2.zst").unlink()
+    write(tmp_path, "access.log.2", second, second)
+    write(tmp_path, "access.log.2.gz", second, first)
+    found = [(r["file"], r["request"]) for r in answer(source(tmp_path).read(ask("192.0.2.7")))[0]]
+    assert found[:4] == [(f"access.log.2{end}", f"GET /{n} HTTP/1.1") for end, n in (("", 2), ("", 2), (".gz", 2), (".gz", 1))]
+    (tmp_path / "access.log.2.gz").write_bytes(b"no gzip" * 9)
+    with pytest.raises(SourceBroken, match=r"access\.log\.2\.gz is damaged"):
+        answer(source(tmp_path).read(ask("192.0.2.7")))
+    (tmp_path / "access.log.2.gz").unlink()
     (tmp_path / "access.log.3.zst").write_bytes(packed[:-3])
     with pytest.raises(SourceBroken):
         answer(source(tmp_path).read(ask("192.0.2.7")))

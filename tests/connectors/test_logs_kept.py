@@ -24,7 +24,7 @@ from connectors import logblocks, logcolumns, logcompact, logentries, logkept, l
 from connectors.logs import Logs
 from dsar import datamap, values
 from dsar.errors import SourceBroken, SourceUnreachable
-from dsar.source import Done, Keys, Malformed, Match, Rows, Settings, Want
+from dsar.source import Change, Done, Keys, Malformed, Match, Rows, Settings, Want
 from tests.connectors.test_logs import line
 from tests.examples import examples
 
@@ -32,11 +32,11 @@ NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 ANN, BOB, SIX = "192.0.2.7", "192.0.2.8", "2001:db8::7"
 
 
-def source(folder, *, store="kept", pattern="access*", match=None, **file):
+def source(folder, *, store="kept", pattern="access*", match=None, missing_ok=True, **file):
     columns = {c: {"category": "user"} for c in (*logs.COLUMNS, *logs.MORE)}
     table = {
         "label": "Visit", "activity": "x", "key": logs.KEY, "match": match or {"ip": "client"}, "columns": columns,
-        "attribute": {"at": "at", "browser": "browser"}, "file": {"path": f"raw/{pattern}", "store": store, **file},
+        "attribute": {"at": "at", "browser": "browser"}, "file": {"path": f"raw/{pattern}", "store": store, "missing_ok": missing_ok, **file},
     }  # fmt: skip
     declared = {"connector": "logs", "label": "Web", "owner": "o", "tables": {"visits": table}}
     return Logs(Settings("web", datamap.Source.model_validate(declared), folder))
@@ -183,6 +183,30 @@ def test_addresses_of_one_hash_are_told_apart(tmp_path, monkeypatch):
     compacted(source(tmp_path))
     for wanted in ((), (ANN,), (SIX,), (BOB, SIX)):
         assert answer(source(tmp_path), *wanted) == answer(source(tmp_path, store=""), *wanted)
+
+
+@pytest.mark.parametrize("way", ["a look-up", "keeping", "erasing"])
+def test_raw_files_that_are_not_there_are_a_fault_unless_the_map_says_so(tmp_path, way):
+    write(tmp_path, "access.log.1", [line()])
+    compacted(source(tmp_path))
+    write(tmp_path, "access.log", [line(request="GET /today HTTP/1.1")], days_ago=0)
+    [*_, change] = [Change(("L",), "visits", (row["file"], row["line"], row["copy"]), "", {}) for row in answer(source(tmp_path), ANN)[0]]
+    (tmp_path / "raw").rename(tmp_path / "unmounted")
+
+    def work(of):
+        if way == "erasing":
+            with of.eraser().begin([change], commit=False) as made:
+                return made.apply(change).state
+        return [row["request"] for row in answer(of, ANN)[0]] if way == "a look-up" else compacted(of)
+
+    for _ in ("no folder", "an empty one"):
+        with pytest.raises(SourceUnreachable, match=r"web\.visits: no log file is there.*file\.missing_ok"):
+            work(source(tmp_path, missing_ok=False))
+        (tmp_path / "raw").mkdir(exist_ok=True)
+    assert work(source(tmp_path)) == {"a look-up": ["GET / HTTP/1.1"], "keeping": [], "erasing": "done"}[way]
+    (tmp_path / "raw").rmdir()
+    with pytest.raises(SourceUnreachable, match="no log file is there"):
+        work(source(tmp_path))
 
 
 def test_rotation_and_packing_change_no_line(tmp_path):
