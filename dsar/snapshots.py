@@ -26,7 +26,7 @@ from dsar.find.collect import Clock, Progress, collect
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
 from dsar.find.review import Rulings
-from dsar.keep import asof, purge, record, summary
+from dsar.keep import asof, bundle, purge, record, summary
 from dsar.keep.ledger import Ledger
 from dsar.patience import Waiting, patience
 from dsar.request.register import Register
@@ -153,6 +153,7 @@ class Snapshots:
 
     def _save(self, request: Request, dossier: Dossier) -> None:
         folder = self.case(request)
+        bundle.keep(folder, self.register.case(request.id))
         withdraw(folder)  # what was written from an older snapshot is no answer any more
         if before := self.latest(request):
             compare.save(before, dossier, folder / "difference.json")

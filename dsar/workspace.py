@@ -38,7 +38,7 @@ from dsar.find.collect import Clock, Progress
 from dsar.find.decisions import Code, Decision, Decisions
 from dsar.find.dossier import Dossier
 from dsar.find.review import Item, Ruling
-from dsar.keep import record, tally, vault
+from dsar.keep import bundle, record, tally, vault
 from dsar.keep.ledger import Entry, Ledger
 from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
@@ -427,7 +427,9 @@ class Workspace:
     def delivered(self, request: Request, *sent: Path, by: str) -> Case:
         """Record the delivery that sent mails prove, all of one answer together; raises `DeliveryDiffers`."""
         two_readers = self.datamap.controller.two_readers
-        return delivered.delivered(self.register, self.register.case(request.id), self.case(request), sent, by=by, two_readers=two_readers)
+        case = delivered.delivered(self.register, self.register.case(request.id), self.case(request), sent, by=by, two_readers=two_readers)
+        bundle.keep(self.case(request), case)
+        return case
 
     # -- write -----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from dsar.answer import workbook
 from dsar.answer.layout import Block, Content, Facts, Grid, Heading, Page, Paragraph, Table, Value
 from dsar.datamap import DataMap, Gap
 from dsar.desk import figures, processing
-from dsar.desk.figures import Period
+from dsar.desk.figures import Answered, Period
 from dsar.keep.ledger import Fault
 from dsar.keep.summary import CaseSummary
 
@@ -41,6 +41,11 @@ class Audit:
         """The requests the period touches."""
         return figures.touching(self.summaries, self.period)
 
+    @property
+    def answers(self) -> list[Answered]:
+        """Every right that was asked for in the period."""
+        return figures.answers(self.cases, self.period, self.made_on)
+
 
 def write(path: Path, audit: Audit) -> Path:
     """Write the workbook and return its path."""
@@ -55,7 +60,7 @@ def write(path: Path, audit: Audit) -> Path:
 def _front(audit: Audit) -> Page:
     controller, cases = audit.datamap.controller, audit.cases
     received = [s for s in cases if s.received in audit.period]
-    known = figures.answers(cases, audit.period)
+    known = audit.answers
     whole = figures.shares(known)
     late = [a for a in known if a.timing == "late"]
     facts: dict[str, Value] = {
@@ -92,7 +97,7 @@ def _front(audit: Audit) -> Page:
 
 
 def _figures(audit: Audit) -> Page:
-    known = figures.answers(audit.cases, audit.period)
+    known = audit.answers
     outcomes = Counter((a.right, a.outcome or "not decided") for a in known)
     reasons = Counter(line[4] for line in figures.extensions(audit.cases, audit.period))
     grounds = Counter(line[4] for line in figures.refusals(audit.cases, audit.period))
@@ -100,8 +105,9 @@ def _figures(audit: Audit) -> Page:
         "Figures",
         (
             Paragraph(
-                "Counted are the rights asked for in requests received in the period, as they stood at its end. In time: the answer left by the day "
-                "it was due, extensions included. What was taken back, or lapsed because we never got an answer, counts neither way."
+                "Counted are the rights asked for in requests received in the period, as they stood at its end, or on the day this was made where "
+                "the period still runs. In time: the answer left by the day it was due, extensions included. What was taken back, or lapsed because "
+                "we never got an answer, counts neither way."
             ),
             Grid(("Right", "Asked", "In time", "Late", "Open", "In time of those due", "Median days"), tuple(figures.shares(known))),
             Heading("Outcomes"),

@@ -24,7 +24,7 @@ _REFUSED = {"refused", "partial"}
 
 
 class Answered(NamedTuple):
-    """One right of one request as it stood at the end of a period; `on` is the day its answer left."""
+    """One right of one request as it stood at the end of a period, or today where it still runs; `on` is the day its answer left."""
 
     request: str
     right: str
@@ -65,9 +65,10 @@ def touching(summaries: Iterable[CaseSummary], period: Period) -> list[CaseSumma
     return [s for s in summaries if s.received <= period.last and (not s.closed or max(e.on for e in s.events) >= period.first)]
 
 
-def answers(summaries: Iterable[CaseSummary], period: Period) -> list[Answered]:
-    """Return every right that was asked for in a period, and what became of it by its end."""
-    return [_answered(s, clock, period.last) for s in summaries if s.received in period for clock in s.clocks]
+def answers(summaries: Iterable[CaseSummary], period: Period, today: date) -> list[Answered]:
+    """Return every right that was asked for in a period, and what became of it by its end, or by today where the period still runs."""
+    end = min(period.last, today)  # what is due later in a period that still runs is not late
+    return [_answered(s, clock, end) for s in summaries if s.received in period for clock in s.clocks]
 
 
 def _answered(summary: CaseSummary, clock: Clock, end: date) -> Answered:

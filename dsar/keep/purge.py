@@ -12,9 +12,10 @@ from pathlib import Path
 
 from dsar.answer.publish import BUILDING
 from dsar.datamap import Purge
+from dsar.keep import bundle
 from dsar.keep.summary import CaseSummary, Stage
 
-DELIVERED = ("outbox", "delivery", "letters", "certificates", "published")  # of a case; whatever is not named here is a working copy
+DELIVERED = (bundle.FOLDER, "outbox", "delivery", "letters", "certificates", "published")  # of a case; whatever is not named here is a working copy
 _DAYS: Mapping[Stage, str] = {"working copies": "working_copies", "delivered": "delivered", "register": "register_line"}
 
 

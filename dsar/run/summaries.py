@@ -12,7 +12,7 @@ from dsar.erase import record as erasures
 from dsar.find import counted
 from dsar.find.decisions import Decision, Decisions
 from dsar.find.review import Rulings
-from dsar.keep import asof
+from dsar.keep import asof, bundle
 from dsar.keep import summary as kept
 from dsar.keep.purge import standing
 from dsar.keep.summary import CaseSummary, Clock, Decided, Happened, Put, Ruled, Searched, Stays
@@ -21,7 +21,7 @@ from dsar.request.events import Event
 from dsar.run.impersonal import Impersonal
 from dsar.workspace import Workspace
 
-LEFT = ("outbox", "delivery", "letters", "worklists", "certificates")  # folders of a case with what leaves, or proves
+LEFT = ("outbox", "delivery", bundle.FOLDER, "letters", "worklists", "certificates")  # folders of a case with what leaves, or proves
 _FROM_FILES = (
     "collected_at", "searched", "rulings", "decisions", "erasure", "verified_at", "verified", "files", "tool", "map_sha256", "rights_sha256",
     "templates_sha256", "purged",
@@ -149,5 +149,5 @@ def _stays(case: Path) -> Iterator[Stays]:
 
 def _put(case: Path, only: Impersonal) -> Iterator[Put]:
     for folder in LEFT:
-        for file in sorted(p for p in (case / folder).glob("*") if p.is_file() and not p.name.startswith(".")):
-            yield Put(folder=folder, name=only.files(file.name), sha256=files.sha256(file))
+        for file in sorted(p for p in (case / folder).rglob("*") if p.is_file() and not p.name.startswith(".")):
+            yield Put(folder=file.parent.relative_to(case).as_posix(), name=only.files(file.name), sha256=files.sha256(file))

@@ -107,17 +107,26 @@ def answered(summary, **clock):
 )
 def test_in_time_late_or_open(world, clock, timing):
     summary = answered(next(s for s in summaries(world) if s.request == "A-1"), **clock)
-    (known,) = figures.answers([summary], PERIOD)
+    (known,) = figures.answers([summary], PERIOD, PERIOD.last)
     assert known.timing == timing
 
 
 def test_an_answer_that_left_after_the_period_was_open_in_it(world):
     summary = answered(next(s for s in summaries(world) if s.request == "A-1"))
-    (known,) = figures.answers([summary], figures.Period(date(2026, 11, 1), date(2026, 11, 19)))
+    (known,) = figures.answers([summary], figures.Period(date(2026, 11, 1), date(2026, 11, 19)), date(2027, 1, 1))
     assert (known.timing, known.on) == ("open", None)
+
+
+def test_what_is_not_due_yet_is_open_in_a_period_that_still_runs(world, tmp_path):
+    done = CliRunner().invoke(app, ["--workspace", str(tmp_path), "audit", "--from", "2026-01-01", "--to", "2026-12-31"])
+    assert done.exit_code == 0, done.output
+    book = openpyxl.load_workbook(tmp_path / "audits/audit_2026-01-01_2026-12-31.xlsx")
+    front, counted = ([[c for c in row if c is not None] for row in sheet.iter_rows(values_only=True)] for sheet in book.worksheets[:2])
+    assert {row[0]: row[1] for row in front if len(row) == 2}["Late"] == "none"
+    assert ["access", 2, 0, 0, 2, "none was due", "–"] in [row[-7:] for row in counted]
 
 
 def test_shares_are_of_those_that_were_due(world):
     one = next(s for s in summaries(world) if s.request == "A-1")
     several = [answered(one), answered(one, due=date(2026, 11, 19)), answered(one, sent=False), answered(one, outcome="lapsed", sent=False)]
-    assert figures.shares(figures.answers(several, PERIOD))[-1] == ("all", 4, 1, 1, 1, "50.0 % of 2", "18")
+    assert figures.shares(figures.answers(several, PERIOD, PERIOD.last))[-1] == ("all", 4, 1, 1, 1, "50.0 % of 2", "18")

@@ -18,6 +18,7 @@ from dsar.desk.identity import confirm
 from dsar.desk.status import next_steps
 from dsar.erase.freeze import frozen
 from dsar.errors import DeliveryDiffers
+from dsar.keep import purge
 from dsar.workspace import Workspace
 from tests.desk.test_status import START, add
 from tests.run.test_batch import MAP
@@ -138,6 +139,35 @@ def test_a_letter_alone_is_no_copy(ws, tmp_path):
     (tmp_path / "letter.eml").write_bytes(mail.as_bytes())
     with pytest.raises(DeliveryDiffers, match="no copy for access is among what was prepared; a letter alone is recorded as `letter sent`"):
         ws.delivered(ws.request("C"), tmp_path / "letter.eml", by="M")
+
+
+def lying(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_what_was_delivered_is_kept_as_it_was_until_its_day(ws, tmp_path):
+    asked, folder = ws.request("A"), ws.case(ws.request("A"))
+    (draft,) = ws.deliver(asked).drafts
+    before = {name: data for name, data in lying(folder).items() if name.split("/")[0] in {"outbox", "delivery"}}
+    assert {name.split("/")[0] for name in before} == {"outbox", "delivery"}
+    ws.delivered(asked, sent(ws, tmp_path, draft), by="M")
+    ws.collect(asked, again=True)
+    assert not list((folder / "outbox").iterdir())
+    kept = folder / "delivered" / f"1_{START.date()}"
+    assert lying(kept) == before
+    purge.clear(folder, "working copies")
+    assert lying(kept) == before
+    assert not (folder / "superseded").exists()
+    purge.clear(folder, "delivered")
+    assert not folder.exists()
+
+
+def test_what_was_made_anew_since_is_no_part_of_what_was_delivered(ws):
+    asked, folder = ws.request("A"), ws.case(ws.request("A"))
+    ws.deliver(asked)
+    ws.register.record(ws.register.case("A"), "delivered", by="M", files={"x.xlsx": "00"}, method="post")
+    ws.collect(asked, again=True)
+    assert not (folder / "delivered").exists()
 
 
 def undated(mail):
