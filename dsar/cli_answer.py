@@ -98,12 +98,11 @@ def _told(workspace: Workspace, results: "list[Result]") -> int:
     for result in results:
         took = (f"{result.seconds:.1f}", f"{result.cpu:.1f}", f"{result.peak >> 20}") if result.seconds else ("", "", "")
         lines.append((result.request, result.right, result.state, *took, result.why))
-        styles.append({"failed": "red", "waiting": "yellow"}.get(result.state))
+        styles.append({"failed": "red", "waiting": "yellow", "closed meanwhile": "yellow"}.get(result.state))
     out.table(("Request", "Right", "State", "Seconds", "CPU s", "MB", "Why"), lines, styles=styles)
-    states = Counter(r.state for r in results)
-    counts = [
-        f"{states[state]} {state}" for state in ("would run", "done", "already done", "waiting", "failed") if state != "would run" or states[state]
-    ]
+    states = Counter[str](r.state for r in results)
+    shown = ("would run", "done", "already done", "waiting", "closed meanwhile", "failed")
+    counts = [f"{states[state]} {state}" for state in shown if state not in {"would run", "closed meanwhile"} or states[state]]
     out.print(f"{len(results)} to do: {', '.join(counts)}. Files lie in {workspace.root / 'cases'}")
     return worst(results)
 

@@ -66,10 +66,12 @@ def _sorted(workspace: Workspace, requests: Sequence[Request], dossiers: dict[st
     """Return the results that need no run, and the runs."""
     results: Results = {}
     jobs: list[Job] = []
+    cases = workspace.register.cases([r.id for r in requests])
     for request in requests:
+        dossier, was_open = dossiers.get(request.id), not cases[request.id].closed
+        collected_at = dossier.collected_at.isoformat() if dossier else ""
         for right in request.rights:
-            dossier = dossiers.get(request.id)
-            job = Job(request.id, right, workspace.root, dossier.collected_at.isoformat() if dossier else "", timeout, memory=memory)
+            job = Job(request.id, right, workspace.root, collected_at, timeout, memory=memory, was_open=was_open)
             if not request.identity_settled and right != "complaint":  # which is acknowledged whoever makes it
                 results[request.id, right] = Result(request.id, right, "waiting", "the requester's identity is not settled")
             elif dossier and job.done:

@@ -10,11 +10,13 @@ from time import monotonic
 from filelock import FileLock
 from traitlets.config import Config
 
+from dsar import datamap as maps
 from dsar import errors, files
 from dsar.patience import PLAIN
 from dsar.run import grammar
 from dsar.run.forks import CELLS
 from dsar.run.jobs import Job, Result, State
+from dsar.workspace import MAP, Workspace
 
 _WAITING = ("IdentityNotVerified", "AnswerIncomplete")  # a person's turn, not a fault
 _MEANINGS = {
@@ -48,16 +50,23 @@ def _attempt(job: Job, partial: Path) -> tuple[State, str]:
     for last in (False, True):
         CELLS.ended.clear()
         try:
+            if job.was_open and _closed(job):
+                return "closed meanwhile", "nothing was made for it"
             _execute(job, partial)
         except PapermillExecutionError as error:
             return ("waiting" if error.ename in _WAITING else "failed"), _words(error.ename, error.evalue)
         except Exception as error:  # noqa: BLE001 - a dead kernel or a timed-out cell is no PapermillExecutionError, and there are more
             # Else somebody killed the warm process, and the kernel with it, or the kernel died before its first cell.
             if last or not (isinstance(error, RuntimeError) or any(kernel.lost for kernel in CELLS.ended)):
-                return "failed", _MEANINGS.get(type(error).__name__, type(error).__name__)
+                return "failed", str(error) if isinstance(error, errors.DsarError) else _MEANINGS.get(type(error).__name__, type(error).__name__)
         else:
             return "done", ""
     raise AssertionError
+
+
+def _closed(job: Job) -> bool:
+    # Not `dsar.open`: in a worker of a cluster, which stays, sealed cases would stay open as well.
+    return Workspace(job.workspace, maps.read(job.workspace / MAP)).register.case(job.request).closed
 
 
 def _execute(job: Job, partial: Path) -> None:

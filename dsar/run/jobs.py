@@ -9,7 +9,7 @@ from dsar.answer.publish import intact
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 MEMORY = 2 << 30  # bytes a notebook may take unless the batch says otherwise
-State = Literal["done", "already done", "would run", "waiting", "failed"]
+State = Literal["done", "already done", "would run", "waiting", "closed meanwhile", "failed"]
 
 
 class Task(NamedTuple):
@@ -42,6 +42,7 @@ class Job:
     timeout: int  # seconds per cell
     notebooks: Path = NOTEBOOKS
     memory: int = MEMORY  # bytes the kernel may take; 0: as many as there are
+    was_open: bool = False  # when the batch began: a case that is closed by the time its turn comes is left as it is
 
     @property
     def case(self) -> Path:

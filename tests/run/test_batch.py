@@ -221,6 +221,25 @@ def test_a_batch_answers_what_it_can_and_says_what_it_cannot(desk):
     assert len(list(desk.root.glob("cases/R-2/outbox/*.zip"))) == 1
 
 
+def test_a_case_that_is_closed_or_loses_its_identity_while_others_run_gets_nothing(desk):
+    def meanwhile(_):
+        case = desk.register.case("R-1")
+        desk.register.record(case, "closed", by="A", outcome="withdrawn")
+        desk.register.record(desk.register.case("R-2"), "identity withdrawn", by="A", why="the mailbox is not theirs")
+
+    results = batch(desk, list(desk.requests.values()), planned=meanwhile, executor=Here())
+    assert {(r.request, r.right): r.state for r in results} == {
+        ("R-1", "portability"): "closed meanwhile",
+        ("R-1", "erasure"): "closed meanwhile",
+        ("R-2", "portability"): "waiting",
+        ("R-3", "portability"): "waiting",
+        ("R-4", "access"): "done",
+    }
+    assert {p.parent.parent.name for folder in ("outbox", "worklists") for p in desk.root.glob(f"cases/*/{folder}/*")} == {"R-4"}
+    [again] = batch(desk, [desk.request("R-1")], executor=Here())[:1]
+    assert again.state == "done"  # named although it is closed
+
+
 def test_a_source_that_is_down_lets_nothing_out_and_the_next_run_mends_it(desk):
     csv = desk.root / "people.csv"
     content = csv.read_bytes()
