@@ -127,11 +127,15 @@ def _summary(answer: Answer) -> Page:
 
 
 def _portable(answer: Answer, chosen: Chosen, *, shown: bool) -> str:
-    """Say where the machine-readable copy is; in an answer to access, what of it could be asked for."""
+    """Say where the machine-readable copy is; in an answer to access, what of it was or could be asked for (Art. 20)."""
     say = answer.say
     if answer.right == "portability":
         return f"data/{answer.data_name(chosen.address)}.csv" if shown else say("no")
     answers = {g.outcome.answer for g in groups(answer.dossier, "portability") if g.address == chosen.address}
+    if "blocked" in answers:
+        return say("not decided yet")
+    if "portability" in answer.dossier.request.rights:
+        return say("yes" if answers == {"yes"} else "in part" if "yes" in answers else "no")
     return say("yes, if you ask for it" if answers == {"yes"} else "in part, if you ask for it" if "yes" in answers else "no")
 
 

@@ -67,6 +67,28 @@ def test_it_holds_what_article_15_wants(tmp_path):
     assert "There are none." in rights
 
 
+def test_the_summary_says_of_each_table_whether_it_can_be_taken_along(tmp_path):
+    undecided = datamap(
+        MAP.replace('label = "Account"', 'label = "Account"\nactivity = "accounts"', 1)
+        + """
+[activities.accounts]
+purpose = "To keep your account"
+basis = "undetermined"
+origin = "provided"
+"""
+    )
+
+    def portable(map_, *rights):
+        dossier = gather(map_, sources(map_, CLEAN, can=None), replace(ANN, rights=rights))[ANN.id]
+        (path,) = report(dossier, tmp_path, Decisions(tmp_path / "decisions.json", NOW), TODAY).files
+        return {row[1]: row[-2] for row in pages(path)["Summary"][2:] if row[1] in {"Account", "Subscription"}}
+
+    assert portable(SHOP, "access") == {"Account": "no", "Subscription": "yes, if you ask for it"}
+    assert portable(SHOP, "access", "portability") == {"Account": "no", "Subscription": "yes"}
+    assert portable(undecided, "access", "portability") == {"Account": "not decided yet", "Subscription": "yes"}
+    assert portable(undecided, "access") == {"Account": "not decided yet", "Subscription": "yes, if you ask for it"}
+
+
 def test_no_stranger_is_in_it(tmp_path):
     for file in written(tmp_path).files:
         assert not [text for _, text in decoded(file) for strange in STRANGE if strange in text]
