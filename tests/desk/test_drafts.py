@@ -14,9 +14,11 @@ from zipfile import ZipFile
 import docx
 import pytest
 
+from dsar.answer.publish import listed
 from dsar.desk import drafts
 from dsar.desk.docx import text_of
 from dsar.errors import DraftUnfinished, IdentityNotVerified
+from dsar.files import sha256
 from dsar.keep.ledger import Head
 from dsar.request.events import Event
 from dsar.request.identity import Identifier
@@ -149,6 +151,7 @@ def test_the_pdf_says_what_the_edited_draft_says_and_nothing_of_who_made_it(tmp_
     edit(draft.path, "NOTES: WHY", "NOTES: as agreed on the phone")
     made = drafts.finish("access_answer", case(), tmp_path, HEAD)
     assert made.relative_to(tmp_path).as_posix() == "outbox/Quill-Co_R-7_letter-access-answer.pdf"
+    assert listed(tmp_path, "outbox") == {made.name: sha256(made)}  # what nobody put there is taken for another person's, and not delivered
     if shutil.which("pdftotext"):
         text = subprocess.run(["pdftotext", "-layout", made, "-"], capture_output=True, text=True, check=True).stdout
         assert "NOTES: as agreed on the phone" in text
