@@ -43,7 +43,7 @@ from dsar.keep.ledger import Entry, Ledger
 from dsar.law.deadlines import check_calendar
 from dsar.listing import Listing, listing
 from dsar.patience import patiently
-from dsar.request import letters
+from dsar.request import letters, tables
 from dsar.request.case import Case
 from dsar.request.entry import COLUMNS, entry
 from dsar.request.register import Register
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from IPython.display import Image
     from ipywidgets import VBox
 
-MAP, REQUESTS, REGISTER, LEDGER, INTAKE = "dsar.toml", "requests.csv", "register.db", "ledger.jsonl", "intake"
+MAP, REQUESTS, LEDGER, INTAKE = "dsar.toml", "requests.csv", "ledger.jsonl", "intake"
 
 
 def now() -> datetime:
@@ -105,8 +105,9 @@ class Workspace:
     @cached_property
     def register(self) -> Register:
         """The register: `register.db`, or the database that `$DSAR_REGISTER` names; what `requests.csv` says is taken over first."""
-        url = os.environ.get("DSAR_REGISTER") or f"sqlite:///{self.root / REGISTER}"
-        register = Register.open(url, self.datamap.controller, self.clock, lambda changed: record.follow(self.ledger, changed), self.root)
+        register = Register.open(
+            tables.url(self.root), self.datamap.controller, self.clock, lambda changed: record.follow(self.ledger, changed), self.root
+        )
         record.follow(self.ledger, register)
         register.follow(self.root / REQUESTS, self.datamap)
         return register

@@ -5,12 +5,14 @@
 the tables; whoever opens an older register brings it up to date.
 """
 
+import os
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from dsar.errors import RegisterUnusable
 
+FILE = "register.db"
 HEAD = "a1"  # the latest step in migrations/versions
 
 METADATA = sa.MetaData(
@@ -71,6 +73,11 @@ _ADDRESS = "check DSAR_REGISTER: `postgresql+psycopg://USER:PASSWORD@HOST/NAME`;
 _ANSWER = "check that the database that DSAR_REGISTER names is up, and that its account may read and write there; then run the same again"
 
 
+def url(workspace: Path) -> str:
+    """Return where the register of a workspace is: `$DSAR_REGISTER`, else `register.db` in its folder."""
+    return os.environ.get("DSAR_REGISTER") or f"sqlite:///{workspace / FILE}"
+
+
 def connect(url: str) -> sa.Engine:
     """Return an engine whose tables are those of this version; raises `RegisterUnusable`, also later, where a server refuses or ends."""
     engine, fresh, local = None, not _file(url).exists(), url.startswith("sqlite")
@@ -111,6 +118,13 @@ def set_note(connection: sa.Connection, key: str, value: str) -> None:
     connection.execute(sa.delete(META).where(META.c.key == key))
     if value:
         connection.execute(sa.insert(META), {"key": key, "value": value})
+
+
+def closed(engine: sa.Engine, request_id: str) -> bool:
+    """Return whether a case was closed and not reopened since, as `Case.closed` tells it of all events."""
+    last = sa.select(EVENTS.c.kind).where(EVENTS.c.request == request_id, EVENTS.c.kind.in_(("closed", "reopened"))).order_by(EVENTS.c.id.desc())
+    with engine.connect() as connection:
+        return connection.scalar(last.limit(1)) == "closed"
 
 
 def _refused(context: sa.engine.ExceptionContext) -> None:

@@ -10,13 +10,11 @@ from time import monotonic
 from filelock import FileLock
 from traitlets.config import Config
 
-from dsar import datamap as maps
 from dsar import errors, files
 from dsar.patience import PLAIN
 from dsar.run import grammar
 from dsar.run.forks import CELLS
 from dsar.run.jobs import Job, Result, State
-from dsar.workspace import MAP, Workspace
 
 _WAITING = ("IdentityNotVerified", "AnswerIncomplete")  # a person's turn, not a fault
 _MEANINGS = {
@@ -65,8 +63,13 @@ def _attempt(job: Job, partial: Path) -> tuple[State, str]:
 
 
 def _closed(job: Job) -> bool:
-    # Not `dsar.open`: in a worker of a cluster, which stays, sealed cases would stay open as well.
-    return Workspace(job.workspace, maps.read(job.workspace / MAP)).register.case(job.request).closed
+    from dsar.request import tables  # the register's tables alone: a workspace imports all that the notebook needs, and not this process
+
+    engine = tables.connect(tables.url(job.workspace))
+    try:
+        return tables.closed(engine, job.request)
+    finally:
+        engine.dispose()
 
 
 def _execute(job: Job, partial: Path) -> None:

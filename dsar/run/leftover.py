@@ -16,8 +16,9 @@ from dsar.keep.purge import standing
 from dsar.keep.shelf import STORE
 from dsar.recognise import MARK
 from dsar.request.case import Case
+from dsar.request.tables import FILE as REGISTER
 from dsar.run import shared, summaries
-from dsar.workspace import MAP, REGISTER, REQUESTS, Workspace
+from dsar.workspace import MAP, REQUESTS, Workspace
 
 # Of ours, without anything of a person or looked into by other ways: sealed folders are, where they lie open in memory.
 _OURS = {STORE, kept.FOLDER, "published", "audits"}
