@@ -18,7 +18,7 @@ from connectors.logentries import Entries, Part
 from dsar import files
 from dsar.source import Anonymiser, Expired
 
-MARK = b"dsar.anonymised_on"
+MARK = b"dsar.anonymised"  # how often a part was, and on which day last
 REMAINS = pa.schema(
     [
         ("at", pa.date32()), ("client", pa.string()), ("request", pa.string()), ("status", pa.int16()), ("referrer", pa.string()),
@@ -49,6 +49,11 @@ def _to_do(path: Path, needed: Collection[str]) -> bool:
     return not set(held) <= set(needed)
 
 
+def _times(path: Path) -> int:
+    """Return how often a part was anonymised: once more each time that somebody's lines are needed no longer, twice on one day too."""
+    return int((pq.read_schema(path).metadata or {}).get(MARK, b"0").split()[0])
+
+
 def _day(store: Path, day: date, parts: list[Part], to_do: list[Part], today: date, needed: Collection[str], rules: Anonymiser) -> Expired:
     for part in parts:
         for row in _rows(pq.ParquetFile(store / part.name)):
@@ -56,11 +61,12 @@ def _day(store: Path, day: date, parts: list[Part], to_do: list[Part], today: da
     counts: Counter[str] = Counter()
     kept = 0
     for part in to_do:
+        times = _times(store / part.name) + 1
         table = pq.read_table(store / part.name, partitioning=None, read_dictionary=list(logkept.REPEATED))
         stays = pc.is_in(table["address"], value_set=pa.array(sorted(needed), pa.string()))
-        counts += _put_remains(store, day, part, table.filter(pc.invert(stays)), today, rules)
+        counts += _put_remains(store, day, part, table.filter(pc.invert(stays)), times, rules)
         logrows.drop(store, part.name)  # it knows the addresses; what is left is soon searched without
-        _put_rest(store / part.name, table.filter(stays), today)
+        _put_rest(store / part.name, table.filter(stays), f"{times} {today}")
         kept += pc.sum(stays).as_py() or 0
     return Expired(day, counts["anonymised"], counts["reduced"], kept)
 
@@ -79,14 +85,10 @@ def _rows(table: pq.ParquetFile | pa.Table) -> Iterator[Mapping[str, object]]:
 _NAMES = ("user", "at", "request", "status", "bytes", "referrer", "browser")
 
 
-def _put_remains(store: Path, day: date, part: Part, table: pa.Table, today: date, rules: Anonymiser) -> Counter[str]:
+def _put_remains(store: Path, day: date, part: Part, table: pa.Table, times: int, rules: Anonymiser) -> Counter[str]:
     """Write what remains of these rows, equal ones counted together; return how many are anonymised and how many only reduced."""
     stem = Path(part.name).stem
     folder = files.private_dir(store / "anonymised" / f"day={day}")
-    since = (pq.read_schema(store / part.name).metadata or {}).get(MARK, b"").decode()
-    for left in folder.glob(f"{stem}.*.parquet"):
-        if left.name.split(".")[1] > since:
-            left.unlink()  # of a run that was killed before the part was written anew
     remains: Counter[tuple[object, ...]] = Counter()
     counts: Counter[str] = Counter()
     for row in _rows(table):
@@ -95,14 +97,14 @@ def _put_remains(store: Path, day: date, part: Part, table: pa.Table, today: dat
         counts[label] += 1
     ordered = sorted(remains.items(), key=lambda one: [str(value) for value in one[0]])
     columns = zip(*((*key, lines) for key, lines in ordered), strict=True) if ordered else ([] for _ in REMAINS.names)
-    path = folder / f"{stem}.{today}.parquet"
+    path = folder / f"{stem}.{times}.parquet"  # in the place of what a run left that was killed before the part was written anew
     writing = path.with_suffix(".writing")
     pq.write_table(pa.table([pa.array(list(c), f.type) for c, f in zip(columns, REMAINS, strict=True)], schema=REMAINS), writing, compression="zstd")
     files.publish(writing, path)
     return counts
 
 
-def _put_rest(path: Path, table: pa.Table, today: date) -> None:
+def _put_rest(path: Path, table: pa.Table, mark: str) -> None:
     writing = path.with_name(f".{path.stem}.writing")
-    logcompact.write(table, writing, {MARK: str(today).encode()})
+    logcompact.write(table, writing, {MARK: mark.encode()})
     files.publish(writing, path)

@@ -1,7 +1,7 @@
 """Systems without an interface: a person searches, and what they find comes back through a folder.
 
 Social media inboxes, paper, suppliers, mailboxes, tickets, the gateway's back office. Each identifier that
-is looked for is a search with an id (`S-…`, a hash: the id tells nobody whose it is). Open searches stand
+is looked for is a search with an id (`S-…`, a keyed hash: the id tells nobody whose it is). Open searches stand
 on the owner's worklist (`searches`); until its answer is back, the table waits for those who ask.
 
 Documents are files, and what is attached to mails. Each is a row of its own, held whole until a person has read it (`documents = true`).
@@ -12,14 +12,14 @@ each), pdf and pictures. `file.path` of a table says which: `records`, `mails` o
 What is read there, and what is masked in it: `connectors.inbox`.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 import pandas as pd
 
 from connectors import exact
 from connectors.inbox import COLUMNS, FILES, NOTHING, Answer, Inbox
-from dsar import datamap, kinds, values
+from dsar import datamap, keys, kinds, values
 from dsar.errors import NotOffered, SourceBroken
 from dsar.source import Ask, Asked, Can, Done, Everyone, Keys, Match, Others, Part, Rows, Schema, Search, Settings, Text, Waiting, Want
 
@@ -81,8 +81,12 @@ class Manual:
         yield Done(None, len(rows))
 
     def search_id(self, want: Want) -> str:
-        """Return the name of a search; it does not say who is looked for."""
-        return f"S-{hashlib.sha256(f'{self.settings.name}/{want.kind}={want.value}'.encode()).hexdigest()[:12]}"
+        """Return the name of a search; it does not say who is looked for, not even to somebody who tries all numbers."""
+        return f"S-{keys.keyed(self._key, self.settings.name, want.kind, want.value)[:12]}"
+
+    @cached_property
+    def _key(self) -> bytes:
+        return keys.key(self.settings.root, "searches", make=not self._inbox.searches())  # another would know none of what came back
 
     def _columns(self, table: datamap.Table) -> list[str]:
         known = COLUMNS[self._inbox.form(table)]

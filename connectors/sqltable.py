@@ -122,7 +122,7 @@ def is_done(table: datamap.Table, row: dict[str, object], change: Change) -> boo
     """Whether a row is as a change was to make it: its columns have the new values, and the others are as they were."""
     new = change.new or {}
     rest = {c: v for c, v in row.items() if c not in new}
-    return table.own_hash(rest) == change.rest and all(values.same(row.get(c) or None, v or None) for c, v in new.items())
+    return table.own_hash(rest) == change.rest and all(values.filled(row.get(c), v) for c, v in new.items())
 
 
 def _whole(settings: Settings, name: str) -> tuple[Settings, str]:

@@ -9,6 +9,8 @@ import os
 import secrets
 from pathlib import Path
 
+from filelock import FileLock
+
 from dsar import files
 from dsar.errors import WorkspaceMissing
 
@@ -26,7 +28,9 @@ def key(root: Path, purpose: str, *, make: bool = True, given: bytes | None = No
     if not path.exists():
         if not make:
             raise WorkspaceMissing(f"the key '{purpose}' is not there", where=str(folder), remedy="bring it back, or name its folder in DSAR_KEYS")
-        files.write_atomic(path, given or secrets.token_bytes(32))
+        with FileLock(folder / f"{purpose}.making", mode=0o600):  # what two make at once, one of them would sign with a key that is gone
+            if not path.exists():
+                files.write_atomic(path, given or secrets.token_bytes(32))
     return path.read_bytes()
 
 

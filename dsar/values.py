@@ -208,6 +208,11 @@ def same(left: object, right: object) -> bool:
     return plain(left) == plain(right)
 
 
+def filled(there: object, new: object) -> bool:
+    """Whether a column holds the value it was given; nothing and empty text are one, as where it may not be NULL, but 0 and false are values."""
+    return same(None if there == "" else there, None if new == "" else new)
+
+
 def plain(value: object) -> str | None:
     """Return a value as text that does not depend on the type it arrived in."""
     match value:

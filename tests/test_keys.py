@@ -3,6 +3,7 @@
 import io
 import logging
 import traceback
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import keyring
 import pytest
@@ -43,6 +44,22 @@ def test_the_keyring_is_asked_for_what_the_environment_does_not_name(ring, monke
     monkeypatch.setenv("SHOP_URL", "sqlite:///told.db")
     assert settings.expand("${SHOP_URL}") == "sqlite:///told.db"
     assert keys.secret("NO_SUCH_NAME") is None
+
+
+def test_a_key_that_two_make_at_once_is_one(tmp_path, monkeypatch):
+    real, others = keys.secrets.token_bytes, []
+    with ThreadPoolExecutor(1) as pool:
+
+        def meanwhile(size):
+            if not others:
+                others.append(None)
+                others[0] = pool.submit(keys.key, tmp_path, "ledger")
+                wait(others, timeout=1)
+            return real(size)
+
+        monkeypatch.setattr(keys.secrets, "token_bytes", meanwhile)
+        mine = keys.key(tmp_path, "ledger")
+        assert others[0].result() == mine == keys.key(tmp_path, "ledger", make=False)
 
 
 def test_a_secret_of_the_keyring_is_in_no_repr_message_traceback_or_log(ring, tmp_path, caplog):

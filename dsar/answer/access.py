@@ -71,7 +71,7 @@ def _read_me(answer: Answer) -> Page:
 
 _HOW_TO_READ = (
     "The sheet Summary lists everything in this file. Each sheet after it holds one kind of record, numbered in the first column.",
-    '"not recorded" means that we hold nothing in that place. Times carry their time zone in the heading of the column.',
+    '"not recorded" means that we hold nothing there, or What is not included names it. Times carry their time zone in the heading of the column.',
     "Why we hold it, where it comes from, who received it and how long we keep it is on the sheet How we use it.",
     "What we hold but could not put in here, and why, is on the sheet What is not included.",
 )

@@ -104,7 +104,7 @@ def _data(answer: Answer, chosen: Chosen) -> package.DataTable:
         label=table.label,
         frame=chosen.frame,
         columns={c: table.columns[c] for c in kept},
-        key=tuple(k for k in table.key if k in kept),
+        key=table.key,
         basis=tuple(dict.fromkeys(b for g in portable for b in g.bases)),
         origins=tuple(dict.fromkeys(g.origin for g in portable)),
         purpose=datamap.activity(table).purpose,

@@ -150,7 +150,8 @@ def _json(content: object) -> bytes:
 
 def _resource(table: DataTable, name: str, path: str, content: bytes) -> dict[str, object]:
     schema: dict[str, object] = {"fields": list(_fields(table)), "missingValues": [""]}
-    if table.key and all(column in table.frame.columns for column in table.key):
+    # Where a part of the key stays here, what is left of it tells no rows apart.
+    if table.key and all(column in table.frame and table.frame[column].notna().all() for column in table.key):
         schema["primaryKey"] = list(table.key)
     return {
         "name": name,

@@ -77,15 +77,18 @@ def _choose(dossier: Dossier, address: Address, right: str) -> Chosen:
     stays = {c for c, column in table.columns.items() if column.other_person}
     columns = [c for c in frame.columns if c in given and c not in stays]
     terms = _row_terms(dossier, address)
-    going = {term for term in set(terms) if any(_decide(dossier, table, c, term, right).answer == "yes" for c in columns)}
-    rows = [n for n, term in enumerate(terms) if term in going]
+    going = {t: {c for c in columns if _decide(dossier, table, c, t, right).answer == "yes"} for t in dict.fromkeys(terms)}
+    rows = [n for n, term in enumerate(terms) if going[term]]
     left_out = (
         *_refused(dossier, address, found, stays),
         *_staying(dossier, address, frame),
         *_spoken_of(table, cells, columns),
         *_held(dossier, address),
     )
-    return Chosen(address, values.take(ruled(frame, table, cells)[columns], rows), found, left_out)
+    shown = values.take(ruled(frame, table, cells)[columns], rows)
+    for column in columns:  # a row goes for those of its columns alone that its own terms give
+        shown[column] = shown[column].where(pd.Series([column in going[terms[n]] for n in rows], dtype=bool))
+    return Chosen(address, shown, found, left_out)
 
 
 def ruled(frame: pd.DataFrame, table: Table, cells: Sequence[Cell]) -> pd.DataFrame:

@@ -76,7 +76,7 @@ def read_me(answer: Answer, opening: Iterable[Heading | Paragraph], how_to_read:
 
 _HOW_TO_READ = (
     "The sheet Summary lists everything in this file. Each sheet after it holds one kind of record, numbered in the first column.",
-    '"not recorded" means that we hold nothing in that place. Times carry their time zone in the heading of the column.',
+    '"not recorded" means that we hold nothing there, or What is not included names it. Times carry their time zone in the heading of the column.',
     "What we hold but could not put in here, and why, is on the sheet What is not included.",
     "For another program, use the files in the folder data of the package that came with this workbook: they hold the exact values.",
 )
@@ -256,7 +256,7 @@ _TERMS = (
     ("portable", "what you gave us, or what was recorded while you used our service, on the basis of consent or a contract (Article 20)"),
     ("legal basis", "the reason in the law that lets us hold your data (Article 6)"),
     ("recipient", "somebody outside our company who was given your data"),
-    ("not recorded", "we hold nothing in this place"),
+    ("not recorded", "we hold nothing in this place, or What is not included names it"),
     ("␉ ␍ ␀ …", "a tab or another control character that stands in the original"),
 )
 

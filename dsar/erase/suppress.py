@@ -5,6 +5,7 @@ learns no address from it, not even by trying them. It serves no other end (ICO:
 """
 
 import csv
+import io
 import json
 from datetime import datetime
 from pathlib import Path
@@ -29,8 +30,9 @@ def add(root: Path, datamap: DataMap, request: Request, purpose: str, at: dateti
         for i in request.identifiers
         if i.kind == "email" and i.standing == "verified" and (entry := _entry(secret, purpose, i.value)) not in {e for _, e, *_ in entries}
     }
-    lines = [_HEADER, *entries, *fresh.values()]
-    files.write_atomic(root / NAME, "".join(",".join(line) + "\n" for line in lines))
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([_HEADER, *entries, *fresh.values()])  # a purpose may hold a comma
+    files.write_atomic(root / NAME, text.getvalue())
     return len(fresh)
 
 
@@ -85,10 +87,12 @@ def check(root: Path, datamap: DataMap, file: Path, purpose: str, column: str) -
     listed = Listed(root, purpose)
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            if column not in (reader.fieldnames or ()):
-                raise BadRequests(f"there is no column '{column}'", where=file.name, remedy=f"name one of {', '.join(reader.fieldnames or ())}")
-            return [number for number, row in enumerate(reader, 2) if (row[column] or "") in listed]
+            reader = csv.reader(stream)  # which yields empty lines too: a spreadsheet counts them
+            header = next(reader, [])
+            if column not in header:
+                raise BadRequests(f"there is no column '{column}'", where=file.name, remedy=f"name one of {', '.join(header)}")
+            place = header.index(column)
+            return [number for number, row in enumerate(reader, 2) if place < len(row) and row[place] in listed]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadRequests("cannot be read as a CSV file in UTF-8", where=file.name, remedy="save it anew as CSV UTF-8") from error
 

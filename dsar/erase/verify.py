@@ -121,7 +121,7 @@ def _verdict(now: Dossier, step: Step, seen: Seen, earlier: Mapping[str, State],
         return said("pending event", f"{step.until}{lost or unsure}") if there else said("gone", "but it was not due yet")
     new = step.new or (now.datamap.table(step.address).erased_columns if step.action == "anonymise" else {})
     if new and row is not None:
-        left = [c for c, value in new.items() if not values.same(row.get(c) or None, value or None)]
+        left = [c for c, value in new.items() if not values.filled(row.get(c), value)]
         return said(back, ", ".join(left)) if left else said("gone" if step.action != "restrict" else "kept as planned")
     if step.action in STAYS:
         return _kept(now, step, row, steps, said)

@@ -1,7 +1,7 @@
 """Widening: what a row that is theirs leads on to, and which of its keys somebody else's rows refer to as well."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dsar import kinds
 from dsar.datamap import Reveal
@@ -13,6 +13,13 @@ from dsar.find.trail import Pending, State, Trace
 from dsar.source import Others
 
 
+def borne(row: Mapping[str, object], kind: str, reveal: Reveal, region: str | None) -> str | None:
+    """Return the identifier of a kind that a row reveals, in normal form; None where it reveals none."""
+    cell = row.get(reveal.column)
+    plain = f"{reveal.prefix}{kinds.normal('key', cell)}" if reveal.prefix and cell is not None else cell
+    return kinds.normal(kind, plain, region)
+
+
 def lead_on(collection: Collection, state: State, request: str, position: int) -> None:
     """Note what identifiers a row that is theirs bears; what a held row bears is held, or not noted."""
     hold = collection.hold(state, request, position)
@@ -22,17 +29,14 @@ def lead_on(collection: Collection, state: State, request: str, position: int) -
         hold = hold or HOLDS["through company"]
     via = f"{state.address} {state.key(position)}"
     for kind, reveal in state.reveals.items():
-        column = reveal.column
-        borne = state.rows[position].get(column)
-        plain = f"{reveal.prefix}{kinds.normal('key', borne)}" if reveal.prefix and borne is not None else borne
-        value = kinds.normal(kind, plain, collection.region)
+        value = borne(state.rows[position], kind, reveal, collection.region)
         if value is None:
             continue
         if kind == "ip":
             _see(collection, state, request, position, value, reveal)
             continue
         proved = kind not in kinds.ADDRESSES  # a source issues its keys; an e-mail address in a record may be anybody's
-        own = proved and (column,) == state.table.key
+        own = proved and (reveal.column,) == state.table.key
         doubt = hold if proved else HOLDS["unproven"] if hold in (None, HOLDS["two requests"]) else hold
         trace = Trace(doubt, via, state.address, issued=own, led_by=(state.address, position))
         before = collection.known[request].setdefault((kind, value), trace)

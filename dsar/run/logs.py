@@ -86,10 +86,10 @@ def _keepers(workspace: Workspace) -> Iterator[tuple[str, Keeper]]:
 
 
 def _due(workspace: Workspace, source: str, table: str, day: date) -> bool:
-    """Whether lines of a day have to be anonymised: by the activity's retention where the map has one in days, else on day 365."""
+    """Whether lines of a day have to be anonymised: after the last day of the activity's retention where the map has one, else on day 365."""
     rule = workspace.datamap.activity(workspace.datamap.sources[source].tables[table]).retention
     last = retention.keep_until(rule, day) if rule else None
-    return (last or retention.anonymise_on(day)) <= workspace.today
+    return last < workspace.today if last else retention.anonymise_on(day) <= workspace.today
 
 
 def _searched(workspace: Workspace, case: Case) -> bool:

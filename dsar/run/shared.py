@@ -17,6 +17,7 @@ from dsar.answer import searches
 from dsar.answer.stranger import Needle, Needles, search, searchable
 from dsar.errors import DsarError
 from dsar.find import counted
+from dsar.find.widening import borne
 from dsar.keep import vault
 from dsar.keep.ledger import CONFIRMED
 from dsar.keep.purge import remove
@@ -67,9 +68,9 @@ def _searches(workspace: Workspace, cases: Collection[Case]) -> list[Search]:
         for address, row in counted.rows(workspace.root / "cases" / case.request.id / "dossier"):
             source, _, name = address.partition(".")
             table = workspace.datamap.sources[source].tables.get(name) if source in workspace.datamap.sources else None
-            for kind, column in table.revealed(source).items() if table else ():
-                if row.get(column) is not None:
-                    wanted.add((kind, str(row[column])))
+            for kind, reveal in table.reveals_of(source).items() if table else ():
+                if (value := borne(row, kind, reveal, workspace.datamap.controller.region)) is not None:
+                    wanted.add((kind, value))
     found: dict[str, Search] = {}
     for name, source_ in workspace.sources().items():
         if isinstance(source_, DsarError) or not source_.can.asks_people:

@@ -134,6 +134,14 @@ def test_the_descriptor_in_full(tmp_path):
         }
 
 
+@pytest.mark.parametrize("columns", [{"id": [1, None], "email": ["a@x.org", "a@x.org"]}, {"email": ["a@x.org", "a@x.org"]}])
+def test_what_is_left_of_a_key_whose_part_stays_here_is_said_to_be_none(tmp_path, columns):
+    with a_package(tmp_path / "p.zip", a_table("Orders", values.frame(columns), ("id", "email"))) as archive:
+        archive.extractall(tmp_path / "out")
+        assert "primaryKey" not in json.loads(archive.read("datapackage.json"))["resources"][0]["schema"]
+    assert frictionless(tmp_path / "out") == [[]]
+
+
 def described(name, path, mediatype, content):
     kind = path.rpartition(".")[2]
     seal = {"bytes": len(content), "hash": f"sha256:{hashlib.sha256(content).hexdigest()}"}

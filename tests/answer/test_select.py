@@ -162,3 +162,26 @@ def test_access_gives_a_copy_of_all_but_what_is_about_others():
         "s.clicks": [{"id": 6, "account": 1}, {"id": 7, "account": 1}],
         "s.readers": DATA["s.readers"],
     }
+
+
+# A row whose own word is not enough, with a column that stands on its own.
+MIXED = datamap("""
+[sources.s.tables.profiles]
+label = "Profile"
+match = { email = "email" }
+origin_column = "src"
+origins = { form = "provided", model = "derived" }
+columns = { id = {}, email = { origin = "provided" }, src = {}, score = {} }
+""")
+PROFILES = [{"id": 1, "email": "ann@x.org", "src": "form", "score": 7}, {"id": 2, "email": "ann@x.org", "src": "model", "score": 8}]
+
+
+def test_a_row_goes_for_the_cells_that_are_portable_and_no_others():
+    made = gather(MIXED, sources(MIXED, {"s.profiles": PROFILES}), request("A", "email=ann@x.org"))["A"]
+    [chosen] = choose(made, "portability")
+    assert values.rows(chosen.frame) == [PROFILES[0], {"id": None, "email": "ann@x.org", "src": None, "score": None}]
+    assert chosen.frame.dtypes.equals(made["s.profiles"][list(chosen.frame)].dtypes)
+    [derived] = [g.outcome for g in chosen.groups if g.outcome.answer == "no"]
+    assert chosen.left_out == (LeftOut("Profile: Id, Src, Score", 1, derived.sentence, derived.article),)
+    [copied] = choose(made, "access")
+    assert (values.rows(copied.frame), copied.left_out) == (PROFILES, ())

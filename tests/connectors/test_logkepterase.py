@@ -142,10 +142,20 @@ def test_a_day_that_expired_stays_expired(three, raw):
     assert run(of, changes(of)) == ["done"] * 2
     assert list(kept(three).values()) == [[GONE, GONE, *THREE[4:]]]
     assert (changes(of), answer(of, BOB, SIX)[0]) == ([], others)
-    assert [pq.read_schema(path).metadata[logexpire.MARK] for path in (three / "kept").glob("day=2026-11-03/*")] == [b"2027-11-05"]
+    assert [pq.read_schema(path).metadata[logexpire.MARK] for path in (three / "kept").glob("day=2026-11-03/*")] == [b"1 2027-11-05"]
     assert compacted(of) == ([("access.log.1.gz", "kept before", 6)] if raw else [])
     assert next(iter(of.expire(lambda _, day: day <= date(2026, 11, 4), date(2027, 11, 6), {}, Rules)))[1].day == date(2026, 11, 3)
     assert list(kept(three).values()) == [THREE[4:]]
+
+
+def test_what_remains_of_a_day_stays_when_more_of_it_goes_on_the_same_day(three):
+    of, third = source(three), date(2026, 11, 3)
+    lines = []
+    for needed in ({BOB}, ()):
+        [(_, done)] = of.expire(lambda _, day: day == third, date(2027, 11, 5), {"visits": needed}, Rules)
+        lines.append(done.anonymised + done.reduced)
+    left = (three / "kept/anonymised/day=2026-11-03").glob("*.parquet")
+    assert (lines, sum(sum(pq.read_table(path, partitioning=None)["lines"].to_pylist()) for path in left)) == ([2, 1], 3)
 
 
 def test_what_was_written_wrong_never_counts(three, monkeypatch):

@@ -112,6 +112,19 @@ def test_until_a_search_is_back_its_table_waits_and_only_for_those_who_asked(tmp
     assert {line["Look for"] for line in lines} == {"bob@example.com"}
 
 
+def test_a_search_is_known_by_a_key_and_a_lost_one_is_not_made_anew(tmp_path):
+    def ids(name):
+        (tmp_path / name).mkdir(exist_ok=True)
+        return {line["Search ID"] for line in desk(tmp_path / name, ADA)[1]}
+
+    assert ids("one") == ids("one")
+    assert not ids("one") & ids("two")
+    (tmp_path / "one/inbox" / min(ids("one"))).mkdir(parents=True)
+    (tmp_path / "one/secrets/searches.key").unlink()
+    dossiers, *_ = desk(tmp_path / "one", ADA)
+    assert {said.partition(":")[0] for said in worlds.results(dossiers["R-1"]).values()} == {"failed"}
+
+
 def test_what_comes_back_is_taken_in(tmp_path):
     _, lines, written = desk(tmp_path, ADA)
     mailbox, paper = (out(lines, system, "ada@example.org") for system in ("Support mailbox", "Paper files"))

@@ -10,6 +10,7 @@ from sqlalchemy.pool import NullPool
 
 from connectors.newsletter import Newsletter
 from connectors.sql import Sql
+from connectors.sqltable import is_done
 from dsar import values
 from dsar.errors import ErasureRefused, SourceUnreachable
 from dsar.source import Change, Keys, Rows, Settings
@@ -287,3 +288,11 @@ def test_a_row_hash_does_not_depend_on_what_a_rows_neighbours_are(tmp_path):
     assert together == {**read(1), **read(2)}
     assert len(set(together.values())) == 2
     assert json.dumps(together)
+
+
+@pytest.mark.parametrize(("there", "done"), [(None, True), ("", True), (0, False), (False, False), ("0", False)])
+def test_what_is_stored_as_nought_is_not_emptied(there, done):
+    table = datamap(MAP).sources["shop"].tables["customers"]
+    rest = {"id": 1, "email": "ann@x.org", "name": "Ann", "restricted": 0}
+    change = Change(("S",), "customers", (1,), "", {"fax": None}, rest=table.own_hash(rest))
+    assert is_done(table, {**rest, "fax": there}, change) is done

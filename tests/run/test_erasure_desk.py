@@ -255,6 +255,19 @@ def test_who_is_suppressed_is_found_in_any_spelling_for_that_purpose_only(tmp_pa
         suppress.check(tmp_path, ws.datamap, path, "newsletter", "mail")
 
 
+def test_a_purpose_with_a_comma_keeps_its_list_and_a_line_is_counted_as_a_spreadsheet_does(tmp_path):
+    erasing.build(tmp_path)
+    text = (tmp_path / "dsar.toml").read_text().replace("[activities.newsletter]", '[activities."news, offers"]')
+    (tmp_path / "dsar.toml").write_text(text.replace('activity = "newsletter"', 'activity = "news, offers"'))
+    ws = erasing.opened(tmp_path)
+    assert suppress.add(tmp_path, ws.datamap, ws.request("A-1"), "news, offers", ws.clock()) == 1
+    assert suppress.add(tmp_path, ws.datamap, ws.request("A-1"), "news, offers", ws.clock()) == 0
+    assert "ann@x.org" in suppress.Listed(tmp_path, "news, offers")
+    path = tmp_path / "import.csv"
+    path.write_text('name,email\n\n"Bob\nStone",bob@x.org\nAnn,ann@x.org\nAnn\n')
+    assert suppress.check(tmp_path, ws.datamap, path, "news, offers", "email") == [4]
+
+
 def test_what_the_person_chose_of_the_list_is_looked_at_again(tmp_path):
     ws, request = erased(tmp_path)
 

@@ -163,9 +163,9 @@ def test_days_come_from_the_map_where_it_has_them(tmp_path):
     made(tmp_path)
     rule = 'origin = "provided"\nretention = { from = "at", days = 30, why = "security", article = "6(1)(f)" }'
     (tmp_path / "dsar.toml").write_text(MAP.replace('origin = "provided"', rule))
-    for days in (29, 30):
+    for days in (30, 31):  # the thirtieth day after is the last on which it may be kept
         log(tmp_path, NOW.date() - timedelta(days=days), *crowd())
-    assert [(e.day, e.anonymised) for _, e in logs.compact(open_at(tmp_path)).expired] == [(date(2026, 10, 25), 6)]
+    assert [(e.day, e.anonymised) for _, e in logs.compact(open_at(tmp_path)).expired] == [(date(2026, 10, 24), 6)]
     assert retention.LOG_DAYS == 365
 
 

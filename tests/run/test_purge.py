@@ -699,3 +699,16 @@ def test_every_connection_to_the_register_overwrites_what_it_deletes():
 
     tables._set_up(Connection(), None)  # SQLite as Debian builds it does so anyway, others do not
     assert "PRAGMA secure_delete = ON" in said
+
+
+def test_a_search_that_a_record_led_to_is_known_again_in_whatever_spelling_it_stands(tmp_path):
+    by_phone = MANUAL.replace('match = { email = "by_email" }', 'match = { email = "by_email", phone = "by_phone" }')
+    erasing.build(tmp_path, rights="access", change=by_phone.replace("by_email = {", 'by_phone = { category = "user" }, by_email = {'))
+    text = (tmp_path / "dsar.toml").read_text()
+    (tmp_path / "dsar.toml").write_text(text.replace('address = "address_id" }', 'address = "address_id", phone = "fax" }', 1))
+    erasing.sql(tmp_path, "shop.db", "UPDATE customers SET fax = '020 7946 0018' WHERE id = 1")
+    ws = opened(tmp_path, Clock())
+    ws.collect(ws.request("A-1"))
+    handed_out = {s.value: s.id for s in shared.searches.Open(tmp_path / "worklists").load()}
+    assert "+442079460018" in handed_out
+    assert shared.searched(ws, [ws.register.case("A-1")]) == set(handed_out.values())
