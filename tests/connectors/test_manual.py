@@ -2,10 +2,12 @@
 
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
 
+from connectors import mails
 from connectors.manual import Manual
 from dsar import values
 from dsar.answer import searches
@@ -147,6 +149,18 @@ def test_what_comes_back_is_taken_in(tmp_path):
     assert sorted(row["file"].rpartition("/")[2] for row in found["letters"]) == ["letter.pdf", "photo.JPG"]
     # A document is held whole until somebody has read it.
     assert {hold for _, _, hold in worlds.rows(dossiers["R-1"])["paper.letters"]} == {"document"}
+
+
+@pytest.mark.parametrize(("content", "found"), [(b"", [("a.xlsx", b"")]), (None, None)])
+def test_what_outlook_attached_without_its_content_is_no_empty_document(tmp_path, monkeypatch, content, found):
+    """python-oxmsg gives no content where a mail is attached, or only a link to a file."""
+    attachments = [SimpleNamespace(file_name="a.xlsx", file_bytes=content)]
+    monkeypatch.setattr("oxmsg.Message.load", lambda _: SimpleNamespace(attachments=attachments))
+    if found is not None:
+        assert list(mails.attached(tmp_path / "a.msg")) == found
+    else:
+        with pytest.raises(SourceBroken, match="a mail or a link to a file is attached"):
+            list(mails.attached(tmp_path / "a.msg"))
 
 
 def test_one_mail_of_two_subjects_is_masked_for_each(tmp_path):
