@@ -12,7 +12,7 @@ from connectors.manual import Manual
 from dsar import values
 from dsar.answer import searches
 from dsar.errors import SourceBroken
-from dsar.source import Keys, Rows, Settings
+from dsar.source import Keys, Rows, Search, Settings
 from tests import worlds
 
 MAP = """
@@ -100,7 +100,7 @@ def out(lines, system, value):
 def test_until_a_search_is_back_its_table_waits_and_only_for_those_who_asked(tmp_path):
     dossiers, lines, written = desk(tmp_path, ADA, BOB)
     assert set(worlds.results(dossiers["R-1"]).values()) == {"waiting: support@quill.example"}
-    assert [p.name for p in written.files] == ["support-quill-example_searches.xlsx"]
+    assert [p.name for p in written.files] == ["support-quill-example-5b201562_searches.xlsx"]
     assert sorted((line["System"], line["Look for"]) for line in lines) == [
         ("Paper files", "ada@example.org"), ("Paper files", "bob@example.com"),
         ("Support mailbox", "ada@example.org"), ("Support mailbox", "bob@example.com"),
@@ -161,6 +161,15 @@ def test_what_outlook_attached_without_its_content_is_no_empty_document(tmp_path
     else:
         with pytest.raises(SourceBroken, match="a mail or a link to a file is attached"):
             list(mails.attached(tmp_path / "a.msg"))
+
+
+def test_owners_whose_names_are_alike_in_plain_letters_have_a_file_each(tmp_path):
+    known = worlds.datamap(MAP, tmp_path)
+    owners = ("王", "李", "it.desk@quill.example", "it-desk@quill.example")
+    asked = [Search(f"S-{n}", "X", owner, ("T",), "email", "ada@example.org") for n, owner in enumerate(owners)]
+    written = searches.write(tmp_path, asked, known.controller)
+    assert len({p.name.lower() for p in written.files}) == len(owners)
+    assert sorted(p.name for p in (tmp_path / "worklists").glob("*_searches.xlsx")) == sorted(p.name for p in written.files)
 
 
 def test_one_mail_of_two_subjects_is_masked_for_each(tmp_path):
