@@ -8,6 +8,7 @@ import openpyxl
 import pytest
 
 from connectors import mails
+from connectors.inbox import _masked
 from connectors.manual import Manual
 from dsar import values
 from dsar.answer import searches
@@ -170,6 +171,32 @@ def test_owners_whose_names_are_alike_in_plain_letters_have_a_file_each(tmp_path
     written = searches.write(tmp_path, asked, known.controller)
     assert len({p.name.lower() for p in written.files}) == len(owners)
     assert sorted(p.name for p in (tmp_path / "worklists").glob("*_searches.xlsx")) == sorted(p.name for p in written.files)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("I am o'brien@example.org.", "I am o'brien@example.org."),
+        ("Ask bob.o'hara@example.org!", "Ask #!"),
+        ('Ask "b.o"@example.org or b%40x.org', "Ask # or #"),
+        ("Ask bob@web_1.intern.example, müller@exämple.org", "Ask #, #"),
+        ("x@o'brien@example.org", "x@o'brien@example.org"),
+    ],
+)
+def test_only_others_addresses_are_masked_and_whole(text, masked):
+    row = _masked({"sender": text, "recipients": text, "subject": text, "text": text}, {"o'brien@example.org"})
+    assert set(row.values()) == {masked.replace("#", "[address of another person]")}
+
+
+def test_json_keeps_its_digits_and_what_is_no_number_fails(tmp_path):
+    _, lines, written = desk(tmp_path, ADA)
+    mailbox = out(lines, "Support mailbox", "ada@example.org")
+    put(tmp_path, mailbox, "t.json", '[{"paid": 1.10, "no": 12345678901234567.89}]')
+    give_back(tmp_path, written, **{line["Search ID"]: "Files in inbox" for line in lines})
+    found = {a.table: values.rows(t.frame) for a, t in desk(tmp_path, ADA)[0]["R-1"].tables.items()}
+    assert [row["data"] for row in found["rows"]] == ['{"paid": 1.10, "no": 12345678901234567.89}']
+    put(tmp_path, mailbox, "t.json", '[{"paid": NaN}]')
+    assert "is damaged" in worlds.results(desk(tmp_path, ADA)[0]["R-1"])["inboxes.rows"]
 
 
 def test_one_mail_of_two_subjects_is_masked_for_each(tmp_path):
