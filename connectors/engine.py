@@ -112,10 +112,10 @@ class Engine:
             beside = (*ask.also, *([ask.at] if ask.at else []))
             found = [
                 line
-                for some in exact.batches(dict.fromkeys(forms), IN_LIST)
-                for chunk in self.chunks(backend, counted(table, Look(ask.column, ask.kind, some), mapped, beside))
+                for some in map(dict.fromkeys, exact.batches(dict.fromkeys(forms), IN_LIST))
+                for chunk in self.chunks(backend, counted(table, Look(ask.column, ask.kind, list(some)), mapped, beside))
                 for line in self._counts(ask, chunk)
-                if kinds.normal(ask.kind, line[0]) in set(some)  # what another statement counts too is left to it
+                if kinds.normal(ask.kind, line[0]) in some  # what another statement counts too is left to it
             ]
             counts = exact.tally(ask, found)
             if len(counts.frame):

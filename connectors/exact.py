@@ -236,7 +236,10 @@ def finder(needles: Iterable[str]) -> Callable[[object], list[tuple[str, int]]]:
     """Return what finds needles in a value, whatever their case: each with its first place. Bytes are read as UTF-8 as far as they are."""
     from ahocorasick_rs import AhoCorasick
 
-    known = {folded(needle): needle for needle in needles if needle.strip()}
+    known: dict[str, list[str]] = {}  # straße@ and strasse@ are two people's, and look alike without case
+    for needle in needles:
+        if needle.strip():
+            known.setdefault(folded(needle), []).append(needle)
     search = AhoCorasick(list(known))
     spelled = list(known.values())
 
@@ -246,7 +249,8 @@ def finder(needles: Iterable[str]) -> Callable[[object], list[tuple[str, int]]]:
         text = value.decode("utf-8", "ignore") if isinstance(value, bytes) else str(value)
         first: dict[str, int] = {}
         for needle, start, _ in search.find_matches_as_indexes(folded(text), overlapping=True):
-            first.setdefault(spelled[needle], start)
+            for spelling in spelled[needle]:
+                first.setdefault(spelling, start)
         return list(first.items())
 
     return find

@@ -4,14 +4,13 @@ httpx sends, httpx-retries waits and tries again (429 and 5xx, honouring Retry-A
 not followed, since they would carry the key along. How the way is protected: `connectors.transport`.
 """
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from connectors import transport
+from connectors.jsonrows import parsed
 from dsar.errors import SourceBroken, SourceUnreachable
 from dsar.source import Settings
 
@@ -82,14 +81,10 @@ class Service:
             why = _WHY.get(answer.status_code, "the service failed" if answer.status_code >= 500 else "the service refuses the question")
             raise SourceBroken(f"{why} (status {answer.status_code})", where=self.at, remedy="mend the key or the map, then collect again")
         try:
-            return json.loads(answer.content, parse_float=Decimal, parse_constant=_refuse)
+            return parsed(answer.content)
         except ValueError as error:
             # Never the answer's own words: they may quote a person's data.
             raise SourceBroken("the service's answer is no whole JSON", where=self.at, remedy="collect again") from error
-
-
-def _refuse(_: str) -> None:
-    raise ValueError
 
 
 @contextmanager

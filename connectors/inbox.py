@@ -5,7 +5,6 @@ read fails the table; one of a kind nobody expects is told.
 """
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +13,9 @@ from typing import NamedTuple
 
 from connectors import exact, mails
 from connectors.csvrows import csv_rows
-from connectors.jsonrows import as_json, json_rows
+from connectors.jsonrows import as_json, json_rows, parsed
 from connectors.xlsxrows import xlsx_rows
-from dsar import datamap, kinds, values
+from dsar import datamap, recognise, values
 from dsar.errors import DsarError, SourceBroken, SourceUnreachable
 from dsar.source import Settings
 from dsar.unpacked import filled
@@ -146,7 +145,13 @@ def _masked(row: Mapping[str, object], own: set[str]) -> dict[str, object]:
         return dict(row)
 
     def mask(text: str) -> str:
-        return _ADDRESS.sub(lambda m: m[0] if kinds.normal("email", m[0]) in own else "[address of another person]", text)
+        found = list(recognise.emails(text))
+        mine = [m for m in found if m.value in own]
+        others = [m for m in found if m.value not in own]
+        # What only looks like an address is masked as well: its host may be one that only exists inside a company.
+        alike = [recognise.Mention(*m.span(), "email", "") for m in _ADDRESS.finditer(text)]
+        others += [m for m in alike if not any(one.start <= m.start and m.end <= one.end for one in mine)]
+        return recognise.mask(text, others, "[address of another person]")
 
     said = ("sender", "recipients", "subject", "text")
     return {name: mask(value) if isinstance(value, str) and name in said else value for name, value in row.items()}
@@ -155,7 +160,7 @@ def _masked(row: Mapping[str, object], own: set[str]) -> dict[str, object]:
 def _records(path: Path) -> Iterator[dict[str, object]]:
     file = datamap.File(path=path.name)
     if path.suffix.lower() == ".json":
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = parsed(path.read_text(encoding="utf-8-sig"))
         yield from content if isinstance(content, list) else [content]
         return
     cells = (

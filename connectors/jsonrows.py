@@ -31,12 +31,17 @@ def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
             if not line.strip():
                 continue
             try:
-                record = json.loads(line.removeprefix(codecs.BOM_UTF8), parse_float=Decimal, parse_constant=_refuse)
+                record = parsed(line.removeprefix(codecs.BOM_UTF8))
             except ValueError as error:
                 raise SourceBroken("is no whole JSON", where=f"{path.name}, line {number}", remedy="export the file again") from error
             if not isinstance(record, dict):
                 raise SourceBroken("is no JSON object", where=f"{path.name}, line {number}", remedy="write one object per line")
             yield record
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return what a JSON text holds; a number keeps its digits. Raises `ValueError`, for NaN and infinity too (RFC 8259, section 6)."""
+    return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
 
 
 def _refuse(_: str) -> None:

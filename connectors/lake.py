@@ -139,7 +139,7 @@ class Lake:
     def _places(self) -> dict[str, Place]:
         """Return every table there is: the mapped files, then what else lies beside or in them."""
         found = {name: Place(self._path(t.file.path), t.file) for name, t in self.settings.declared.tables.items() if t.file}
-        mapped = {(part.path.resolve(), place.file.sheet) for place in found.values() for part in place.parts}
+        mapped = {(part.path.resolve(), place.file.sheet) for place in found.values() for part in place.lying}
         mapped |= {(place.path.resolve(), place.file.sheet) for place in found.values()}
         url = self._path(self.settings.declared.url) if self.settings.declared.url else None
         lying = [*(places.lying(url, self.settings.name) if url else []), *(place.path for place in found.values() if place.path.is_file())]
@@ -159,7 +159,8 @@ class Lake:
         return found
 
     def _covered(self, folder: Path, mapped: set[tuple[Path, str | None]]) -> bool:
-        return all((part.path.resolve(), None) in mapped for part in Place(folder, datamap.File(path="")).parts)
+        listed = [part for part in Place(folder, datamap.File(path="")).lying if places.ending(part.path) in places.LISTED]
+        return all((part.path.resolve(), None) in mapped for part in listed)
 
     def _tables_in(self, path: Path, *, alone: bool) -> list[tuple[str, str | None]]:
         """Return the name and sheet of each table in a file."""

@@ -7,10 +7,11 @@ import mailbox
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.message import EmailMessage, Message
+from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
+from dsar import mailparts
 from dsar.errors import SourceBroken
 from dsar.htmltext import plain
 from dsar.unpacked import endless
@@ -61,12 +62,16 @@ def read(path: Path) -> Iterator[Mail]:
 
 
 def attached(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and content of everything attached to the mails of a file, pictures inside a text too."""
+    """Yield the name and content of all that is attached to the mails of a file, as `mailparts.attached`; raises `SourceBroken`."""
     ending = path.suffix.lower()
     if ending == ".msg":
         from oxmsg import Message
 
-        yield from ((a.file_name or "unnamed", a.file_bytes or b"") for a in Message.load(str(path)).attachments)
+        for attachment in Message.load(str(path)).attachments:
+            if attachment.file_bytes is None:
+                remedy = "open the mail, save what is attached beside it, and save the mail again without it, or as .eml"
+                raise SourceBroken("a mail or a link to a file is attached, which cannot be read here", where=path.name, remedy=remedy)
+            yield attachment.file_name or "unnamed", attachment.file_bytes
         return
     raws = [path.read_bytes()]
     if ending == ".mbox":
@@ -77,20 +82,7 @@ def attached(path: Path) -> Iterator[tuple[str, bytes]]:
             box.close()
     for raw in raws:
         _require_an_end(raw, path.name)
-        yield from _attachments(email.message_from_bytes(raw, policy=email.policy.default))
-
-
-def _attachments(message: Message) -> Iterator[tuple[str, bytes]]:
-    """Yield what is no text of the mail itself; a mail in a mail is one thing, whole."""
-    for part in message.iter_parts() if isinstance(message, EmailMessage) and message.is_multipart() else ():
-        if part.get_content_type() == "message/rfc822":
-            inner = part.get_content()  # the mail inside
-            yield part.get_filename() or "mail.eml", inner.as_bytes()
-        elif part.is_multipart():
-            yield from _attachments(part)
-        elif part.get_filename() or part.get_content_disposition() == "attachment" or part.get_content_maintype() != "text":
-            content = part.get_payload(decode=True)
-            yield part.get_filename() or "unnamed", content if isinstance(content, bytes) else b""
+        yield from mailparts.attached(email.message_from_bytes(raw, policy=email.policy.default))
 
 
 def _require_an_end(raw: bytes, name: str) -> None:
@@ -104,13 +96,10 @@ def _parsed(raw: bytes, name: str) -> Mail:
     assert isinstance(message, EmailMessage)
     if not message["From"] and not message["Date"]:
         raise SourceBroken("is no mail: it has neither sender nor date", where=name, remedy="export it again")
-    body = message.get_body(("plain", "html"))
-    text = str(body.get_content()) if body else ""
-    if body and body.get_content_type() == "text/html":
-        text = plain(text)
     recipients = ", ".join(str(message[h]) for h in ("To", "Cc", "Bcc") if message[h])
-    names = ", ".join(name for name, _ in _attachments(message))
-    return Mail(_moment(str(message["Date"] or "")), str(message["From"] or ""), recipients, str(message["Subject"] or ""), text.strip(), names)
+    names = ", ".join(name for name, _ in mailparts.attached(message))
+    text = mailparts.text(message)
+    return Mail(_moment(str(message["Date"] or "")), str(message["From"] or ""), recipients, str(message["Subject"] or ""), text, names)
 
 
 def _msg(path: Path) -> Mail:

@@ -65,7 +65,8 @@ class Newsletter(Sql):
                     mine = [n for n, purpose in enumerate(purposes) if purpose in part.values]
                     handed += len(mine)
                     if mine:
-                        asks = tuple(a._replace(row=mine.index(a.row)) for a in found.asks if a.row in mine)
+                        places = {row: n for n, row in enumerate(mine)}
+                        asks = tuple(a._replace(row=places[a.row]) for a in found.asks if a.row in places)
                         yield Rows(values.take(found.frame, mine), asks)
                 else:
                     yield replace(found, rows=handed) if isinstance(found, Done) else found

@@ -1,7 +1,7 @@
 """Which files a table lies in: one file, a folder, or a pattern; on this machine or in an object store.
 
-A folder's files are read as one table, those of sub-folders too; what begins with `.` or `_` is
-left out, as writers name what is not finished. `country=GB` in a path is a column of that name.
+A folder's files are read as one table, those of sub-folders too, and all have to be of one kind; what begins with
+`.` or `_` is left out, as writers name what is not finished. `country=GB` in a path is a column of that name.
 An address such as `s3://bucket/folder` is reached through fsspec (`dsar[s3]`).
 """
 
@@ -35,14 +35,18 @@ class Place:
     file: datamap.File
 
     @cached_property
-    def parts(self) -> list[Part]:
-        """The table's files, sorted; a file that is not there is among them, for its reader to say so."""
+    def lying(self) -> list[Part]:
+        """All files there, sorted, whatever their kind; one that is not there is among them, for its reader to say so."""
         base, found = _found(self.path)
-        parts = [Part(path, _told(path, base)) for path in found]
-        endings = {ending(p.path) for p in parts}
-        if len(endings) > 1:
-            raise SourceBroken("holds files of several kinds", where=self.path.name, remedy="name one kind: folder/*.csv")
-        return parts or [Part(self.path, {})]
+        return [Part(path, _told(path, base)) for path in found] or [Part(self.path, {})]
+
+    @property
+    def parts(self) -> list[Part]:
+        """The table's files, sorted; raises `SourceBroken` where they are of several kinds: one of them would be left out unsaid."""
+        if len(kinds := sorted({ending(p.path) or "no ending" for p in self.lying})) > 1:
+            remedy = "move what is not of the table elsewhere, or name one kind: folder/**/*.csv"
+            raise SourceBroken(f"holds files of several kinds ({', '.join(kinds)})", where=self.path.name, remedy=remedy)
+        return self.lying
 
     @property
     def suffix(self) -> str:
@@ -52,7 +56,7 @@ class Place:
     @property
     def exists(self) -> bool:
         """Whether at least one of its files is there."""
-        return any(part.path.is_file() for part in self.parts)
+        return any(part.path.is_file() for part in self.lying)
 
 
 def at(root: Path, text: str, source: str) -> Path:
@@ -101,7 +105,7 @@ def _found(path: Path) -> tuple[Path, list[Path]]:
         pattern = "/".join(parts[first:])
         return base, sorted((p for p in base.glob(pattern) if p.is_file() and not _hidden(p, base)), key=str)
     if path.is_dir():
-        return path, [p for p in _walk(path) if ending(p) in LISTED]
+        return path, list(_walk(path))
     return path.parent, [path]
 
 

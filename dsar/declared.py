@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 TYPE = re.compile(r"(text|integer|number|boolean|binary|time|decimal|date|datetime)(?:\((.+)\))?$")
+DIGITS = 76  # of pyarrow's decimal256
 ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
 _WORDS = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
 
@@ -23,8 +24,12 @@ def check_type(declared: str) -> str:
     if not match:
         raise ValueError("allowed: text, integer, decimal(p,s), number, boolean, date, datetime, time, binary, date(FORMAT), datetime(FORMAT)")
     name, detail = match.groups()
-    if name == "decimal" and not re.fullmatch(r"\d+,\s*\d+", detail or ""):
-        raise ValueError("a decimal is written decimal(p,s), for example decimal(12,2)")
+    if name == "decimal":
+        digits = re.fullmatch(r"(\d+),\s*(\d+)", detail or "", re.ASCII)
+        if not digits:
+            raise ValueError("a decimal is written decimal(p,s), for example decimal(12,2)")
+        if not 1 <= int(digits[1]) <= DIGITS:
+            raise ValueError(f"a decimal has 1 to {DIGITS} digits")
     return declared
 
 

@@ -2,7 +2,7 @@
 
 An entry point of `dsar.sources` names a class. One of `dsar.maps` or `dsar.templates` names a package whose `.toml` files (and
 `page.html`, `page.css`) are meant. A template of another package takes the place of ours, since its letters may be the ones that
-a lawyer has reviewed; where two packages bring the same file nobody could say which counts, so that is an error.
+a lawyer has reviewed; where two packages bring the same file, or a source of one name, nobody could say which counts, so that is an error.
 """
 
 import re
@@ -19,8 +19,13 @@ _KEPT = (".toml", ".html", ".css")
 
 @cache
 def sources() -> dict[str, str]:
-    """Return name → `module:Class` of every connector that is installed."""
-    return {point.name: point.value for point in entry_points(group="dsar.sources")}
+    """Return name → `module:Class` of every connector that is installed; raises `BadPlugin`."""
+    found: dict[str, EntryPoint] = {}
+    for point in _points("dsar.sources"):
+        if (other := found.setdefault(point.name, point)) is not point:
+            remedy = "uninstall one of them"
+            raise BadPlugin(f"{_owner(other)} and {_owner(point)} both bring {point.name}", where="dsar.sources", remedy=remedy)
+    return {name: point.value for name, point in found.items()}
 
 
 def maps() -> dict[str, Traversable]:
@@ -48,13 +53,21 @@ def languages() -> tuple[str, ...]:
 @cache
 def _brought(group: str) -> dict[str, Traversable]:
     found: dict[str, tuple[str, Traversable]] = {}
-    for point in sorted(entry_points(group=group), key=lambda p: (p.dist.name if p.dist else "", p.name)):
-        owner = point.dist.name if point.dist else point.value
+    for point in _points(group):
+        owner = _owner(point)
         for file in _files(point, owner):
             other, _ = found.setdefault(file.name, (owner, file))
             if other != owner:
                 raise BadPlugin(f"{other} and {owner} both bring {file.name}", where=group, remedy="uninstall one of them")
     return {name: file for name, (_, file) in found.items()}
+
+
+def _points(group: str) -> list[EntryPoint]:
+    return sorted(entry_points(group=group), key=lambda p: (p.dist.name if p.dist else "", p.name))
+
+
+def _owner(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value
 
 
 def _files(point: EntryPoint, owner: str) -> list[Traversable]:

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from dsar.declared import ISO, TYPE, reader
+from dsar.declared import DIGITS, ISO, TYPE, reader
 
 
 def as_text(value: object) -> str | None:
@@ -141,9 +141,13 @@ def _decimals(values: Sequence[object]) -> pa.Array:
         scale = max(max(0, -int(n.as_tuple().exponent)) for n in known)
         whole = max(n.adjusted() + 1 for n in known)
         digits = max(whole, 1) + scale
-        if digits <= 76:
-            return pa.array(numbers, pa.decimal128(digits, scale) if digits <= 38 else pa.decimal256(digits, scale))
+        if digits <= DIGITS:
+            return pa.array(numbers, _decimal(digits, scale))
     return pa.array([as_text(v) for v in values], pa.string())
+
+
+def _decimal(digits: int, scale: int) -> pa.DataType:
+    return pa.decimal128(digits, scale) if digits <= 38 else pa.decimal256(digits, scale)
 
 
 def _instants(values: Sequence[datetime | None]) -> pa.Array:
@@ -172,7 +176,7 @@ def _declared(name: str, values: Sequence[object], declared: str) -> pa.Array:
 def _typed(values: Sequence[object], kind: str, detail: str | None) -> pa.Array:
     if kind == "decimal":
         precision, scale = (int(n) for n in (detail or "").split(","))
-        return pa.array(values, pa.decimal128(precision, scale))
+        return pa.array(values, _decimal(precision, scale))
     if kind in {"datetime", "integer"}:
         return infer(values) if any(v is not None for v in values) else pa.array(values, pa.timestamp("us") if kind == "datetime" else pa.int64())
     plain = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_(), "date": pa.date32(), "time": pa.time64("us"), "binary": pa.binary()}

@@ -156,6 +156,7 @@ BAD = [
         "varchar",
         f"{ORDERS}.columns.status.type: allowed: {TYPES}",
     ),
+    (f"{ORDERS}.columns.status.type", "decimal(77,2)", f"{ORDERS}.columns.status.type: a decimal has 1 to 76 digits"),
     (f"{ORDERS}.columns.dsar_key", {"category": "user"}, f"{ORDERS}.columns.dsar_key: names that begin with dsar_ are this toolkit's own"),
     ("systems.fax", {"none": "nobody has one"}, f"systems.fax: is not asked about; the list has {', '.join(forgotten.SYSTEMS)}"),
     ("systems.chat", {"mapped": "chats"}, "systems.chat.mapped: 'chats' is not one of [sources]: orders, newsletter"),

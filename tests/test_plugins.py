@@ -19,14 +19,14 @@ def package(tmp_path, monkeypatch):
     """Put a package with files where Python finds it, as pip would: a folder and what says its entry points."""
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
-    def installed(name, files, group="dsar.templates", module=None):
-        (tmp_path / name).mkdir()
+    def installed(package, files, group="dsar.templates", module=None, name="x"):
+        (tmp_path / package).mkdir()
         for file, text in files.items():
-            (tmp_path / name / file).write_text(text, encoding="utf-8")
-        about = tmp_path / f"{name}-1.0.dist-info"
+            (tmp_path / package / file).write_text(text, encoding="utf-8")
+        about = tmp_path / f"{package}-1.0.dist-info"
         about.mkdir()
-        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
-        (about / "entry_points.txt").write_text(f"[{group}]\nx = {module or name}\n", encoding="utf-8")
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n", encoding="utf-8")
+        (about / "entry_points.txt").write_text(f"[{group}]\n{name} = {module or package}\n", encoding="utf-8")
 
     def forget():
         for cached in CACHED:
@@ -94,3 +94,10 @@ def test_letters_of_the_house_have_to_be_all_letters(package):
     package("short", {"letters.en.toml": 'x = "y"\n'})
     with pytest.raises(BadPlugin, match=r"letters.en.toml: \d+ parts are lacking"):
         letters.words("en")
+
+
+def test_a_source_of_one_name_in_two_packages_is_an_error(package):
+    """The last one would read, and erase, in place of ours, and nobody would have said so."""
+    package("another", {}, group="dsar.sources", module="another:Source", name="sql")
+    with pytest.raises(BadPlugin, match=r"^dsar\.sources: (another and dsar|dsar and another) both bring sql — uninstall one of them$"):
+        plugins.sources()

@@ -1,5 +1,6 @@
 """What people are asked to look for: one workbook per owner over all requests, out until every search is answered."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -59,7 +60,9 @@ def write(root: Path, searches: Iterable[Search], controller: Controller) -> Wri
 
 
 def _file_name(owner: str) -> str:
-    return re.sub(r"[^A-Za-z0-9-]+", "-", owner).strip("-")
+    """Return what an owner's file is called: two whose names are alike in plain letters, or have none, are told apart by a hash."""
+    told = hashlib.sha256(owner.encode()).hexdigest()[:8]
+    return f"{re.sub(r'[^A-Za-z0-9]+', '-', owner).strip('-')}-{told}".lstrip("-")
 
 
 def _build(owner: str, searches: list[Search], controller: Controller, stem: str, into: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from dsar import mailparts
 from dsar.errors import BadMail
 from dsar.htmltext import plain
 from dsar.unpacked import endless
@@ -85,8 +86,6 @@ def _eml(path: Path) -> Mail:
         sender = bracketed[1].strip()  # "ann@example.org <other@example.net>" is from other, whatever stands before
     if len(message["From"].addresses) > 1:
         sender = ""  # from several people is from nobody in particular
-    body = message.get_body(preferencelist=("plain", "html"))
-    text = str(body.get_content()) if body else ""
     return Mail(
         path.name,
         sender,
@@ -94,9 +93,9 @@ def _eml(path: Path) -> Mail:
         tuple(address for _, address in email.utils.getaddresses([str(message.get("To", ""))])),
         _received(message),
         str(message.get("Subject", "")),
-        _own_words(plain(text) if body and body.get_content_type() == "text/html" else text),
+        _own_words(mailparts.text(message)),
         str(message.get("Message-ID", "")),
-        tuple(part.get_filename() or "unnamed" for part in message.iter_attachments()),
+        tuple(name for name, _ in mailparts.attached(message)),
     )
 
 

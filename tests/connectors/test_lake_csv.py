@@ -202,3 +202,13 @@ def test_a_table_without_a_file_says_so(tmp_path):
     source.settings.declared.tables["t"] = bare
     with pytest.raises(SourceBroken, match="names no file"):
         one(source)
+
+
+def test_a_long_decimal_is_read_as_it_is_declared(tmp_path):
+    (tmp_path / "t.csv").write_text(f"id,email,total\n1,ada@example.org,{'9' * 38}.10\n", encoding="utf-8")
+    columns = {"id": {"category": "user"}, "email": {"category": "user"}, "total": {"category": "user", "type": "decimal(40,2)"}}
+    table = {"label": "T", "activity": "a", "key": ["id"], "match": {"email": "email"}, "file": {"path": "t.csv"}, "columns": columns}
+    declared = {"connector": "lake", "label": "S", "owner": "o", "tables": {"t": table}}
+    found = Lake(Settings("world", datamap.Source.model_validate(declared), tmp_path, "GB"))
+    rows = answer(found, Match("t", (Want("a", "email", "ada@example.org"),)))[0]
+    assert rows == [{"id": "1", "email": "ada@example.org", "total": Decimal("9" * 38 + ".10")}]

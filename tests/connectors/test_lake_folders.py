@@ -98,6 +98,28 @@ def test_files_that_are_not_there_or_of_two_kinds(tmp_path):
         answer(source(tmp_path, "in"), WANT)
 
 
+@pytest.mark.parametrize("odd", ["2025.txt", "2025.xls", "2025.csv.zip", "2025.csv.bz2", "below/x.json", "README"])
+def test_no_file_of_a_folder_is_left_out_unsaid(tmp_path, odd):
+    (tmp_path / "in/below").mkdir(parents=True)
+    (tmp_path / "in/a.csv").write_text("id,email\n1,ada@example.org\n", encoding="utf-8")
+    (tmp_path / "in/below/b.csv.gz").write_bytes(gzip.compress(b"id,email\n2,ada@example.org\n"))
+    rows = answer(source(tmp_path, "in"), WANT)[0]
+    (tmp_path / "in" / odd).write_text("id,email\n3,ada@example.org\n", encoding="utf-8")
+    with pytest.raises(SourceBroken, match=r"^world\.t: in: holds files of several kinds \(\.csv, .+|\(.+, \.csv\)"):
+        answer(source(tmp_path, "in"), WANT)
+    known = source(tmp_path, "in", url="in").schema()
+    assert "several kinds" in known["t"].fault
+    assert len(rows) == 2
+    pattern = source(tmp_path, "in/**/*.csv*" if not odd.startswith("2025.csv") else "in/**/[ab].csv*")
+    assert answer(pattern, WANT)[0] == rows
+
+
+def test_a_folder_of_one_kind_that_is_only_read_by_name(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_text("id,email\n1,ada@example.org\n", encoding="utf-8")
+    assert answer(source(tmp_path, "in"), WANT)[0] == [{"id": "1", "email": "ada@example.org"}]
+
+
 def test_a_half_written_file_of_a_folder_breaks_the_table(tmp_path):
     parquet(tmp_path / "in/a.parquet", ADA)
     (tmp_path / "in/b.parquet").write_bytes((tmp_path / "in/a.parquet").read_bytes()[:-9])

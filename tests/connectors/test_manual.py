@@ -2,15 +2,18 @@
 
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
 
+from connectors import mails
+from connectors.inbox import _masked
 from connectors.manual import Manual
 from dsar import values
 from dsar.answer import searches
 from dsar.errors import SourceBroken
-from dsar.source import Keys, Rows, Settings
+from dsar.source import Keys, Rows, Search, Settings
 from tests import worlds
 
 MAP = """
@@ -98,7 +101,7 @@ def out(lines, system, value):
 def test_until_a_search_is_back_its_table_waits_and_only_for_those_who_asked(tmp_path):
     dossiers, lines, written = desk(tmp_path, ADA, BOB)
     assert set(worlds.results(dossiers["R-1"]).values()) == {"waiting: support@quill.example"}
-    assert [p.name for p in written.files] == ["support-quill-example_searches.xlsx"]
+    assert [p.name for p in written.files] == ["support-quill-example-5b201562_searches.xlsx"]
     assert sorted((line["System"], line["Look for"]) for line in lines) == [
         ("Paper files", "ada@example.org"), ("Paper files", "bob@example.com"),
         ("Support mailbox", "ada@example.org"), ("Support mailbox", "bob@example.com"),
@@ -160,6 +163,53 @@ def test_what_comes_back_is_taken_in(tmp_path):
     assert sorted(row["file"].rpartition("/")[2] for row in found["letters"]) == ["letter.pdf", "photo.JPG"]
     # A document is held whole until somebody has read it.
     assert {hold for _, _, hold in worlds.rows(dossiers["R-1"])["paper.letters"]} == {"document"}
+
+
+@pytest.mark.parametrize(("content", "found"), [(b"", [("a.xlsx", b"")]), (None, None)])
+def test_what_outlook_attached_without_its_content_is_no_empty_document(tmp_path, monkeypatch, content, found):
+    """python-oxmsg gives no content where a mail is attached, or only a link to a file."""
+    attachments = [SimpleNamespace(file_name="a.xlsx", file_bytes=content)]
+    monkeypatch.setattr("oxmsg.Message.load", lambda _: SimpleNamespace(attachments=attachments))
+    if found is not None:
+        assert list(mails.attached(tmp_path / "a.msg")) == found
+    else:
+        with pytest.raises(SourceBroken, match="a mail or a link to a file is attached"):
+            list(mails.attached(tmp_path / "a.msg"))
+
+
+def test_owners_whose_names_are_alike_in_plain_letters_have_a_file_each(tmp_path):
+    known = worlds.datamap(MAP, tmp_path)
+    owners = ("王", "李", "it.desk@quill.example", "it-desk@quill.example")
+    asked = [Search(f"S-{n}", "X", owner, ("T",), "email", "ada@example.org") for n, owner in enumerate(owners)]
+    written = searches.write(tmp_path, asked, known.controller)
+    assert len({p.name.lower() for p in written.files}) == len(owners)
+    assert sorted(p.name for p in (tmp_path / "worklists").glob("*_searches.xlsx")) == sorted(p.name for p in written.files)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("I am o'brien@example.org.", "I am o'brien@example.org."),
+        ("Ask bob.o'hara@example.org!", "Ask #!"),
+        ('Ask "b.o"@example.org or b%40x.org', "Ask # or #"),
+        ("Ask bob@web_1.intern.example, müller@exämple.org", "Ask #, #"),
+        ("x@o'brien@example.org", "x@o'brien@example.org"),
+    ],
+)
+def test_only_others_addresses_are_masked_and_whole(text, masked):
+    row = _masked({"sender": text, "recipients": text, "subject": text, "text": text}, {"o'brien@example.org"})
+    assert set(row.values()) == {masked.replace("#", "[address of another person]")}
+
+
+def test_json_keeps_its_digits_and_what_is_no_number_fails(tmp_path):
+    _, lines, written = desk(tmp_path, ADA)
+    mailbox = out(lines, "Support mailbox", "ada@example.org")
+    put(tmp_path, mailbox, "t.json", '[{"paid": 1.10, "no": 12345678901234567.89}]')
+    give_back(tmp_path, written, **{line["Search ID"]: "Files in inbox" for line in lines})
+    found = {a.table: values.rows(t.frame) for a, t in desk(tmp_path, ADA)[0]["R-1"].tables.items()}
+    assert [row["data"] for row in found["rows"]] == ['{"paid": 1.10, "no": 12345678901234567.89}']
+    put(tmp_path, mailbox, "t.json", '[{"paid": NaN}]')
+    assert "is damaged" in worlds.results(desk(tmp_path, ADA)[0]["R-1"])["inboxes.rows"]
 
 
 def test_one_mail_of_two_subjects_is_masked_for_each(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from connectors.newsletter import Newsletter
 from dsar import datamap, values
 from dsar.errors import SourceBroken
-from dsar.source import Keys, Match, Others, Rows, Settings, Want
+from dsar.source import Asked, Keys, Match, Others, Rows, Settings, Want
 from tests.connectors.engines import OnSqlite
 
 MEMBERS = [
@@ -96,3 +96,21 @@ def test_a_status_the_map_does_not_explain_fails_the_table(tmp_path):
     made = tool(tmp_path, [*MEMBERS, (5, "dan@x.org", "service", 7, "contract")])
     with pytest.raises(SourceBroken, match=r"news\.notices: a row's status is none of those the map explains — explain it under"):
         list(made.read(by_email("notices", "dan@x.org")))
+
+
+def test_a_row_of_a_part_is_told_without_comparing_it_with_all(tmp_path):
+    compared, many = [], 200
+
+    class Row(int):
+        def __eq__(self, other):
+            compared.append(other)
+            return int(self) == int(other)
+
+        __hash__ = int.__hash__
+
+    made = tool(tmp_path)
+    frame = values.frame({"purpose": ["marketing"] * many}, {"purpose": "text"})
+    whole = Rows(frame, tuple(Asked(Row(n), str(n), "email") for n in range(many)))
+    (part,) = made._of("subscriptions", made.parts["subscriptions"], (found for found in (whole,)))
+    assert [a.row for a in part.asks] == list(range(many))
+    assert len(compared) < 5 * many

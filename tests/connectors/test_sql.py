@@ -10,7 +10,7 @@ from connectors.reflect import _logical
 from connectors.sql import Sql
 from dsar import datamap, values
 from dsar.errors import BadMap, SourceBroken, SourceUnreachable
-from dsar.source import Keys, Match, Others, Rows, Schema, Settings, Want
+from dsar.source import Keys, Match, Others, Rows, Schema, Settings, Text, Want
 from tests.connectors.engines import OnSqlite
 from tests.source_suite import answer, state
 
@@ -184,6 +184,14 @@ def test_no_connection_is_kept_and_a_read_may_be_left_early(tmp_path):
     with closing(sqlite3.connect(tmp_path / "shop.db", timeout=0)) as connection:
         connection.execute("DROP TABLE t")
         connection.commit()
+
+
+def test_text_is_found_for_each_of_two_people_whose_addresses_look_alike_without_case(tmp_path):
+    """`straße@` and `strasse@` are two mailboxes (`dsar.kinds`): where one of them still stands, neither request may miss it."""
+    source = shop(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, note TEXT); INSERT INTO t VALUES (1, 'to strasse@x.org')", ["id", "note"])
+    parts = source.read(Text("t", ("note",), ("strasse@x.org", "straße@x.org")))
+    found = [tuple(row.values()) for part in parts if isinstance(part, Rows) for row in values.rows(part.frame)]
+    assert found == [(1, "note", "strasse@x.org", 3), (1, "note", "straße@x.org", 3)]
 
 
 def test_a_table_outside_the_map_is_refused(tmp_path):
