@@ -92,6 +92,10 @@ near, apart = subprocess.Popen(["sleep", "600"]), subprocess.Popen(["sleep", "60
 left = subprocess.run(["sh", "-c", "setsid sleep 600 >/dev/null 2>&1 & echo $!"], capture_output=True, text=True).stdout
 open(request_id + ".pids", "w").write(f"{near.pid} {apart.pid} {left}")
 """
+FLOODS = """
+for _ in range(40):
+    print("x" * 99_999)
+"""
 BESIDE = [f"R-{n}" for n in range(6)]
 
 
@@ -113,6 +117,7 @@ def ended(tmp_path_factory):
         job(folder, LEAVES_RUNNING, "leaves-well"),
         job(folder, LEAVES_RUNNING + "time.sleep(60)", "leaves-hanging", timeout=2),
         job(folder, LEAVES_RUNNING + "os._exit(3)", "leaves-dying"),
+        job(folder, FLOODS, "floods"),
         replace(job(folder, "x = bytearray(3 << 30)", "greedy"), memory=1 << 30),
         job(folder, "x = bytearray(300 << 20)", "modest"),
     ]
@@ -185,6 +190,13 @@ def test_nothing_that_a_cell_started_runs_on_after_its_notebook(ended):
     started = [pid for way in ways for pid in (folder / f"{way}.pids").read_text().split()]
     assert len(started) == 9
     assert [pid for pid in started if os.path.exists(f"/proc/{pid}")] == []  # noqa: PTH110
+
+
+def test_of_what_a_cell_prints_no_more_is_kept_than_anybody_reads(ended):
+    [floods] = of(ended[2], "floods")
+    assert floods.state == "done"
+    [shown] = nbformat.read(ended[1]["floods"].executed, as_version=4).cells[-1].outputs
+    assert (len(shown.text) < 1.1 * (1 << 20), shown.text[-40:]) == (True, "xxx\n[more was printed, and is not kept]\n")
 
 
 def test_a_job_that_another_batch_did_meanwhile_is_not_done_again(ended):
