@@ -62,7 +62,7 @@ def batch(
     timeout: Annotated[int, typer.Option(min=1, help="Seconds a notebook cell may take.")] = 600,
     memory: Annotated[int, typer.Option(min=0, help="Megabytes of its own a notebook's process may take; 0: any.")] = 2048,
     cluster: Annotated[str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler whose workers run the notebooks.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; no source is asked, no answer made.")] = False,
 ) -> None:
     """Collect once for all, run the notebooks each request asks for; exit status 1 if any failed."""
     from dsar.run import copies, pool

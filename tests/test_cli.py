@@ -248,6 +248,13 @@ def test_a_draft_is_appended_and_checked_unchanged(dsar, tmp_path, monkeypatch):
     assert dsar("check")[0] == 0
 
 
+def test_a_dry_run_says_that_it_asks_no_source_and_takes_requests_over_as_every_command_does(dsar, desk):
+    assert "no source is asked, no answer made" in " ".join(dsar("batch", "--help")[1].split())
+    assert dsar("--workspace", desk, "batch", "--dry-run")[0] == 0
+    assert not (desk / "cases").exists()
+    assert len(open_workspace(desk).register.events()) == 7  # four requests, three of them with their identity settled
+
+
 def test_batch_exits_with_1_when_something_failed(dsar, desk):
     (desk / "requests.csv").write_text(REQUESTS.splitlines()[0] + "\n" + REQUESTS.splitlines()[4] + "\n", encoding="utf-8")
     (desk / "people.csv").unlink()
