@@ -10,6 +10,7 @@ import tomllib
 import pytest
 
 from dsar import cli, cli_answer, cli_workspace, datamap, forgotten
+from dsar.request.identity import CHANNELS
 from dsar.workspace import open_workspace
 from tests.run.test_batch import MAP, REQUESTS
 
@@ -253,6 +254,11 @@ def test_a_dry_run_says_that_it_asks_no_source_and_takes_requests_over_as_every_
     assert dsar("--workspace", desk, "batch", "--dry-run")[0] == 0
     assert not (desk / "cases").exists()
     assert len(open_workspace(desk).register.events()) == 7  # four requests, three of them with their identity settled
+
+
+def test_help_lists_the_ways_a_request_may_come(dsar):
+    told = " ".join(dsar("register", "add", "--help")[1].split())
+    assert f"How it came: {', '.join(CHANNELS)}." in told
 
 
 def test_batch_exits_with_1_when_something_failed(dsar, desk):
