@@ -60,9 +60,9 @@ def batch(
     request: Annotated[list[str] | None, typer.Argument(help="Requests; all that are open when left out.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Notebooks that run at the same time, at most.")] = 2,
     timeout: Annotated[int, typer.Option(min=1, help="Seconds a notebook cell may take.")] = 600,
-    memory: Annotated[int, typer.Option(min=0, help="Megabytes a notebook may take; 0: as many as there are.")] = 2048,
+    memory: Annotated[int, typer.Option(min=0, help="Megabytes of its own a notebook's process may take; 0: any.")] = 2048,
     cluster: Annotated[str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler whose workers run the notebooks.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; no source is asked, no answer made.")] = False,
 ) -> None:
     """Collect once for all, run the notebooks each request asks for; exit status 1 if any failed."""
     from dsar.run import copies, pool

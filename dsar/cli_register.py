@@ -12,6 +12,7 @@ from dsar.desk import imports, intake, overview
 from dsar.errors import BadRequests, DsarError
 from dsar.keep.ledger import CONFIRMED, Entry
 from dsar.request.entry import COLUMNS, entry
+from dsar.request.identity import CHANNELS
 from dsar.terminal import Terminal
 
 out = Terminal()
@@ -25,7 +26,7 @@ def add(
     right: Annotated[list[str], typer.Option(help="A right the letter invokes; may be repeated.")],
     received: Annotated[str, typer.Option(help="The local day it reached us, like 2026-11-23.")],
     request: Annotated[str, typer.Option("--id", help="Your own number. [default: the next one]")] = "",
-    channel: Annotated[str, typer.Option(help="How it came.")] = "other",
+    channel: Annotated[str, typer.Option(help=f"How it came: {', '.join(CHANNELS)}.")] = "other",
     requester: Annotated[str, typer.Option(help="person, agent, parent or child.")] = "person",
     language: Annotated[str, typer.Option(help="Of the letters. [default: the controller's]")] = "",
     identifiers: Identifiers = None,

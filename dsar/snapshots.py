@@ -64,8 +64,8 @@ class Snapshots:
             return None
 
     def valid(self, request: Request) -> Dossier | None:
-        """Return the dossier on disk, or None where there is none that fits, or a ruling was made since."""
-        dossier = self.latest(request)
+        """Return the dossier on disk, or None where none fits, a ruling was made since, or its run died before the ledger told of it."""
+        dossier = self.latest(request) if asof.stands(self.root / "cases" / request.id) else None
         return dossier if dossier and dossier.ruled == self.rulings(request).fingerprint else None
 
     def fresh(self, request: Request) -> Dossier:
@@ -142,8 +142,8 @@ class Snapshots:
             searches.write(self.root, [search for asker in askers for search in asker.searches()], self.datamap.controller)
         for request in requests:
             self._save(request, fresh[request.id])
-        asof.note(self.root, [self.case(r) for r in requests])
         self.ledger.add(record.collected((fresh[r.id] for r in requests), self.register.secret))
+        asof.note(self.root, [self.case(r) for r in requests])  # last: what lacks it is collected anew
         return {r.id: fresh[r.id] for r in requests}
 
     def _asked(self, requests: list[Request], sources: dict[str, Source | DsarError], progress: Progress) -> dict[str, Dossier]:
@@ -154,6 +154,7 @@ class Snapshots:
     def _save(self, request: Request, dossier: Dossier) -> None:
         folder = self.case(request)
         bundle.keep(folder, self.register.case(request.id))
+        asof.forget(folder)
         withdraw(folder)  # what was written from an older snapshot is no answer any more
         if before := self.latest(request):
             compare.save(before, dossier, folder / "difference.json")

@@ -10,6 +10,7 @@ import tomllib
 import pytest
 
 from dsar import cli, cli_answer, cli_workspace, datamap, forgotten
+from dsar.request.identity import CHANNELS
 from dsar.workspace import open_workspace
 from tests.run.test_batch import MAP, REQUESTS
 
@@ -246,6 +247,18 @@ def test_a_draft_is_appended_and_checked_unchanged(dsar, tmp_path, monkeypatch):
     text = written.read_text(encoding="utf-8").replace("guessed = true", "")
     written.write_text(text.replace("#[sources", "[sources").replace("#colours", "colours"), encoding="utf-8")
     assert dsar("check")[0] == 0
+
+
+def test_a_dry_run_says_that_it_asks_no_source_and_takes_requests_over_as_every_command_does(dsar, desk):
+    assert "no source is asked, no answer made" in " ".join(dsar("batch", "--help")[1].split())
+    assert dsar("--workspace", desk, "batch", "--dry-run")[0] == 0
+    assert not (desk / "cases").exists()
+    assert len(open_workspace(desk).register.events()) == 7  # four requests, three of them with their identity settled
+
+
+def test_help_lists_the_ways_a_request_may_come(dsar):
+    told = " ".join(dsar("register", "add", "--help")[1].split())
+    assert f"How it came: {', '.join(CHANNELS)}." in told
 
 
 def test_batch_exits_with_1_when_something_failed(dsar, desk):

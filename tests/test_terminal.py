@@ -37,7 +37,7 @@ def test_a_value_that_is_too_wide_is_folded_never_cut(printed, width):
 
 
 def test_a_word_is_broken_only_where_no_column_can_give_way(printed):
-    words = ("waiting for the requester", "take the snapshot; have owners pause deletion; write: acknowledgement")
+    words = ("waiting for the requester", "take the first snapshot (dsar begin); have owners pause deletion; write: acknowledgement")
     lines = printed([words], 40, ("State", "Next"))
     assert max(map(len, lines)) <= 40
     assert {word for line in lines[3:-1] for word in line.replace("│", " ").split()} == set(" ".join(words).split())

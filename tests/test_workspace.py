@@ -12,6 +12,7 @@ import pytest
 from dsar import snapshots
 from dsar.desk import facts
 from dsar.errors import AnswerIncomplete, BadMap, BadRequests, BadRuling, IdentityNotVerified, UnknownRequest, UnknownRow, WorkspaceMissing
+from dsar.keep import asof
 from dsar.snapshots import connector
 from dsar.source import Settings
 from dsar.workspace import Workspace, now, open_workspace
@@ -102,6 +103,21 @@ def test_a_snapshot_with_a_failed_table_is_collected_anew_unless_somebody_decide
     reads = Counted.reads_in_all
     assert not ws.collect_all([ws.request("B")])["B"].complete
     assert Counted.reads_in_all == reads
+
+
+@pytest.mark.parametrize("dies", ["dsar.snapshots.record.collected", "dsar.snapshots.asof.note"])
+def test_a_snapshot_whose_run_died_before_all_was_told_of_it_is_taken_anew(ws, monkeypatch, dies):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(dies, full)
+        with pytest.raises(OSError, match="No space left"):
+            ws.collect(ws.request("A"))
+    assert ws.snapshot(ws.request("A")) is None
+    ws.collect(ws.request("A"))
+    assert asof.noted(ws.root / "cases/A").map
+    assert [line["request"] for line in ws.ledger.lines() if line["what"] == "collected"][-1:] == ["A"]
 
 
 def test_a_connector_that_cannot_be_made_fails_its_source_and_no_other(ws):

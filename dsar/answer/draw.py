@@ -88,7 +88,10 @@ def worklist(book: Workbook, name: str, content: Worklist, manner: Manner, elsew
         [(max(w, _TO_WRITE), max(m, _TO_WRITE)) if h in content.editable else (w, m) for (w, m), h in zip(wanted, content.header, strict=True)]
     )
     sheet = Sheet(book, name, widths, freeze=f"B{WORKLIST_HEAD + 1}", head=WORKLIST_HEAD, footer=manner.say(FOOTER))
-    sheet.title(content.title, [manner.say(_FILL_IN, columns=", ".join(content.editable)) if content.editable else ""])
+    others = set(content.header) - set(content.editable)
+    every = manner.say("To fill in: the shaded, framed cells. Rows may be sorted and filtered.")
+    how = manner.say(_FILL_IN, columns=", ".join(content.editable)) if others else every
+    sheet.title(content.title, [how if content.editable else ""])
     sheet.append([])
     _head(sheet, content.header, [False] * len(content.header))
     for row in rows:

@@ -24,7 +24,7 @@ from dsar.desk.due import ANSWERS, require_asked
 from dsar.errors import DraftUnfinished, IdentityNotVerified
 from dsar.keep.ledger import Head
 from dsar.request.case import Case
-from dsar.request.letters import BEFORE_IDENTITY, TO_FILL, Letter, words
+from dsar.request.letters import BEFORE_IDENTITY, Letter, to_fill, words
 
 _RECORD = ".drafts.json"
 _TO_OTHERS = ("recipient_notice",)  # not to the requester at all
@@ -118,7 +118,7 @@ def finish(name: str, case: Case, folder: Path, head: Head) -> Path:
     from dsar.desk import docx
 
     text = docx.text_of(path.read_bytes())
-    left = TO_FILL.findall(text)
+    left = to_fill(text, case.language)
     if left:
         raise DraftUnfinished(f"{len(left)} places are left to fill in", where=path.name, remedy="open it and fill them in")
     if words(case.language)["mark"] in text:

@@ -1,6 +1,6 @@
 """A folder of mails, proposed in one sheet and registered from it once a person has confirmed each line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -69,17 +69,27 @@ def _row(proposal: Proposal) -> tuple[str | int | None, ...]:
         unread = (*nothing, proposal.fault, decision, *nothing[:4])
         return (proposal.number, proposal.file, *unread, "other", "person", "", "en", "")
     came = (mail.sender, mail.name, mail.subject, ", ".join(mail.attachments))
-    seems = (asked, str(proposal.template or ""), person, proposal.fault)
+    seems = (asked, str(proposal.template or ""), person, "; ".join(_notes(proposal)))
     day = proposal.received.isoformat() if proposal.received else ""
     language = "de" if _german(mail.text) else "en"
-    chosen = (decision, with_line, day, asked, f"email={mail.sender}", "e-mail", "person", "", language)
+    who = ("", "e-mail", "agent", mail.sender) if proposal.for_somebody else (f"email={mail.sender}", "e-mail", "person", "")
+    chosen = (decision, with_line, day, asked, *who, language)
     return (proposal.number, proposal.file, *came, *seems, *chosen, mail.letter_sha256)
+
+
+def _notes(proposal: Proposal) -> Iterator[str]:
+    if proposal.fault:
+        yield proposal.fault
+    if proposal.for_somebody:
+        yield "it seems to be written for somebody else: fill in what that person is known by"
+    if proposal.named:  # a signature or a template letter names others too, so none of them is taken without a look
+        yield f"its text names {', '.join(proposal.named)}: add to Identifiers what is the person's"
 
 
 def _usual(proposal: Proposal) -> tuple[str, str]:
     if proposal.twice:
         return "Repeat", proposal.twice.removeprefix("line ")
-    if proposal.mail is None or proposal.fault or not proposal.rights:
+    if proposal.mail is None or proposal.fault or proposal.for_somebody or not proposal.rights:
         return "Question", ""
     if proposal.person:
         return "Belongs to", str(proposal.person[0])

@@ -43,7 +43,7 @@ def next_steps(case: Case, today: date, made: Collection[str]) -> Iterator[str]:
     `made` are the rights whose files lie there already: a copy in the outbox, an erasure that was tried or made.
     """
     if not case.last("snapshot taken"):
-        yield "take the snapshot"
+        yield "take the first snapshot (dsar begin)"
     if not case.last("deletion paused"):
         yield "have owners pause deletion"
     if stops_marketing(case.request) and not case.last("marketing stopped"):

@@ -37,6 +37,16 @@ def note(root: Path, cases: Iterable[Path]) -> None:
         files.write_atomic(case / _NOTE, json.dumps(hashes._asdict()))
 
 
+def forget(case: Path) -> None:
+    """Take the note away, until what it is about is whole again."""
+    (case / _NOTE).unlink(missing_ok=True)
+
+
+def stands(case: Path) -> bool:
+    """Whether it was noted."""
+    return (case / _NOTE).exists()
+
+
 def noted(case: Path) -> AsOf:
     """Return what a case was worked on with; empty where nothing was noted."""
     path = case / _NOTE

@@ -68,6 +68,13 @@ def _flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
+_MEANT: dict[_Check, str] = {
+    _text: "it is a text",
+    _words: "it is a reason in three words or more",
+    _texts: "it is a list of texts",
+    _mapping: "it is a table of texts",
+    _flag: "it is true or false",
+}
 _METHOD, _ANY = _one_of(METHODS), lambda _: True
 KINDS = {
     "registered": Kind({}, {"duplicates": _texts, "source": _text, "linked": _texts}),
@@ -138,7 +145,7 @@ def check(event: Event, *, rights: tuple[str, ...], received: date, today: date)
         raise BadEvent(f"{'lacks ' + missing[0] if missing else unknown[0] + ' is not one of its details'}", where=event.kind, remedy=needs)
     for name, value in event.details.items():
         if not allowed[name](value):
-            raise BadEvent(f"{name} is not as it should be", where=event.kind, remedy=_allowed(name))
+            raise BadEvent(f"{name} is not as it should be", where=event.kind, remedy=_allowed(name, allowed[name]))
     if event.kind == "decided":
         grounds, refused = set(event.details.get("grounds", ())), event.details["outcome"] in {"partial", "refused"}
         remedy = f"grounds are {', '.join(REFUSALS)}"
@@ -149,7 +156,9 @@ def check(event: Event, *, rights: tuple[str, ...], received: date, today: date)
     return event
 
 
-def _allowed(name: str) -> str:
+def _allowed(name: str, check_: _Check) -> str:
+    if check_ in _MEANT:
+        return _MEANT[check_]
     lists: dict[str, object] = {
         "method": METHODS,
         "authority": AUTHORITIES,
@@ -157,8 +166,6 @@ def _allowed(name: str) -> str:
         "outcome": OUTCOMES,
         "reason": [r.code for r in EXTENSION_REASONS],
         "after": (7, 14),
-        "why": ("manifestly unfounded", "manifestly excessive", "further copy", "or a reason of three words or more"),
+        "why": ("manifestly unfounded", "manifestly excessive", "further copy"),
     }
-    if name in lists:
-        return f"it is one of {', '.join(map(str, lists[name]))}"  # type: ignore[call-overload]
-    return "a text, a reason of three words or more, or a list of texts"
+    return f"it is one of {', '.join(map(str, lists[name]))}"  # type: ignore[call-overload]

@@ -5,7 +5,7 @@ words, and a sender line proves nothing.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -30,6 +30,10 @@ _SIGNS = {
     "withdrawal": r"withdraw.{0,20}consent|unsubscribe|revoke|widerruf|einwilligung.{0,30}zurück",
     "complaint": r"\bcomplain|beschwer",
 }
+_FOR_SOMEBODY = re.compile(
+    r"\b(i|we) (act|am acting|are acting|write|am writing|are writing) (for|on behalf of)\b|\bon behalf of\b|\b(my|our) client\b"
+    r"|power of attorney|letter of authority|vollmacht|mandant|im auftrag (von|meine)|im namen (von|meine)"
+)
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
@@ -44,7 +48,8 @@ class Proposal:
     """What one file of the folder seems to be; `number` is its line in the sheet.
 
     `twice` names the line or request that it repeats, `person` the lines that seem to be by the same
-    person, `template` the first line whose letter is the same but for what the writer filled in.
+    person, `template` the first line whose letter is the same but for what the writer filled in. `for_somebody` says whether it
+    seems to be written for somebody else, `named` which other addresses and telephone numbers stand in its text, as `kind=value`.
     """
 
     number: int
@@ -56,6 +61,8 @@ class Proposal:
     person: tuple[int, ...] = ()
     template: int | None = None
     fault: str = ""
+    for_somebody: bool = False
+    named: tuple[str, ...] = ()
 
 
 def propose(folder: Path, zone: ZoneInfo, today: date, region: str, known: Mapping[str, str]) -> list[Proposal]:
@@ -95,7 +102,14 @@ def _proposal(number: int, mail: Mail, zone: ZoneInfo, today: date, region: str,
         person=person,
         template=template,
         fault="; ".join(f for f in faults if f),
+        for_somebody=bool(_FOR_SOMEBODY.search(" ".join(mail.text.casefold().split()))),
+        named=tuple(_named(mail, region)),
     )
+
+
+def _named(mail: Mail, region: str) -> Iterator[str]:
+    yield from (f"email={a}" for a in sorted(_addresses(mail.text) - {_normal(mail.sender)}))
+    yield from (f"phone={p}" for p in sorted(_phones(mail.text, region)))
 
 
 def _twice(one: Mail, other: Mail) -> bool:

@@ -20,7 +20,6 @@ from dsar.request.case import Case
 
 # What may be written while nobody knows who asks. All else waits, since its words depend on what was found or decided.
 BEFORE_IDENTITY = ("acknowledgement", "identity_request", "reminder", "lapse", "complaint_acknowledged", "complaint_form")
-TO_FILL = re.compile(r"\[fill in: [^\]]*\]")
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,12 @@ def words(language: str) -> dict[str, Any]:
     """Return a language's words: rights, grounds, reasons, methods."""
     found: dict[str, Any] = _templates(language)["words"]
     return found
+
+
+def to_fill(text: str, language: str) -> list[str]:
+    """Return the places of a letter that are left to fill in, marked in its language or in English."""
+    marks = "|".join(re.escape(words(one)["to_fill"]) for one in dict.fromkeys(("en", language)))
+    return re.findall(rf"\[(?:{marks}): [^\]]*\]", text)
 
 
 def day(moment: date, language: str) -> str:

@@ -50,7 +50,7 @@ def batch(
 
 
 def preview(workspace: Workspace, requests: Sequence[Request]) -> list[Result]:
-    """Return what a batch would do, and do nothing: no source is asked and no file written."""
+    """Return what a batch would do: no source is asked, no answer made. The register is opened, and so takes over `requests.csv`."""
     dossiers = workspace.kept(requests)
     results, jobs = _sorted(workspace, requests, dossiers, 0, 0)
     for job in jobs:

@@ -25,7 +25,7 @@ from jupyter_client.session import Session
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
 
-from dsar.run.warm import INLINE, Order
+from dsar.run.warm import INLINE, Order, adopt
 
 CONFIG = Config({"HistoryManager": {"enabled": False}})  # what was typed is kept in the notebook and nowhere else
 
@@ -138,7 +138,8 @@ async def _answer(kernel: Any, request: dict[str, Any]) -> None:
 
 
 def prepare() -> None:
-    """Make the kernel, and run some cells, since whatever is done for the first time costs most."""
+    """Make the kernel, and run some cells, since whatever is done for the first time costs most; take over what forks leave running."""
+    adopt()
     sys.argv = ["ipykernel_launcher"]
     kernel: Any = Kernel.instance(session=Line(), config=CONFIG, log=logging.getLogger("ipykernel"))
     kernel.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
@@ -157,6 +158,7 @@ async def _rehearse(kernel: Any) -> None:
 
 def run(_: Order, fds: Sequence[int]) -> None:
     """Answer each request that comes over a socket, until it is closed."""
+    adopt()  # what is still its own when it ends is so told from what another fork started
     kernel: Any = Kernel.instance()
     with socket.socket(fileno=fds[0]) as channel:
         kernel.session.socket = channel

@@ -22,6 +22,8 @@ from dsar.run import forks
 from dsar.run.line import Cells, Message, Printed
 
 NAME = "dsar"
+PRINTED = 1 << 20  # characters of a cell that are kept: the rest would fill this process, which has no limit, and the disk
+_MORE = "\n[more was printed, and is not kept]\n"
 LEAVING = 10  # seconds that what is registered to run at exit may take
 
 
@@ -117,10 +119,14 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
     def _until_idle(self, request: str, cell: Any, cell_index: int) -> Message:
         reply: Message = {}
         printed: dict[str, list[str]] = {"stdout": [], "stderr": []}
+        room = PRINTED
         try:
             for message in self._in_time(cell):
                 if isinstance(message, Printed):
-                    printed[message.name].append(message.text)
+                    if room >= 0:
+                        more = len(message.text) > room
+                        printed[message.name].append(message.text[:room] + (_MORE if more else ""))
+                        room = -1 if more else room - len(message.text)
                 elif message["parent_header"].get("msg_id") != request:
                     continue
                 elif message["msg_type"] == "execute_reply":

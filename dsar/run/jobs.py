@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from dsar.answer.publish import intact
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-MEMORY = 2 << 30  # bytes a notebook may take unless the batch says otherwise
+MEMORY = 2 << 30  # bytes of its own a notebook's process may take unless the batch says otherwise
 State = Literal["done", "already done", "would run", "waiting", "closed meanwhile", "failed"]
 
 

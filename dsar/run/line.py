@@ -91,7 +91,10 @@ class Cells:
         return data
 
     def end(self, patience: float) -> None:
-        """Let it leave, and kill it where it has not after so many seconds; then also what it left running, which may hold somebody's data."""
+        """Let it leave, and kill it where it has not after so many seconds.
+
+        What it left running may hold somebody's data: by the time this returns the warm process has ended that too, whatever session it is of.
+        """
         self._line.shutdown(socket.SHUT_WR)
         with suppress(DeadKernelError):
             for _ in self.messages(monotonic() + patience):
@@ -99,7 +102,7 @@ class Cells:
         self._close()
         self.process.kill()
         self.process.wait()
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):  # for where the warm process is gone
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def _close(self) -> None:

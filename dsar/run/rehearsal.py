@@ -19,6 +19,7 @@ from dsar.errors import DsarError
 from dsar.find import dossier as dossiers
 from dsar.find.dossier import PROVENANCE, Dossier, Found, as_key
 from dsar.find.outcome import Outcome
+from dsar.keep import asof
 from dsar.patience import PLAIN
 from dsar.request.request import Request
 
@@ -66,6 +67,7 @@ def _answer(folder: Path) -> None:
     ws = workspace.open_workspace(folder)
     request = ws.request("R-0")
     _invented(ws, request).save(ws.case(request) / "dossier")
+    asof.note(ws.root, [ws.case(request)])
     dossier = ws.collect(request)
     for shown in (
         ws.header(request),

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn
 
@@ -41,6 +41,7 @@ MODULES = (
 )  # fmt: skip
 LARGEST = 1 << 20  # bytes of one order: a command, a folder and an environment
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, see prctl(2)
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 INLINE = "module://matplotlib_inline.backend_inline"
 SINGLE = {  # what keeps libraries from starting threads or plots from vanishing when they are imported
     "MPLBACKEND": INLINE,
@@ -103,11 +104,13 @@ def _serve(channel: socket.socket, work: Callable[[Order, Sequence[int]], None])
         for ready, _ in poll.poll():
             if ready != channel.fileno():
                 poll.unregister(ready)
-                _buried(forked.pop(ready), ready)
+                _buried(forked.pop(ready), ready, {one.pid for one in forked.values()})
             elif (taken := _take(channel)) is None:
                 for one in forked.values():
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(one.pid, signal.SIGKILL)
+                    os.waitpid(one.pid, 0)
+                _end_orphans(set())
                 return
             else:
                 order, fds = taken
@@ -130,10 +133,35 @@ def _take(channel: socket.socket) -> tuple[Order, list[int]] | None:
     return (Order(**json.loads(data)), fds) if data else None
 
 
-def _buried(ended: _Fork, watched: int) -> None:
-    """Tell how a process ended and what it took; no zombie stays."""
+def adopt() -> None:
+    """Let what a process below this one leaves running become this one's own child, whatever session it is of."""
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1)
+
+
+def _end_orphans(living: Collection[int]) -> None:
+    """Kill what ended forks left running; only who adopts has such children."""
+    spared = set(living)
+    while orphans := _children() - spared:
+        for pid in orphans:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except PermissionError:  # it became somebody else's, as with sudo
+                spared.add(pid)
+            else:
+                os.waitpid(pid, 0)
+
+
+def _children() -> set[int]:
+    with contextlib.suppress(FileNotFoundError):  # some kernels are built without it
+        return {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()}
+    return set()
+
+
+def _buried(ended: _Fork, watched: int, living: Collection[int]) -> None:
+    """Tell how a process ended and what it took, once all that it left running has ended too; no zombie stays."""
     _, status, usage = os.wait4(ended.pid, 0)
     os.close(watched)
+    _end_orphans(living)
     told = {"status": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024}
     with contextlib.suppress(BrokenPipeError):
         os.write(ended.report, json.dumps(told).encode() + b"\n")

@@ -72,6 +72,7 @@ def test_the_template_can_be_filled_in_and_imported_and_its_empty_lines_are_none
     book = openpyxl.load_workbook(path)
     cells = list(book["Requests"].iter_rows())
     head = next(n for n, row in enumerate(cells) if row[0].value == "id")
+    assert next(row[0].value for row in cells[1:head]) == "To fill in: the shaded, framed cells. Rows may be sorted and filtered."
     for name, value in {"received": datetime(2026, 11, 4), "rights": "erasure", "identifiers": "email=ann@example.org"}.items():  # noqa: DTZ001
         cells[head + 2][COLUMNS.index(name)].value = value
     book.save(path)

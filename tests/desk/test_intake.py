@@ -10,8 +10,9 @@ from dsar.errors import BadRequests
 from dsar.request.identity import Identifier
 from dsar.request.intake import rights
 from tests.desk.conftest import MAP
-from tests.desk.letters import forty
+from tests.desk.letters import forty, mail
 
+SOMEBODY_ELSES = "it seems to be written for somebody else: fill in what that person is known by"
 START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
@@ -105,6 +106,33 @@ def test_one_wrong_line_and_nothing_is_registered(register, folder, tmp_path, ch
     assert f"row {sheet(path)[2] + 3}: {fault}" in str(caught.value)
     assert "example.org" not in str(caught.value).replace("name@example.org", "").replace("email=name", "")
     assert register.cases() == {}
+
+
+def test_who_else_a_letter_names_is_noted_and_what_is_written_for_somebody_else_is_a_question(register, tmp_path):
+    (tmp_path / "mails").mkdir()
+    law = "I act for Jane Roe, jane@roe.example. Please send a copy of all data you hold about her."
+    mail(tmp_path / "mails", 1, "Lee Law <lee@law.example>", law)
+    mail(tmp_path / "mails", 2, "Pat Poe <pat@poe.example>", "Please delete my data. My phone is 020 7946 0002.")
+    mail(tmp_path / "mails", 3, "Quy Ro <quy@ro.example>", "Please delete my data.")
+    path, _ = write_proposals(register, tmp_path / "mails", tmp_path / "proposals.xlsx", MAP)
+    shown = ("Decision", "Identifiers", "Requester", "Reply to", "Note")
+    assert [tuple(line[name] for name in shown) for line in table(path).values()] == [
+        (
+            "Question",
+            None,
+            "agent",
+            "lee@law.example",
+            f"{SOMEBODY_ELSES}; its text names email=jane@roe.example: add to Identifiers what is the person's",
+        ),
+        (
+            "Register",
+            "email=pat@poe.example",
+            "person",
+            None,
+            "its text names phone=+442079460002: add to Identifiers what is the person's",
+        ),
+        ("Register", "email=quy@ro.example", "person", None, None),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,8 @@ def test_a_new_case_is_told_what_to_do_in_the_order_of_the_law(ws, time):
         "Days left": 30,
         "Waits for": "",
         "Next": (
-            "take the snapshot; have owners pause deletion; stop marketing; settle who asks, or say why there is no doubt; write: acknowledgement"
+            "take the first snapshot (dsar begin); have owners pause deletion; stop marketing; "
+            "settle who asks, or say why there is no doubt; write: acknowledgement"
         ),
         "Handler": "",
         "Mind": "",

@@ -86,6 +86,16 @@ def states(results):
     return {r.request: (r.state, r.why) for r in results}
 
 
+LEAVES_RUNNING = """
+import os, subprocess, time
+near, apart = subprocess.Popen(["sleep", "600"]), subprocess.Popen(["sleep", "600"], start_new_session=True)
+left = subprocess.run(["sh", "-c", "setsid sleep 600 >/dev/null 2>&1 & echo $!"], capture_output=True, text=True).stdout
+open(request_id + ".pids", "w").write(f"{near.pid} {apart.pid} {left}")
+"""
+FLOODS = """
+for _ in range(40):
+    print("x" * 99_999)
+"""
 BESIDE = [f"R-{n}" for n in range(6)]
 
 
@@ -104,6 +114,10 @@ def ended(tmp_path_factory):
         *(job(folder, "import time; time.sleep(0.3); request_id", name) for name in BESIDE),
         twice,
         twice,
+        job(folder, LEAVES_RUNNING, "leaves-well"),
+        job(folder, LEAVES_RUNNING + "time.sleep(60)", "leaves-hanging", timeout=2),
+        job(folder, LEAVES_RUNNING + "os._exit(3)", "leaves-dying"),
+        job(folder, FLOODS, "floods"),
         replace(job(folder, "x = bytearray(3 << 30)", "greedy"), memory=1 << 30),
         job(folder, "x = bytearray(300 << 20)", "modest"),
     ]
@@ -166,6 +180,23 @@ def test_a_notebook_takes_no_more_memory_than_it_may_and_what_it_took_is_told(en
     assert modest.state == "done"
     assert modest.peak > 300 << 20
     assert modest.cpu > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="cells run in forks on Linux")
+def test_nothing_that_a_cell_started_runs_on_after_its_notebook(ended):
+    folder, _, results = ended
+    ways = {"leaves-well": "done", "leaves-hanging": "failed", "leaves-dying": "failed"}
+    assert {r.request: r.state for r in of(results, *ways)} == ways
+    started = [pid for way in ways for pid in (folder / f"{way}.pids").read_text().split()]
+    assert len(started) == 9
+    assert [pid for pid in started if os.path.exists(f"/proc/{pid}")] == []  # noqa: PTH110
+
+
+def test_of_what_a_cell_prints_no_more_is_kept_than_anybody_reads(ended):
+    [floods] = of(ended[2], "floods")
+    assert floods.state == "done"
+    [shown] = nbformat.read(ended[1]["floods"].executed, as_version=4).cells[-1].outputs
+    assert (len(shown.text) < 1.1 * (1 << 20), shown.text[-40:]) == (True, "xxx\n[more was printed, and is not kept]\n")
 
 
 def test_a_job_that_another_batch_did_meanwhile_is_not_done_again(ended):
