@@ -104,10 +104,13 @@ def entry_id(length: int, crc: int, head: str) -> str:
 
 
 def mark(file: LogFile) -> str:
-    """Return a hash of a file as it lies: its size, its first and last bytes."""
+    """Return a hash of a file as it lies: its size, when it was written, its first and last bytes.
+
+    Whatever else is in it is not read: a file that bears a new moment is compared whole, until `dsar logs compact` has seen it so.
+    """
     with file.lock:
         ends = b"".join(_at(file, place) for place in (0, max(0, file.size - ENDS)))
-    return hashlib.sha256(b"%d %s" % (file.size, ends)).hexdigest()
+    return hashlib.sha256(f"{file.size} {file.modified!r} ".encode() + ends).hexdigest()
 
 
 def _at(file: LogFile, place: int) -> bytes:

@@ -256,6 +256,24 @@ def test_a_file_that_grew_is_read_and_then_kept_anew(tmp_path):
     assert len(answer(kept)[0]) == 40
 
 
+def test_lines_overwritten_in_the_middle_are_seen_though_size_and_ends_are_the_same(tmp_path, monkeypatch):
+    around = [line("203.0.113.1")] * 200
+    kept = source(tmp_path)
+    path = write(tmp_path, "access.log", [*around, line("192.0.2.111"), *around])
+    assert path.stat().st_size > 4 * logentries.ENDS
+    compacted(kept)
+    with monkeypatch.context() as patch:
+        patch.setattr(logblocks, "blocks", lambda _: pytest.fail("a known file is read"))
+        assert len(answer(kept, "192.0.2.111")[0]) == 1
+    write(tmp_path, "access.log", [*around, line("192.0.2.112"), *around], days_ago=1.5)
+    assert [len(answer(kept, address)[0]) for address in ("192.0.2.112", "192.0.2.111")] == [1, 1]  # what was kept is not forgotten
+    os.utime(path, (0, 0))
+    assert compacted(kept) == [("access.log", "kept now", 401)]
+    os.utime(path, (1, 1))  # a copy, say: read through, and known again
+    assert len(answer(kept, "192.0.2.112")[0]) == 1
+    assert compacted(kept) == [("access.log", "kept before", 401)]
+
+
 @pytest.mark.parametrize("before", [0, 60])  # within the first bytes by which a file is known, and beyond
 @pytest.mark.parametrize("name", ["access.log", "access.log.gz"])
 def test_a_last_line_that_is_finished_later_makes_no_other_file(tmp_path, before, name):
