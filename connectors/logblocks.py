@@ -28,9 +28,17 @@ DAMAGED: tuple[type[Exception], ...] = (
     cast("type[Exception]", isal_zlib.error),
 )  # what reading a file that is not whole raises
 
-Block = tuple[bytearray, int, int]
 Fill = Callable[[memoryview], int]
 T = TypeVar("T")
+
+
+class Block(NamedTuple):
+    """Whole lines in a buffer that is used again, each with its line feed."""
+
+    buffer: bytearray
+    start: int
+    stop: int
+    ended: bool = True  # False: the file lacks the last line feed
 
 
 class Piece(NamedTuple):
@@ -74,13 +82,13 @@ def cores() -> int:
 
 
 def blocks(piece: Piece) -> Iterator[Block]:
-    """Yield whole lines in a buffer that is used again, and where they begin and end; each has its line feed, even where the file lacks the last.
+    """Yield the lines of a piece.
 
     Raises what a file's damage raises: one of `DAMAGED`.
     """
     buffer, filled, start = bytearray(FRONT + BLOCK + BACK), FRONT, FRONT
     base = max(piece.begin - 1, 0)  # where in the file the buffer begins: a piece begins behind the first line feed from there
-    skipping = piece.begin > 0
+    skipping, ended = piece.begin > 0, True
     with _filler(piece, base) as fill:
         while True:
             if filled == len(buffer) - BACK:
@@ -91,6 +99,7 @@ def blocks(piece: Piece) -> Iterator[Block]:
             elif filled > FRONT:
                 buffer[filled] = ord("\n")
                 stop = filled = filled + 1
+                ended = False
             else:
                 return
             if not stop:
@@ -101,7 +110,7 @@ def blocks(piece: Piece) -> Iterator[Block]:
             start = buffer.find(b"\n", FRONT, stop) + 1 if skipping else FRONT
             skipping = False
             if start < stop:
-                yield buffer, start, stop
+                yield Block(buffer, start, stop, ended)
             if last:
                 return
             base += stop - FRONT
@@ -175,5 +184,5 @@ def _copies(packed: LogFile, plain: LogFile) -> bool:
 def lines(file: LogFile) -> Iterator[bytes]:
     """Yield the lines that a file held when it was opened, unpacked, each with its line feed; raises as `blocks`."""
     for piece in pieces(file):
-        for buffer, start, stop in blocks(piece):
+        for buffer, start, stop, _ in blocks(piece):
             yield from io.BytesIO(memoryview(buffer)[start:stop])

@@ -39,6 +39,7 @@ class _Some(NamedTuple):
 
     lines: pa.Array
     unreadable_at: list[int]
+    ended: bool  # whether the last has its line feed in the file
 
 
 class _Laid(NamedTuple):
@@ -101,7 +102,7 @@ def checked(entry: Entry, store: Path) -> None:
 
 def _written(file: LogFile, store: Path) -> Entry:
     """Write a file's parts under the name its content has, and return its entry."""
-    length, crc, lines, head = 0, 0, 0, b""
+    length, crc, lines, head, ended = 0, 0, 0, b"", True
     unreadable: list[int] = []
     stretch: list[pa.Table] = []
     written: list[_Laid] = []
@@ -113,7 +114,7 @@ def _written(file: LogFile, store: Path) -> Entry:
             length, crc = length + data.size, zlib.crc32(data, crc)
             stretch.append(_small(logcolumns.rows_of(some.lines, lines)))
             unreadable += (lines + n for n in some.unreadable_at)
-            lines += len(some.lines)
+            lines, ended = lines + len(some.lines), some.ended
             if sum(map(len, stretch)) >= STRETCH:
                 written += _laid(stretch, store, day, len(written))
                 day = written[-1].day
@@ -127,7 +128,7 @@ def _written(file: LogFile, store: Path) -> Entry:
         for one in written:
             one.path.unlink(missing_ok=True)
     return Entry(
-        file.path.name, length, crc, logentries.head_of(head), min(len(head), logentries.HEAD), (logentries.mark(file),), lines,
+        file.path.name, length, crc, logentries.head_of(head), min(len(head), logentries.HEAD), ended, (logentries.mark(file),), lines,
         len(unreadable), tuple(unreadable[: logentries.UNREADABLE_AT]), parts,
     )  # fmt: skip
 
@@ -148,18 +149,18 @@ def _laid(stretch: list[pa.Table], store: Path, day: date, number: int) -> list[
 def _some(file: LogFile) -> Iterator[_Some]:
     nobody = Matcher(())
     pieces: list[bytes] = []
-    read, unreadable = 0, list[int]()
+    read, unreadable, ended = 0, list[int](), True
     for block in logblocks.blocks(logentries.whole(file)):
-        buffer, start, stop = block
+        buffer, start, stop, ended = block
         found = nobody.look(block)
         pieces.append(bytes(memoryview(buffer)[start:stop]))
         unreadable += (read + n for n in found.unreadable_at)
         read += found.read
         if read >= LINES:
-            yield _Some(_lines(b"".join(pieces)), unreadable)
+            yield _Some(_lines(b"".join(pieces)), unreadable, ended)
             pieces, read, unreadable = [], 0, []
     if pieces:
-        yield _Some(_lines(b"".join(pieces)), unreadable)
+        yield _Some(_lines(b"".join(pieces)), unreadable, ended)
 
 
 def _lines(data: bytes) -> pa.Array:

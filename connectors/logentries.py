@@ -37,12 +37,30 @@ class Part:
 
 
 class Content(NamedTuple):
-    """By what a file is known: its length and CRC-32, and a hash of its first bytes; without that, no file is it."""
+    """By what a file is known: its length and CRC-32, and a hash of its first bytes; without that, no file is it.
+
+    A last line that lacks its line feed counts as if it had one; when such a file grows, that line goes on.
+    """
 
     length: int
     crc: int
     head: str
     head_length: int
+    ended: bool
+
+    @property
+    def own(self) -> int:
+        """Return how many bytes the file itself has."""
+        return self.length - (not self.ended)
+
+    def begins(self, start: bytes) -> bool:
+        """Whether these are the first bytes of a file that begins like this one."""
+        whole = self.head_length < self.length or self.ended
+        return head_of(start[: self.head_length] if whole else start[: self.own] + b"\n") == self.head
+
+    def is_prefix(self, crc: int | None) -> bool:
+        """Whether a file begins with all of this one; its CRC-32 is that of so many bytes as `own`, None where it has fewer."""
+        return crc is not None and (crc if self.ended else zlib.crc32(b"\n", crc)) == self.crc
 
 
 @dataclass(frozen=True)
@@ -54,6 +72,7 @@ class Entry:
     crc: int
     head: str  # hash of the first bytes
     head_length: int
+    ended: bool  # whether its last line has a line feed
     marks: tuple[str, ...]  # hashes of the file as it lay, packed or not
     lines: int
     unreadable: int
@@ -71,7 +90,7 @@ class Entry:
     @property
     def content(self) -> Content:
         """By what its file is known."""
-        return Content(self.length, self.crc, self.head, self.head_length)
+        return Content(self.length, self.crc, self.head, self.head_length, self.ended)
 
     @property
     def last(self) -> date | None:
@@ -85,10 +104,13 @@ def entry_id(length: int, crc: int, head: str) -> str:
 
 
 def mark(file: LogFile) -> str:
-    """Return a hash of a file as it lies: its size, its first and last bytes."""
+    """Return a hash of a file as it lies: its size, when it was written, its first and last bytes.
+
+    Whatever else is in it is not read: a file that bears a new moment is compared whole, until `dsar logs compact` has seen it so.
+    """
     with file.lock:
         ends = b"".join(_at(file, place) for place in (0, max(0, file.size - ENDS)))
-    return hashlib.sha256(b"%d %s" % (file.size, ends)).hexdigest()
+    return hashlib.sha256(f"{file.size} {file.modified!r} ".encode() + ends).hexdigest()
 
 
 def _at(file: LogFile, place: int) -> bytes:
@@ -152,8 +174,8 @@ class Entries:
         alike = self._alike(file)
         if not alike:
             return Known()
-        length, prefixes = _content(file, {content.length for content, _ in alike})
-        held = [(content, entry) for content, entry in alike if prefixes.get(content.length) == content.crc]
+        length, prefixes = _content(file, {content.own for content, _ in alike})
+        held = [(content, entry) for content, entry in alike if content.is_prefix(prefixes.get(content.own))]
         now = tuple(entry for content, entry in held if content == entry.content)
         if exact := next((entry for entry in now if entry.length == length), None):
             return Known(exact)
@@ -163,9 +185,9 @@ class Entries:
         """Return the entries whose file begins, or began before lines were erased, as this one does."""
         if not self.known:
             return []
-        start = next((bytes(buffer[start : min(stop, start + HEAD)]) for buffer, start, stop in logblocks.blocks(whole(file))), b"")
+        start = next((bytes(buffer[start : min(stop, start + HEAD)]) for buffer, start, stop, _ in logblocks.blocks(whole(file))), b"")
         contents = [(content, entry) for entry in list(self.known.values()) for content in (entry.content, *entry.former)]
-        return [(content, entry) for content, entry in contents if hashlib.sha256(start[: content.head_length]).hexdigest() == content.head]
+        return [(content, entry) for content, entry in contents if content.begins(start)]
 
 
 @contextmanager
@@ -183,7 +205,7 @@ def whole(file: LogFile) -> Piece:
 def _content(file: LogFile, lengths: Iterable[int]) -> tuple[int, dict[int, int]]:
     """Return the length of what a file holds, and the CRC-32 of its first bytes at each of these lengths."""
     read, crc, found, wanted = 0, 0, {}, sorted(lengths)
-    for buffer, start, stop in logblocks.blocks(whole(file)):
+    for buffer, start, stop, _ in logblocks.blocks(whole(file)):
         while wanted and wanted[0] <= read + stop - start:
             length = wanted.pop(0)
             found[length] = zlib.crc32(memoryview(buffer)[start : start + length - read], crc)

@@ -45,7 +45,7 @@ def rewrite(store: Path, entries: Entries, entry: Entry, anonymous: Callable[[],
         content, _ = _content(raw())
     fresh = _unreadable(store, entry, changed, fresh)
     if content is None:  # some of its lines have expired, and the file itself is gone: no file is it any more
-        content = Content(entry.length, entry.crc, "", 0)
+        content = Content(entry.length, entry.crc, "", 0, entry.ended)
     fresh = replace(fresh, **content._asdict())
     entries.add(fresh)
     logcompact.discard(entry, store, entries)
@@ -109,17 +109,18 @@ def _checked(store: Path, before: Entry, after: Entry, anonymous: Anonymous) -> 
     except ValueError as error:
         remedy = "the store was left as it was; try again"
         raise ErasureRefused("what was written beside is not what was planned", where=before.name, remedy=remedy) from error
-    return content if count == before.lines else None
+    return content._replace(ended=before.ended) if count == before.lines else None
 
 
 def _content(lines: Iterable[bytes]) -> tuple[Content, int]:
     """Return by what a file of these lines is known, and how many they are."""
-    length, crc, count, head = 0, 0, 0, b""
+    length, crc, count, head, ended = 0, 0, 0, b"", True
     for text in lines:
-        whole = text if text.endswith(b"\n") else text + b"\n"
+        ended = text.endswith(b"\n")
+        whole = text if ended else text + b"\n"
         head = head + whole if len(head) < logentries.HEAD else head
         length, crc, count = length + len(whole), crc32(whole, crc), count + 1
-    return Content(length, crc, logentries.head_of(head), min(len(head), logentries.HEAD)), count
+    return Content(length, crc, logentries.head_of(head), min(len(head), logentries.HEAD), ended), count
 
 
 def _unreadable(store: Path, entry: Entry, changed: Mapping[str, Places], fresh: Entry) -> Entry:

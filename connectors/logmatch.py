@@ -47,7 +47,7 @@ class Matcher:
 
     def look(self, block: Block) -> Found:
         """Return what is found in a block, with the numbers of all its lines that are none."""
-        buffer, start, stop = block
+        buffer, start, stop, _ = block
         seen = self._scan.look(buffer, start, stop)
         lines: list[Line] = []
         unreadable: list[int] = []

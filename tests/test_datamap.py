@@ -183,6 +183,18 @@ def test_a_mistake_is_named_by_file_key_and_what_is_allowed(at, value, message):
     assert str(caught.value) == f"dsar.toml: {message} — see docs/data-map.md"
 
 
+def test_no_two_tables_share_a_store():
+    content = example()
+    newsletter, orders = content["sources"]["newsletter"]["tables"], content["sources"]["orders"]["tables"]
+    newsletter["seminars"]["file"] = {"path": "logs/access*", "store": "kept"}
+    orders["orders"]["file"] = {"path": "logs/api*", "store": "other"}
+    datamap.parse(content, Path("dsar.toml"))
+    for store in ("kept", "./kept/", "x/../kept"):
+        orders["orders"]["file"]["store"] = store
+        with pytest.raises(BadMap, match=r"tables\.\w+\.file\.store: '[^']*kept/?' is the store of \w+\.\w+ already; each table needs"):
+            datamap.parse(content, Path("dsar.toml"))
+
+
 def test_many_mistakes_are_counted():
     content = example()
     for column in content["sources"]["orders"]["tables"]["customers"]["columns"].values():

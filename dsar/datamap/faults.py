@@ -1,5 +1,6 @@
 """What can be wrong in a data map beyond the form of each key, and every fault in plain words."""
 
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ def of(datamap: "DataMap") -> Iterator[str]:
             if recipient not in datamap.recipients:
                 known = ", ".join(datamap.recipients) or "none declared"
                 yield f"activities.{name}.recipients: '{recipient}' is not one of [recipients]: {known}"
+    yield from _stores(datamap)
     yield from _policy(datamap)
     yield from _systems(datamap)
     for name, source in datamap.sources.items():
@@ -98,6 +100,17 @@ def _follows(datamap: "DataMap", address: "Address", table: "Table", start: str)
         for a, other in datamap.tables()
         if a != address
     )
+
+
+def _stores(datamap: "DataMap") -> Iterator[str]:
+    """Yield each store that two tables share: each would answer with the other's lines, and anonymise them."""
+    first: dict[str, Address] = {}
+    for address, table in datamap.tables():
+        if table.file and table.file.store:
+            other = first.setdefault(posixpath.normpath(table.file.store), address)
+            if other != address:
+                at = f"sources.{address.source}.tables.{address.table}"
+                yield f"{at}.file.store: '{table.file.store}' is the store of {other} already; each table needs a folder of its own"
 
 
 def _policy(datamap: "DataMap") -> Iterator[str]:

@@ -256,6 +256,43 @@ def test_a_file_that_grew_is_read_and_then_kept_anew(tmp_path):
     assert len(answer(kept)[0]) == 40
 
 
+def test_lines_overwritten_in_the_middle_are_seen_though_size_and_ends_are_the_same(tmp_path, monkeypatch):
+    around = [line("203.0.113.1")] * 200
+    kept = source(tmp_path)
+    path = write(tmp_path, "access.log", [*around, line("192.0.2.111"), *around])
+    assert path.stat().st_size > 4 * logentries.ENDS
+    compacted(kept)
+    with monkeypatch.context() as patch:
+        patch.setattr(logblocks, "blocks", lambda _: pytest.fail("a known file is read"))
+        assert len(answer(kept, "192.0.2.111")[0]) == 1
+    write(tmp_path, "access.log", [*around, line("192.0.2.112"), *around], days_ago=1.5)
+    assert [len(answer(kept, address)[0]) for address in ("192.0.2.112", "192.0.2.111")] == [1, 1]  # what was kept is not forgotten
+    os.utime(path, (0, 0))
+    assert compacted(kept) == [("access.log", "kept now", 401)]
+    os.utime(path, (1, 1))  # a copy, say: read through, and known again
+    assert len(answer(kept, "192.0.2.112")[0]) == 1
+    assert compacted(kept) == [("access.log", "kept before", 401)]
+
+
+@pytest.mark.parametrize("before", [0, 60])  # within the first bytes by which a file is known, and beyond
+@pytest.mark.parametrize("name", ["access.log", "access.log.gz"])
+def test_a_last_line_that_is_finished_later_makes_no_other_file(tmp_path, before, name):
+    whole = "".join(line(request=f"GET /{n} HTTP/1.1") + "\n" for n in range(before + 3)).encode()
+    kept, raw = source(tmp_path), source(tmp_path, store="")
+    write(tmp_path, name, whole[:-200])
+    assert compacted(kept) == [(name, "kept now", before + 2)]
+    assert compacted(kept) == [(name, "kept before", before + 2)]
+    write(tmp_path, name, whole)
+    assert answer(kept) == answer(raw)
+    assert compacted(kept) == [(name, "kept now", before + 3)]
+    assert answer(kept) == answer(raw)
+    assert len(answer(kept)[0]) == before + 3
+    other = write(tmp_path, name, whole[:100] + b"x" + whole[101:])
+    assert len(answer(kept)[0]) == 2 * (before + 3)
+    other.unlink()
+    assert len(answer(kept)[0]) == before + 3
+
+
 def test_what_is_not_whole_is_not_kept(tmp_path):
     path = write(tmp_path, "access.gz", [line()] * 5_000)
     path.write_bytes(path.read_bytes()[:-9])

@@ -103,7 +103,7 @@ def test_a_file_in_pieces_is_the_file(tmp_path_factory, lengths, piece, block, e
     with pytest.MonkeyPatch.context() as patch, logfiles.snapshot(folder, "log") as (file,):
         patch.setattr(logblocks, "BLOCK", block)
         patch.setattr(logblocks, "PIECE", piece)
-        parts = [[bytes(buffer[start:stop]) for buffer, start, stop in logblocks.blocks(one)] for one in logblocks.pieces(file)]
+        parts = [[bytes(buffer[start:stop]) for buffer, start, stop, _ in logblocks.blocks(one)] for one in logblocks.pieces(file)]
         assert b"".join(part for one in parts for part in one) == b"".join(expected) + (b"" if not raw or raw.endswith(b"\n") else b"\n")
         assert all(part.endswith(b"\n") for one in parts for part in one)
         assert [text.rstrip(b"\n") for text in logblocks.lines(file)] == [text.rstrip(b"\n") for text in expected]
