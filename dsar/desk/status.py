@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = ("Request", "Rights", "State", "Due", "Days left", "Waits for", "Next", "Handler", "Mind")
+_PROMPT = 7  # days: UK GDPR Art. 12(6), 12A(2) name no figure
 _ORDER = ("identity to settle", "in work", "to send", "waiting for the requester", "done")
 
 
@@ -80,6 +81,9 @@ def warnings(case: Case, today: date) -> Iterator[str]:
             yield f"{right}: overdue since {day}"
         elif right not in case.request.extended and clock.notify_extension_by and today <= clock.notify_extension_by <= today + timedelta(days=5):
             yield f"{right}: an extension must be told by {clock.notify_extension_by}"
+        if clock.start and clock.start > case.request.received and case.asked_after > _PROMPT:
+            why = f"proof was asked for {case.asked_after} days after receipt"
+            yield f"{right}: {why}; due {clock.cautious} if that was not prompt, since the clock runs from receipt then"
     if {"access", "erasure"} <= set(clocks):
         access, erasure = (clocks[r].due or clocks[r].cautious for r in ("access", "erasure"))
         access_waits = clocks["access"].state == "waiting" and clocks["erasure"].state == "running"

@@ -83,6 +83,18 @@ def test_what_is_overdue_or_must_be_extended_is_said(ws, time):
     assert (row(ws, "A")["Days left"], row(ws, "A")["Mind"]) == (-1, "access: overdue since 2026-12-02")
 
 
+@pytest.mark.parametrize(("day", "minds"), [(7, False), (28, True)])
+def test_a_clock_that_a_late_question_restarted_says_when_it_is_due_if_it_runs_from_receipt(ws, time, day, minds):
+    add(ws, "A")
+    time.day(day)
+    ws.register.record(ws.register.case("A"), "identity asked", by="M", method="two facts", doubt="a sender line proves nothing")
+    time.day(day + 1)
+    case = settle(ws, "A")
+    assert case.due > date(2026, 12, 2)
+    said = "access: proof was asked for 28 days after receipt; due 2026-12-02 if that was not prompt, since the clock runs from receipt then"
+    assert row(ws, "A")["Mind"] == (said if minds else "")
+
+
 def test_the_earliest_due_comes_first_and_a_closed_case_is_gone(ws, time):
     add(ws, "A")
     time.day(3)
@@ -198,7 +210,8 @@ def test_a_case_from_the_command_line(run, tmp_path):
     assert "R-2026-0001: identity to settle" in run("begin", "R-2026-0001", "--by", "M")
     assert "Asked by: challenge code." in run("identity", "ask", "R-2026-0001", "--by", "M", "--doubt", "a sender line proves nothing")
     assert "R-2026-0001_identity_request.docx" in run("letters", "R-2026-0001")
-    assert "now in work" in run("identity", "confirm", "R-2026-0001", "two facts", "--by", "M")
+    confirmed = run("identity", "confirm", "R-2026-0001", "two facts", "--by", "M")
+    assert confirmed == "R-2026-0001: identity confirmed by another way than was asked for (challenge code); now in work\n"
     assert "letter drafted" in run("register", "show", "R-2026-0001")
     assert "in work" in run("status", "--ics", tmp_path / "dates.ics")
     assert (tmp_path / "dates.ics").read_bytes().startswith(b"BEGIN:VCALENDAR")
