@@ -254,7 +254,7 @@ def test_plan_and_checklist(ws):
 def test_the_erasure_letter_waits_for_the_copy_as_the_list_does(ws):
     case = ws.register.case("B")
     told = facts.facts("erasure_answer", case, lambda: ws._found(case.request), "", "erasure")
-    assert (told["erase"], told["later"]) == ([], ["Order (1): the copy asked for in B has been delivered"])
+    assert (told["erase"], told["later"]) == ([], ["once the copy asked for in B has been delivered: Order (1)"])
 
 
 def test_nothing_leaves_for_an_unverified_request(ws):
