@@ -243,7 +243,7 @@ def test_why_a_row_is_theirs_leads_back_to_what_they_gave(ws):
 
 def test_plan_and_checklist(ws):
     bob = ws.request("B")
-    first = ["not due", "all", "Nothing is erased before that.", "18(1)", "the copy asked for in B has been delivered", 1]
+    first = ["not due", "all", "Nothing is erased before that.", "17(1)(a)", "the copy asked for in B has been delivered", 1]
     assert ws.plan(bob).to_numpy().tolist() == [["Order", *first]]
     ws.register.record(ws.register.case("B"), "delivered", by="M. Aker", right="portability", files={"a.zip": "0" * 64})
     line = ["erase", "all", "No longer needed for the purpose it was collected for.", "17(1)(a)", "", 1]
