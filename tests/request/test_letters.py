@@ -195,6 +195,13 @@ def test_nothing_is_called_erased_before_it_was_checked():
     assert not TO_FILL.findall(render("backups", case(), {"backups": ["SHOP, DUMP: DAY"]}).text)
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_correction_claims_no_restriction_that_nobody_recorded(language):
+    text = render("rectification_answer", case(language=language), {}).text
+    assert "nothing else" not in text
+    assert "nichts anderes" not in text
+
+
 def test_unreviewed_letters_bear_the_mark():
     letter = render("acknowledgement", case(), FACTS["acknowledgement"])
     assert not letter.reviewed
