@@ -93,12 +93,21 @@ def warnings(case: Case, today: date) -> Iterator[str]:
 
 def history(cases: Iterable[Case]) -> Listing:
     """Return what happened in some cases: columns Request, On, By, What, Right, Details."""
-    lines = [(c.request.id, str(e.on), e.by, e.kind, e.right, _spelled(e.details)) for c in cases for e in c.events]
+    lines = [(c.request.id, str(e.on), e.by, e.kind, e.right, spelled(e.details)) for c in cases for e in c.events]
     return listing(("Request", "On", "By", "What", "Right", "Details"), lines, empty="Nothing happened yet.", sparse=True)
 
 
-def _spelled(details: Mapping[str, object]) -> str:
-    return "; ".join(f"{k}: {', '.join(map(str, v)) if isinstance(v, list) else v}" for k, v in details.items())
+def spelled(details: Mapping[str, object]) -> str:
+    """Return the details of an event in words."""
+    return "; ".join(f"{k}: {_in_words(v)}" for k, v in details.items())
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} ({v})" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def clocks(case: Case) -> Listing:

@@ -261,6 +261,29 @@ def test_the_whole_of_a_request_is_shown_with_the_register(run, tmp_path, monkey
     assert [cell.strip() for cell in piped[3].split("│")[1:-1] if cell.strip()] == [str(v) for v in whole.values() if str(v)]
 
 
+def test_the_history_of_a_request_is_shown_in_words(run, tmp_path):
+    (tmp_path / "ask.txt").write_text("email=ann@example.org\n")
+    run("register", "add", "--by", "M", "--received", "2026-11-20", "--identifiers", tmp_path / "ask.txt", "--right", "access")
+    register = open_workspace(tmp_path).register
+    register.record(register.case("R-2026-0001"), "delivered", by="M", files={"a.zip": "0" * 64}, method="post")
+    run("begin", "R-2026-0001", "--by", "M")
+    shown = run("register", "show", "R-2026-0001", columns=400)
+    assert not [mark for mark in ("['", "{'", "True", "False") if mark in shown]
+    assert f"files: a.zip ({'0' * 64}); method: post" in shown
+
+
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        ({"kinds": ["email", "phone"]}, "kinds: email, phone"),
+        ({"reviewed": False, "files": {"a.zip": "00", "b.xlsx": "11"}}, "reviewed: no; files: a.zip (00), b.xlsx (11)"),
+        ({"rows": 3, "because": "it is so"}, "rows: 3; because: it is so"),
+    ],
+)
+def test_details_of_an_event_are_words(details, said):
+    assert status.spelled(details) == said
+
+
 def test_no_case_is_a_sentence(run):
     assert run("status") == "No case is open.\n"
 
