@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dsar.cli_options import By, Identifiers, On, day, identified, opened
-from dsar.desk import identity
+from dsar.desk import identity, status
 from dsar.errors import BadRequests
 from dsar.request.identity import METHODS
 from dsar.terminal import Terminal
@@ -49,7 +49,11 @@ def confirm_identity(
     """Record a check of identity that you made."""
     register = opened(context).register
     case = identity.confirm(register, register.case(request), by=by, method=method, on=day(on), document=document)
-    out.print(f"{request}: identity confirmed; now {case.state}", markup=False)
+    asked = case.last("identity asked")
+    other = f" by another way than was asked for ({asked.details['method']})" if asked and asked.details["method"] != method else ""
+    out.print(f"{request}: identity confirmed{other}; now {case.state}", markup=False)
+    for said in status.warnings(case, register.today):
+        out.print(f"Mind: {said}", markup=False)
 
 
 @identity_app.command()

@@ -8,7 +8,7 @@ import typer
 
 from dsar import files
 from dsar.cli_options import By, Identifiers, identified, opened
-from dsar.desk import imports, intake, overview
+from dsar.desk import imports, intake, overview, status
 from dsar.errors import BadRequests, DsarError
 from dsar.keep.ledger import CONFIRMED, Entry
 from dsar.request.entry import COLUMNS, entry
@@ -110,5 +110,5 @@ def show(context: typer.Context, request: str) -> None:
     for name in ("Next", "Waits for", "Mind", "Handler"):
         for said in filter(None, (c[name] for c in workspace.status().to_dict("records") if c["Request"] == request)):
             out.print(f"  {name}: {said}", markup=False)
-    lines = [(e.on, e.by, e.kind, e.right, "; ".join(f"{k}: {v}" for k, v in e.details.items())) for e in case.events]
+    lines = [(e.on, e.by, e.kind, e.right, status.spelled(e.details)) for e in case.events]
     out.table(("On", "By", "What", "Right", "Details"), lines)

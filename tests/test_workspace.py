@@ -259,7 +259,7 @@ def test_why_a_row_is_theirs_leads_back_to_what_they_gave(ws):
 
 def test_plan_and_checklist(ws):
     bob = ws.request("B")
-    first = ["not due", "all", "Nothing is erased before that.", "18(1)", "the copy asked for in B has been delivered", 1]
+    first = ["not due", "all", "Nothing is erased before that.", "17(1)(a)", "the copy asked for in B has been delivered", 1]
     assert ws.plan(bob).to_numpy().tolist() == [["Order", *first]]
     ws.register.record(ws.register.case("B"), "delivered", by="M. Aker", right="portability", files={"a.zip": "0" * 64})
     line = ["erase", "all", "No longer needed for the purpose it was collected for.", "17(1)(a)", "", 1]
@@ -270,7 +270,7 @@ def test_plan_and_checklist(ws):
 def test_the_erasure_letter_waits_for_the_copy_as_the_list_does(ws):
     case = ws.register.case("B")
     told = facts.facts("erasure_answer", case, lambda: ws._found(case.request), "", "erasure")
-    assert (told["erase"], told["later"]) == ([], ["Order (1): the copy asked for in B has been delivered"])
+    assert (told["erase"], told["later"]) == ([], ["once the copy asked for in B has been delivered: Order (1)"])
 
 
 def test_nothing_leaves_for_an_unverified_request(ws):

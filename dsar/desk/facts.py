@@ -3,16 +3,18 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from dsar.answer.export import open_points
 from dsar.answer.select import choose
+from dsar.datamap import DataMap
 from dsar.desk.due import MEASURED, require_asked
 from dsar.erase import measures, record
 from dsar.erase.plan import plan
-from dsar.erase.step import CHANGES, STAYS
+from dsar.erase.step import CHANGES, STAYS, Step
+from dsar.erase.verify import Verification
 from dsar.errors import AnswerIncomplete, BadEvent
 from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
@@ -186,10 +188,8 @@ def _erasure(case: Case, found: Found) -> dict[str, Any]:
     # Once somebody looked again, the plan of that day is told of: of what is gone, nothing is found any more.
     steps = record.load_plan(found.case, case.request.id) if found.case and verified else plan(found.dossier, found.today, found.frozen)
     rest_by = _part_one(found, "erasure")
-    gone = {v.step for v in verified.verdicts if v.state == "gone"} if verified else set()
-    closed = verified is not None and verified.passed
-    erase = Counter(datamap.table(s.address).label for s in steps if s.action in CHANGES and (s.id in gone or not closed))
-    later = Counter((datamap.table(s.address).label, str(s.until)) for s in steps if s.action == "not due")
+    gone = _gone(verified) if verified else set()
+    changed = {when: [s for s in steps if s.action in CHANGES and (s.id in gone) == (when == "done")] for when in ("done", "to do")}
     stays: dict[str, dict[tuple[str, str], list[date | str]]] = {action: defaultdict(list) for action in STAYS}
     for step in steps:
         if step.action in STAYS and not step.new and step.until:
@@ -199,13 +199,48 @@ def _erasure(case: Case, found: Found) -> dict[str, Any]:
         for action, groups in stays.items()
     }
     return {
-        "erase": [f"{what} ({rows})" for what, rows in erase.items()],
+        "erased": _counted(datamap, changed["done"], anonymised=False),
+        "anonymised": _counted(datamap, changed["done"], anonymised=True),
+        "erase": _counted(datamap, changed["to do"], anonymised=False),
+        "anonymise": _counted(datamap, changed["to do"], anonymised=True),
         "kept": listed["keep"],
         "restricted": listed["restrict"],
-        "later": [f"{what} ({rows}): {until}" for (what, until), rows in later.items()],
-        "checked": day(verified.at.astimezone(datamap.controller.zone).date(), case.language) if verified and closed else None,
+        "later": _later(datamap, steps, case.language),
+        "checked": day(verified.at.astimezone(datamap.controller.zone).date(), case.language) if verified and gone else None,
         "rest_by": rest_by,
+        **_backups(case, found),
     }
+
+
+def _gone(verified: Verification) -> set[str]:
+    """Return the steps that were seen gone; of a table in which somebody has to act, none."""
+    faulty = {v.address for v in verified.verdicts if v.fault}
+    return {v.step for v in verified.verdicts if v.state == "gone" and v.address not in faulty}
+
+
+def _counted(datamap: DataMap, steps: Sequence[Step], *, anonymised: bool) -> list[str]:
+    rows = Counter(datamap.table(s.address).label for s in steps if (s.action == "anonymise") == anonymised)
+    return [f"{what} ({count})" for what, count in rows.items()]
+
+
+def _later(datamap: DataMap, steps: Sequence[Step], language: str) -> list[str]:
+    """Return what waits, by what it waits for."""
+    waits = [s for s in steps if s.action == "not due"]
+    return [
+        str(words(language)["once"]).format(event=event, what=", ".join(_counted(datamap, [s for s in waits if s.until == event], anonymised=False)))
+        for event in dict.fromkeys(s.until for s in waits)
+    ]
+
+
+def _backups(case: Case, found: Found) -> dict[str, Any]:
+    """Return the sets of backups that what was seen gone may still stand in, with the last day on which each is overwritten."""
+    verified = record.load_verified(found.case) if found.case else None
+    sources, datamap = found.dossier.datamap.sources, found.dossier.datamap
+    gone = _gone(verified) if verified else set()
+    touched = dict.fromkeys(v.address.source for v in verified.verdicts if v.step in gone) if verified else {}
+    seen = verified.at.astimezone(datamap.controller.zone).date() if verified else found.today
+    sets = [(sources[name].label, one) for name in touched for one in sources[name].backups]
+    return {"backups": [f"{label}, {one.label}: {day(seen + timedelta(one.days), case.language)}" for label, one in sets]}
 
 
 def _last(ends: Sequence[date | str], language: str) -> str:
@@ -217,6 +252,7 @@ _SNAPSHOT: Mapping[str, Callable[[Case, Found], dict[str, Any]]] = {
     "access_answer": _access,
     "portability_answer": _portability,
     "erasure_answer": _erasure,
+    "backups": _backups,
 }
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = ("Request", "Rights", "State", "Due", "Days left", "Waits for", "Next", "Handler", "Mind")
+_PROMPT = 7  # days: UK GDPR Art. 12(6), 12A(2) name no figure
 _ORDER = ("identity to settle", "in work", "to send", "waiting for the requester", "done")
 
 
@@ -85,6 +86,9 @@ def warnings(case: Case, today: date) -> Iterator[str]:
             yield f"{right}: overdue since {day}"
         elif right not in case.request.extended and clock.notify_extension_by and today <= clock.notify_extension_by <= today + timedelta(days=5):
             yield f"{right}: an extension must be told by {clock.notify_extension_by}"
+        if clock.start and clock.start > case.request.received and case.asked_after > _PROMPT:
+            why = f"proof was asked for {case.asked_after} days after receipt"
+            yield f"{right}: {why}; due {clock.cautious} if that was not prompt, since the clock runs from receipt then"
     if {"access", "erasure"} <= set(clocks):
         access, erasure = (clocks[r].due or clocks[r].cautious for r in ("access", "erasure"))
         access_waits = clocks["access"].state == "waiting" and clocks["erasure"].state == "running"
@@ -94,12 +98,21 @@ def warnings(case: Case, today: date) -> Iterator[str]:
 
 def history(cases: Iterable[Case]) -> Listing:
     """Return what happened in some cases: columns Request, On, By, What, Right, Details."""
-    lines = [(c.request.id, str(e.on), e.by, e.kind, e.right, _spelled(e.details)) for c in cases for e in c.events]
+    lines = [(c.request.id, str(e.on), e.by, e.kind, e.right, spelled(e.details)) for c in cases for e in c.events]
     return listing(("Request", "On", "By", "What", "Right", "Details"), lines, empty="Nothing happened yet.", sparse=True)
 
 
-def _spelled(details: Mapping[str, object]) -> str:
-    return "; ".join(f"{k}: {', '.join(map(str, v)) if isinstance(v, list) else v}" for k, v in details.items())
+def spelled(details: Mapping[str, object]) -> str:
+    """Return the details of an event in words."""
+    return "; ".join(f"{k}: {_in_words(v)}" for k, v in details.items())
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} ({v})" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def clocks(case: Case) -> Listing:

@@ -79,8 +79,9 @@ def _build(dossier: Dossier, source: str, rows: tuple[tuple[str | None, ...], ..
         return []
     system, controller = dossier.datamap.sources[source], dossier.datamap.controller
     facts = {"System": system.label, "Owner": system.owner, "Request": dossier.request.id, "This file back to": controller.contact}
+    unsure = "" if dossier.request.identity_settled else ", and we do not yet know for certain whose it is"
     how = (
-        "A request has come in, and we do not yet know for certain whose it is. Please do this today. Delete nothing, change nothing else, and tell "
+        f"A request has come in{unsure}. Please do this today. Delete nothing, change nothing else, and tell "
         "nobody outside; what becomes of the records is decided later, and comes in a list of its own."
     )
     grid = Grid(("Action", "What to do"), tuple((word, text) for word, text in _ACTIONS if any(word in line for line in rows)))

@@ -47,7 +47,7 @@ def _thawed(step: Step, frozen: str) -> Step:
     """Return the step, or while the request is frozen that nothing is due; what stays, stays for its own reason."""
     if not frozen or step.action in STAYS:
         return step
-    return replace(step, action="not due", columns=(), new={}, why="Nothing is erased before that.", article="18(1)", until=frozen)
+    return replace(step, action="not due", columns=(), new={}, why="Nothing is erased before that.", until=frozen)
 
 
 def _order(names: Sequence[str], first: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

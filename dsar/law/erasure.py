@@ -12,7 +12,7 @@ class Ground(NamedTuple):
 
 _NO_LONGER_NEEDED = Ground("17(1)(a)", "No longer needed for the purpose it was collected for.")
 _CONSENT_WITHDRAWN = Ground("17(1)(b)", "Rested on consent, which the request withdraws.")
-_OBJECTION = Ground("17(1)(c)", "Rested on a legitimate interest or public task, to which the request objects.")
+_OBJECTION = Ground("17(1)(c)", "Rested on a legitimate interest or public task; who asks for erasure is taken to object to that.")
 _NO_BASIS = Ground("17(1)(d)", "No legal basis is on record for it.")
 
 GROUNDS = {

@@ -85,6 +85,12 @@ class Case:
         return tuple((what, asked) for what, start, end in _QUESTIONS for asked, answered in _spans(self.events, start, end) if answered is None)
 
     @property
+    def asked_after(self) -> int:
+        """Days from receipt until proof of identity or authority was first asked for; of several questions, until the last."""
+        asked = (span[0] for start, end in _IDENTITY for span in _spans(self.events, start, end))
+        return max(((day - self.request.received).days for day in asked), default=0)
+
+    @property
     def authority_settled(self) -> bool:
         """Whether who writes for somebody else has shown that they may."""
         return self.request.authority_settled

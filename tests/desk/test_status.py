@@ -84,6 +84,18 @@ def test_what_is_overdue_or_must_be_extended_is_said(ws, time):
     assert (row(ws, "A")["Days left"], row(ws, "A")["Mind"]) == (-1, "access: overdue since 2026-12-02")
 
 
+@pytest.mark.parametrize(("day", "minds"), [(7, False), (28, True)])
+def test_a_clock_that_a_late_question_restarted_says_when_it_is_due_if_it_runs_from_receipt(ws, time, day, minds):
+    add(ws, "A")
+    time.day(day)
+    ws.register.record(ws.register.case("A"), "identity asked", by="M", method="two facts", doubt="a sender line proves nothing")
+    time.day(day + 1)
+    case = settle(ws, "A")
+    assert case.due > date(2026, 12, 2)
+    said = "access: proof was asked for 28 days after receipt; due 2026-12-02 if that was not prompt, since the clock runs from receipt then"
+    assert row(ws, "A")["Mind"] == (said if minds else "")
+
+
 def test_the_earliest_due_comes_first_and_a_closed_case_is_gone(ws, time):
     add(ws, "A")
     time.day(3)
@@ -199,7 +211,8 @@ def test_a_case_from_the_command_line(run, tmp_path):
     assert "R-2026-0001: identity to settle" in run("begin", "R-2026-0001", "--by", "M")
     assert "Asked by: challenge code." in run("identity", "ask", "R-2026-0001", "--by", "M", "--doubt", "a sender line proves nothing")
     assert "R-2026-0001_identity_request.docx" in run("letters", "R-2026-0001")
-    assert "now in work" in run("identity", "confirm", "R-2026-0001", "two facts", "--by", "M")
+    confirmed = run("identity", "confirm", "R-2026-0001", "two facts", "--by", "M")
+    assert confirmed == "R-2026-0001: identity confirmed by another way than was asked for (challenge code); now in work\n"
     assert "letter drafted" in run("register", "show", "R-2026-0001")
     assert "in work" in run("status", "--ics", tmp_path / "dates.ics")
     assert (tmp_path / "dates.ics").read_bytes().startswith(b"BEGIN:VCALENDAR")
@@ -247,6 +260,29 @@ def test_the_whole_of_a_request_is_shown_with_the_register(run, tmp_path, monkey
     assert not any(line.startswith("  Waits for") for line in shown)
     piped = run("status", columns=None).splitlines()
     assert [cell.strip() for cell in piped[3].split("│")[1:-1] if cell.strip()] == [str(v) for v in whole.values() if str(v)]
+
+
+def test_the_history_of_a_request_is_shown_in_words(run, tmp_path):
+    (tmp_path / "ask.txt").write_text("email=ann@example.org\n")
+    run("register", "add", "--by", "M", "--received", "2026-11-20", "--identifiers", tmp_path / "ask.txt", "--right", "access")
+    register = open_workspace(tmp_path).register
+    register.record(register.case("R-2026-0001"), "delivered", by="M", files={"a.zip": "0" * 64}, method="post")
+    run("begin", "R-2026-0001", "--by", "M")
+    shown = run("register", "show", "R-2026-0001", columns=400)
+    assert not [mark for mark in ("['", "{'", "True", "False") if mark in shown]
+    assert f"files: a.zip ({'0' * 64}); method: post" in shown
+
+
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        ({"kinds": ["email", "phone"]}, "kinds: email, phone"),
+        ({"reviewed": False, "files": {"a.zip": "00", "b.xlsx": "11"}}, "reviewed: no; files: a.zip (00), b.xlsx (11)"),
+        ({"rows": 3, "because": "it is so"}, "rows: 3; because: it is so"),
+    ],
+)
+def test_details_of_an_event_are_words(details, said):
+    assert status.spelled(details) == said
 
 
 def test_no_case_is_a_sentence(run):

@@ -156,6 +156,14 @@ def test_first_steps_come_before_identity_and_keep_what_is_held_too(tmp_path):
     assert not [s for s in steps if s[0] == "Account" and s[1] == "2"]
 
 
+@pytest.mark.parametrize("verified", [True, False])
+def test_first_steps_doubt_whose_request_it_is_only_while_that_is_open(tmp_path, verified):
+    written, _ = first_steps.write(dossier(ann("erasure", verified=verified)), tmp_path)
+    said = [text for file in written.files for _, text in decoded(file) if "A request has come in" in text]
+    assert said
+    assert ["we do not yet know for certain whose it is" in text for text in said] == [not verified] * len(said)
+
+
 def test_marketing_goes_on_where_nobody_asked_to_stop_it(tmp_path):
     _, systems = first_steps.write(dossier(ann("access")), tmp_path)
     assert systems["stop marketing"] == []

@@ -56,13 +56,18 @@ FACTS = {
     },
     "portability_answer": {"rows": 3, "systems": [], "left_out": ["NOTES: WHY"], "rest_by": date(2026, 12, 1), "collected": date(2026, 11, 5)},
     "erasure_answer": {
+        "erased": [],
+        "anonymised": [],
         "erase": ["ACCOUNT"],
+        "anonymise": ["VISIT"],
         "kept": ["INVOICE, UNTIL, WHY"],
         "restricted": ["CLAIM, UNTIL, WHY"],
         "later": ["ORDER, EVENT"],
+        "backups": [],
         "checked": None,
         "rest_by": None,
     },
+    "backups": {"backups": []},
     "restriction_answer": {"stopped": [], "touched": ["ACCOUNT"], "weighed": [], "untouched": [], "rest_by": None},
     "objection_answer": {"stopped": ["NEWSLETTER"], "touched": [], "weighed": ["LOGS"], "untouched": ["ORDERS"], "rest_by": None},
     "withdrawal_answer": {"stopped": ["NEWSLETTER"], "touched": [], "weighed": [], "untouched": ["ORDERS"], "rest_by": None},
@@ -88,7 +93,7 @@ REQUIRED = {
     "fee": ["10 GBP", "GROUND", "routes"],
     "access_answer": ["3 ", "NOTES: WHY", "Where we looked", "rest", "routes"],
     "portability_answer": ["CSV", "NOTES: WHY", "rest", "routes"],
-    "erasure_answer": ["ACCOUNT", "INVOICE, UNTIL, WHY", "CLAIM, UNTIL, WHY", "ORDER, EVENT", "19", "routes"],
+    "erasure_answer": ["ACCOUNT", "VISIT", "INVOICE, UNTIL, WHY", "CLAIM, UNTIL, WHY", "ORDER, EVENT", "19", "routes"],
     "rectification_answer": ["19", "routes"],
     "restriction_answer": ["ACCOUNT", "Before we lift|Bevor wir", "19", "routes"],
     "lifting": ["18(3)|18 Absatz 3", "routes"],
@@ -181,9 +186,21 @@ def test_nothing_held_is_said_with_the_systems_searched():
 
 def test_nothing_is_called_erased_before_it_was_checked():
     before = render("erasure_answer", case(), FACTS["erasure_answer"]).text
-    after = render("erasure_answer", case(), {**FACTS["erasure_answer"], "checked": date(2026, 11, 20)}).text
-    assert "Erased" not in before
-    assert "Erased and checked on 20 November 2026" in after
+    seen = {"checked": date(2026, 11, 20), "erased": ["NOTE"], "anonymised": ["VISIT"], "anonymise": [], "backups": ["SHOP, DUMP: DAY"]}
+    after = render("erasure_answer", case(), {**FACTS["erasure_answer"], **seen}).text
+    assert "rased and" not in before
+    assert "nonymised and" not in before
+    assert "Erased and checked on 20 November 2026:\n\n- NOTE\n\nAnonymised and checked on 20 November 2026" in after
+    assert "again once we have checked that it is gone:\n\n- ACCOUNT\n" in after
+    assert "by the day given at the latest:\n\n- SHOP, DUMP: DAY\n" in after
+    assert not TO_FILL.findall(render("backups", case(), {"backups": ["SHOP, DUMP: DAY"]}).text)
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_correction_claims_no_restriction_that_nobody_recorded(language):
+    text = render("rectification_answer", case(language=language), {}).text
+    assert "nothing else" not in text
+    assert "nichts anderes" not in text
 
 
 def test_unreviewed_letters_bear_the_mark():

@@ -28,7 +28,7 @@ from tests.run import erasing
 
 NOT_NEEDED = "No longer needed for the purpose it was collected for."
 CONSENT = "Rested on consent, which the request withdraws."
-OBJECTION = "Rested on a legitimate interest or public task, to which the request objects."
+OBJECTION = "Rested on a legitimate interest or public task; who asks for erasure is taken to object to that."
 OPEN, FOR_OPEN = "It is still open, so it is still needed.", "Needed for a record that is still open."
 VAT = "VAT records: six years from the date of issue (kept 6 years)."
 GOLDEN = {

@@ -207,20 +207,27 @@ def test_the_closing_letter_says_erased_only_once_somebody_looked(tmp_path):
     ws, request = erased(tmp_path)
     case = ws.register.case("A-1")
     before = facts._erasure(case, ws._found(request))
-    assert before["checked"] is None
+    assert (before["checked"], before["erased"], before["anonymised"], before["backups"]) == (None, [], [], [])
+    assert "Note (1)" in before["erase"]
     erasure.verify(ws, [request])
     after = facts._erasure(case, ws._found(request))
     assert after["checked"] == "23 November 2026"
-    assert "Note (1)" in after["erase"]
+    assert "Note (1)" in after["erased"]
+    assert [one.partition(" (")[0] for one in after["anonymised"]] == ["Visit"]
+    assert (after["erase"], after["anonymise"]) == ([], [])
+    assert "Shop, nightly dump: 28 December 2026" in after["backups"]
+    assert facts.facts("backups", case, lambda: ws._found(request)) == {"backups": after["backups"]}
     assert after["kept"] == [
         "Invoice (1), 2 May 2030: VAT records: six years from the date of issue (kept 6 years).",
         "Order (1), 2 May 2030: Needed for a record that must be kept.",
     ]
     assert after["restricted"] == []
-    assert "Order (1): it is delivered" in after["later"]
+    assert [one for one in after["later"] if one.startswith("once it is delivered: ")]
     erasing.sql(tmp_path, "shop.db", "INSERT INTO notes VALUES (1, 1, 'rang about lamps')")
     erasure.verify(ws, [request])
-    assert facts._erasure(case, ws._found(request))["checked"] is None
+    back = facts._erasure(case, ws._found(request))
+    assert "Note (1)" in back["erase"]
+    assert not [one for one in back["erased"] if one.startswith("Note")]
 
 
 def test_the_letter_waits_for_a_copy_that_another_request_of_the_person_asks_for_as_the_plan_does(tmp_path):
