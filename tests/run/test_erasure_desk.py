@@ -344,6 +344,17 @@ def test_the_commands_do_what_the_document_says(tmp_path, monkeypatch):
         assert connection.execute("SELECT count(*) FROM members").fetchone() == (1,)
 
 
+@pytest.mark.parametrize("name", ["plan", "verified", "reported", "suppression"])
+def test_a_system_may_have_any_name(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(erasing, "MAP", erasing.MAP.replace("[sources.shop", f"[sources.{name}"))
+    ws = erasing.build(tmp_path)
+    request = ws.request("A-1")
+    ruled(ws, request)
+    assert all(o.done for o in erasure.dry_run(ws, [request]))
+    assert all(o.done for o in erasure.execute(ws, [request], by="A. Nalyst"))
+    assert erasure.verify(ws, [request])["A-1"].passed
+
+
 def test_where_only_the_administrator_may_write_the_changes_come_out_as_statements(tmp_path, monkeypatch):
     monkeypatch.setenv("DSAR_NOW", "2026-11-23T10:00:00+00:00")
     ws = erasing.build(tmp_path)
