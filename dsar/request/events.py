@@ -149,6 +149,24 @@ def check(event: Event, *, rights: tuple[str, ...], received: date, today: date)
     return event
 
 
+def typed(event: str, name: str, text: str) -> Any:
+    """Return a detail from how it is typed: a list as `a, b`, a mapping as `a: x; b: y`, a flag as `yes` or `no`; raises `BadEvent`."""
+    kind = KINDS.get(event)
+    known = {**kind.needs, **kind.may} if kind else {}
+    if name not in known:
+        remedy = f"its names are {', '.join(known) or 'none'}" if kind else f"the events are {', '.join(KINDS)}"
+        raise BadEvent("details are written name=value, with the names that the event has", where=event, remedy=remedy)
+    right = known[name]
+    if right is _texts:
+        return [part.strip() for part in text.split(",")]
+    if right is _mapping:
+        pairs = [part.partition(":") for part in text.split(";")]
+        return {key.strip(): value.strip() for key, _, value in pairs} if all(colon for _, colon, _ in pairs) else text
+    if right is _flag:
+        return {"yes": True, "no": False}.get(text, text)
+    return int(text) if text.isdecimal() and not right(text) else text
+
+
 def _allowed(name: str) -> str:
     lists: dict[str, object] = {
         "method": METHODS,
@@ -161,4 +179,4 @@ def _allowed(name: str) -> str:
     }
     if name in lists:
         return f"it is one of {', '.join(map(str, lists[name]))}"  # type: ignore[call-overload]
-    return "a text, a reason of three words or more, or a list of texts"
+    return "a text, a reason of three words or more, a list (a, b), a mapping (a: x; b: y), or yes or no"
