@@ -10,9 +10,9 @@ from dsar import files
 from dsar.answer import second_reader
 from dsar.cli_options import By, On, day, opened
 from dsar.desk import delivered as desk
-from dsar.errors import BadEvent, BadRequests
+from dsar.errors import BadRequests, NotOffered
 from dsar.listing import Listing
-from dsar.request.events import KINDS
+from dsar.request.events import KINDS, typed
 from dsar.terminal import Terminal
 
 out = Terminal()
@@ -76,7 +76,9 @@ def letters(
     """Draft a request's letters; your edits of an earlier draft stay."""
     workspace = opened(context)
     if finish:
-        for one in name or []:
+        if not name:
+            raise NotOffered("no letter was named, so nothing was made", where="--finish", remedy=f"name one: dsar letters {request} NAME --finish")
+        for one in name:
             out.print(f"  {workspace.finish(workspace.request(request), one).files[0]}", markup=False)
         return
     drafts = workspace.draft(workspace.request(request), *(name or []), right=right).itertuples(index=False)
@@ -115,7 +117,9 @@ def record(
     request: str,
     event: Annotated[str, typer.Argument(help=f"One of: {', '.join(KINDS)}.")],
     by: By,
-    detail: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Its details; a list is written a,b.")] = None,
+    detail: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Its details; a list is written a,b, a mapping a:x;b:y, a flag yes or no.")
+    ] = None,
     on: On = None,
     right: Annotated[str, typer.Option(help="The right it is about.")] = "",
 ) -> None:
@@ -125,16 +129,9 @@ def record(
     out.print(f"{request}: {event}; now {case.state}", markup=False)
 
 
-_LISTS = ("grounds", "systems", "owners", "recipients", "kinds", "fields", "failed", "duplicates", "linked")
-
-
 def _details(event: str, given: list[str]) -> dict[str, Any]:
     details: dict[str, Any] = {}
     for pair in given:
         name, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals or name not in {n for kind in KINDS.values() for n in (*kind.needs, *kind.may)}:
-            known = [*KINDS[event].needs, *KINDS[event].may] if event in KINDS else []
-            remedy = f"its names are {', '.join(known) or 'none'}" if event in KINDS else f"the events are {', '.join(KINDS)}"
-            raise BadEvent("details are written name=value, with the names that the event has", where=event, remedy=remedy)
-        details[name] = [v.strip() for v in value.split(",")] if name in _LISTS else int(value) if value.isdecimal() else value
+        details[name] = typed(event, name if equals else "", value)
     return details

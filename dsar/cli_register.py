@@ -104,7 +104,7 @@ def show(context: typer.Context, request: str) -> None:
     """Show a request's clock, what to do next, what to mind, and its history."""
     workspace = opened(context)
     case = workspace.register.case(request)
-    out.print(f"[bold]{case.request.id}[/]: {case.state}; version {case.version}")
+    out.print(f"{case.request.id}: {case.state}; version {case.version}")
     for right, deadline in case.deadlines.items():
         out.print(f"  {right}: due {deadline.due or f'not yet ({deadline.cautious})'}. {deadline.reasoning}", markup=False)
     for name in ("Next", "Waits for", "Mind", "Handler"):

@@ -44,11 +44,11 @@ def demo(context: typer.Context, folder: Annotated[Path, typer.Argument(help="Wh
         os.umask(before)
     files.private_dir(folder)
     (folder / _DEMO).touch(mode=0o600)
-    out.print(f"The reference company with its systems lies in [bold]{folder}[/]. Answering its requests:\n")
+    out.print(f"The reference company with its systems lies in {folder}. Answering its requests:\n")
     workspace = dsar.open(folder)
     status = run_batch(workspace, list(workspace.requests.values()))
     made = sorted(p for p in folder.glob("cases/*/*/*.xlsx") if p.parent.name in {"outbox", "worklists"})
-    out.print("\n[bold]For the requesters and the system owners:[/]")
+    out.print("\nFor the requesters and the system owners:", style="bold")
     for path in made:
         out.print(f"  {path}")
     out.print(f"\nTo look at the notebooks: {program()} --workspace {shlex.quote(str(folder))} lab", style="bold", markup=False)
@@ -104,7 +104,7 @@ def check(context: typer.Context) -> None:
     found = survey(workspace.datamap, sources)
     requests = len(workspace.requests)
     for point in found:
-        out.print(f"[bold]{point.table}[/]: {point.what} — {point.remedy}", markup=True)
+        out.print(f"{point.table}: {point.what} — {point.remedy}")
     for point in advice(workspace.datamap, sources):
         out.print(f"{point.table}: advice: {point.what}", markup=False)
     tables = sum(1 for _ in workspace.datamap.tables())

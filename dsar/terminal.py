@@ -22,7 +22,7 @@ class Terminal(Console):
     """A console that shows control characters as a sign of their own; what it adds itself (colours, tables) is its own."""
 
     def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(stderr=stderr, highlight=False, emoji=False, soft_wrap=True)
+        super().__init__(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
         self._width = None  # `$COLUMNS` as it is when something is printed, not as it was when this was made
 
     def render_str(self, text: str, **options: Any) -> Text:

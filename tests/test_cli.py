@@ -55,6 +55,36 @@ def test_init_makes_a_workspace_that_is_well_formed_and_overwrites_nothing(dsar,
     assert (folder / "dsar.toml").read_text(encoding="utf-8") == "mine"
 
 
+@pytest.mark.parametrize(
+    ("event", "written", "recorded"),
+    [
+        ("fee asked", ["amount=10", "why=further copy"], {"amount": "10", "why": "further copy"}),
+        ("identity reminded", ["after=7"], {"after": 7}),
+        ("letter drafted", ["letter=closing", "file=a.docx", "reviewed=yes"], {"letter": "closing", "file": "a.docx", "reviewed": True}),
+        (
+            "recipients told",
+            ["recipients=A, B", "impossible=C: gone, moved; D: x"],
+            {"recipients": ["A", "B"], "impossible": {"C": "gone, moved", "D": "x"}},
+        ),
+    ],
+)
+def test_each_detail_of_an_event_is_recorded_as_the_event_needs_it(dsar, desk, event, written, recorded):
+    assert dsar("--workspace", desk, "record", "R-1", event, *written, "--by", "M")[0] == 0
+    assert open_workspace(desk).register.case("R-1").last(event).details == recorded
+
+
+@pytest.mark.parametrize("written", ["reviewed=perhaps", "impossible=C: gone", "letter"])
+def test_a_detail_that_is_none_of_the_event_is_refused(dsar, desk, written):
+    status, _, error = dsar("--workspace", desk, "record", "R-1", "letter drafted", "letter=closing", "file=a.docx", written, "--by", "M")
+    assert (status, error.startswith("dsar: letter drafted: ")) == (2, True)
+
+
+def test_letters_are_finished_by_name(dsar, desk):
+    status, out, error = dsar("--workspace", desk, "letters", "R-1", "--finish")
+    assert (status, out) == (2, "")
+    assert error == "dsar: --finish: no letter was named, so nothing was made — name one: dsar letters R-1 NAME --finish\n"
+
+
 def test_what_a_closed_case_was_answered_stays_unless_it_is_named(dsar, desk):
     """After an edit of the map its snapshot fits no more, and to collect it anew takes away what was delivered."""
     ws = open_workspace(desk)

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.docs.blocks import blocks
 
 ROOT = Path(__file__).parents[1]
@@ -53,11 +51,6 @@ def test_links_in_the_documents_lead_somewhere():
     for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("fixtures/**/*.md")]:
         for target in re.findall(r"\]\(([^)#\s]+)\)", document.read_text(encoding="utf-8")):
             assert target.startswith("http") or target in MADE or (document.parent / target).exists(), (document.name, target)
-
-
-@pytest.mark.parametrize("name", ["dsar", "connectors", "notebooks", "fixtures"])
-def test_the_layout_holds_what_the_readme_says(name):
-    assert (ROOT / name).is_dir()
 
 
 def test_the_lock_names_no_index_and_pins_every_file():

@@ -28,6 +28,12 @@ def cells(lines, column):
     return "".join(line.split("│")[column + 1].strip() for line in lines if line.startswith("│"))
 
 
+@pytest.mark.parametrize("text", ["x[/old]: not in the map", "column Total [red] is not in the map", r"C:\[bold]", "[link=x]y"])
+def test_a_line_shows_brackets_as_they_are(capsys, text):
+    Terminal().print(text)
+    assert capsys.readouterr().out == f"{text}\n"
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_a_value_that_is_too_wide_is_folded_never_cut(printed, width):
     lines = printed(ROWS, width)

@@ -97,14 +97,13 @@ def write(found: Iterable[Ready], path: Path, controller: Controller) -> Path:
 
 
 def take(register: Register, path: Path, folder: Callable[[Case], Path], *, by: str) -> list[str]:
-    """Record what the second reader ticked and return its requests; raises `BadRequests`, and records nothing, where a row cannot be."""
+    """Record what the second reader ticked and return its requests; raises `BadRequests` or `ChangedMeanwhile`, and records nothing."""
     ticked = [(n, cells) for n, cells in lines.read(path, HEADER) if cells[_CHOICE].lower() == "yes"]
     cases = register.cases([cells["Request"] for _, cells in ticked])
     faults = [f"row {n}: {fault}" for n, cells in ticked if (fault := _fault(cases.get(cells["Request"]), cells, folder, by))]
     if faults:
         raise BadRequests("; ".join(faults[:5]), where=path.name, remedy="write the sheet anew; nothing was recorded")
-    for _, cells in ticked:
-        register.record(cases[cells["Request"]], "ticked", by=by, answer=cells["Answer"])
+    register.record_each(((cases[cells["Request"]], {"answer": cells["Answer"]}) for _, cells in ticked), "ticked", by=by)
     return [cells["Request"] for _, cells in ticked]
 
 

@@ -1,6 +1,6 @@
 """What is to be changed in one source for one request, as it was decided, and how far it has come.
 
-A job lies in the case folder (`erasure/<source>.json`). It is written before the first change and after the last, so that a
+A job lies in the case folder (`erasure/jobs/<source>.json`). It is written before the first change and after the last, so that a
 run that was killed goes on from it: the rows that led to others may be gone by then, and could not be found again.
 """
 
@@ -19,7 +19,7 @@ from dsar.law.retention import Crowd, anonymised
 from dsar.source import Change, Result
 
 State = Literal["planned", "begun", "done"]
-_FOLDER = "erasure"
+_FOLDER = "erasure/jobs"  # of their own: a source may have any name
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ def load(case: Path, source: str) -> Job | None:
 def all_of(case: Path) -> Iterator[Job]:
     """Yield the jobs of a case."""
     for path in sorted((case / _FOLDER).glob("*.json")):
-        if path.stem not in {"plan", "verified", "reported", "suppression"}:
-            yield _job(json.loads(path.read_text(encoding="utf-8")))
+        yield _job(json.loads(path.read_text(encoding="utf-8")))
 
 
 def planned(dossier: Dossier, steps: Sequence[Step], source: str, at: datetime, crowds: Mapping[str, Crowd] | None = None) -> Job:

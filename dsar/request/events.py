@@ -71,9 +71,9 @@ def _flag(value: object) -> bool:
 _MEANT: dict[_Check, str] = {
     _text: "it is a text",
     _words: "it is a reason in three words or more",
-    _texts: "it is a list of texts",
-    _mapping: "it is a table of texts",
-    _flag: "it is true or false",
+    _texts: "it is a list: a, b",
+    _mapping: "it is a list of pairs: a: x; b: y",
+    _flag: "it is yes or no",
 }
 _METHOD, _ANY = _one_of(METHODS), lambda _: True
 KINDS = {
@@ -154,6 +154,24 @@ def check(event: Event, *, rights: tuple[str, ...], received: date, today: date)
         if not grounds <= set(REFUSALS):
             raise BadEvent("grounds are of a list; words about them stand in because", where=event.kind, remedy=remedy)
     return event
+
+
+def typed(event: str, name: str, text: str) -> Any:
+    """Return a detail from how it is typed: a list as `a, b`, a mapping as `a: x; b: y`, a flag as `yes` or `no`; raises `BadEvent`."""
+    kind = KINDS.get(event)
+    known = {**kind.needs, **kind.may} if kind else {}
+    if name not in known:
+        remedy = f"its names are {', '.join(known) or 'none'}" if kind else f"the events are {', '.join(KINDS)}"
+        raise BadEvent("details are written name=value, with the names that the event has", where=event, remedy=remedy)
+    right = known[name]
+    if right is _texts:
+        return [part.strip() for part in text.split(",")]
+    if right is _mapping:
+        pairs = [part.partition(":") for part in text.split(";")]
+        return {key.strip(): value.strip() for key, _, value in pairs} if all(colon for _, colon, _ in pairs) else text
+    if right is _flag:
+        return {"yes": True, "no": False}.get(text, text)
+    return int(text) if text.isdecimal() and not right(text) else text
 
 
 def _allowed(name: str, check_: _Check) -> str:

@@ -266,6 +266,14 @@ class Register:
                 connection.execute(sa.update(tables.REQUESTS).where(tables.REQUESTS.c.id == request.id).values(handler))
         return self.case(request.id)
 
+    def record_each(self, found: Iterable[tuple[Case, Mapping[str, Any]]], kind: str, *, by: str) -> None:
+        """Add an event, with details of its own, to each of these cases as they were read, or to none; raises what `record` raises."""
+        with self._writing() as connection:
+            for case, details in found:
+                request, event = case.request, Event(kind, self.today, by, "", "", details)
+                self._advance(connection, case)
+                self._append(connection, request.id, check(event, rights=request.rights, received=request.received, today=self.today))
+
     def claim(self, case: Case, identifiers: Sequence[Identifier], *, by: str) -> Case:
         """Add identifiers the requester gave later: claimed until they are proved by a check of their own."""
         known = {(i.kind, i.value) for i in case.request.identifiers}

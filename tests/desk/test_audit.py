@@ -52,7 +52,7 @@ def test_the_workbook_tells_what_is_there_and_names_nobody(world, tmp_path):
         ["A-2", "access: to be decided", "2026-12-02"], ["A-2", "2 rows are held until somebody rules", "–"],
     ]  # fmt: skip
     assert [row[1:4] for row in found["Record of processing"] if "books" in row] == [["books", "To keep the books", "Art. 6(1)(c)"]]
-    assert ["requests imported", 1] in found["Ledger"] or len(found["Ledger"]) > 6
+    assert found["Ledger"][-4:] == [["What", "Times"], ["collected", 2], ["identity confirmed", 2], ["registered", 2]]
     text = str(list(decoded(tmp_path / "audits/audit_2026-11-01_2026-11-30.xlsx")))
     assert not [value for value in ("ann@", "bob@", "Ann", "Wright", "Stone", "192.0.2", "Mill Lane") if value in text]
 

@@ -10,7 +10,7 @@ from icalendar import Calendar
 from dsar import datamap as maps
 from dsar.desk import fastlane, status
 from dsar.desk.identity import confirm
-from dsar.errors import BadRequests, UnknownRequest
+from dsar.errors import BadRequests, ChangedMeanwhile, UnknownRequest
 from dsar.workspace import Workspace, open_workspace
 from tests.command import command
 from tests.run.test_batch import MAP
@@ -162,6 +162,22 @@ def test_the_fast_lane_holds_what_is_ready_and_takes_what_was_ticked(ws, tmp_pat
     assert fastlane.take(ws.register, path, folder(ws), by="R. Eader") == ["A"]
     assert ws.register.case("A").last("ticked").by == "R. Eader"
     assert list(ws.fast_lane()["Read by"]) == ["R. Eader", ""]
+
+
+def test_of_what_changes_while_it_is_taken_nothing_is_recorded(ws, tmp_path, monkeypatch):
+    path, book, rows = ready(ws, tmp_path, "A", "B")
+    tick(book, path, *rows.values())
+    read = fastlane._fault
+
+    def meanwhile(case, *more):
+        if case.request.id == "B":
+            ws.register.record(case, "handed over", by="M", handler="N. Else")
+        return read(case, *more)
+
+    monkeypatch.setattr(fastlane, "_fault", meanwhile)
+    with pytest.raises(ChangedMeanwhile, match=r"^B: "):
+        fastlane.take(ws.register, path, folder(ws), by="R. Eader")
+    assert [ws.register.case(i).last("ticked") for i in ("A", "B")] == [None, None]
 
 
 def test_an_answer_that_changed_or_was_prepared_by_the_reader_is_not_taken(ws, tmp_path):

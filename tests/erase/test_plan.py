@@ -72,10 +72,6 @@ def lines(dossier, today=TODAY):
     return [(s.address.table, s.key, s.action, s.until) for s in plan(dossier, today)]
 
 
-def order_of(dossier):
-    return [(s.address.table, s.key) for s in plan(dossier, TODAY)]
-
-
 def test_what_refers_to_a_row_goes_before_it():
     steps = plan(
         dossier(

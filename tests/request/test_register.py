@@ -204,7 +204,7 @@ def test_identity_proved_by_an_event_holds_for_what_it_proved_and_no_other(regis
             {"right": "access", "reason": "complexity", "because": "many systems"},
             "extended: because is not as it should be — it is a reason in three words or more",
         ),
-        ("deletion paused", {"owners": "crm"}, "deletion paused: owners is not as it should be — it is a list of texts"),
+        ("deletion paused", {"owners": "crm"}, "deletion paused: owners is not as it should be — it is a list: a, b"),
         ("identity asked", {"method": "challenge code"}, "identity asked: lacks doubt"),
         ("identity asked", {"method": "passport copy", "doubt": "we do not know"}, "identity asked: method is not as it should be"),
         ("identity asked", {"method": "two facts", "doubt": "yes"}, "identity asked: doubt is not as it should be"),
