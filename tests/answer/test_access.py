@@ -92,6 +92,15 @@ origin = "provided"
     assert portable(undecided, "access") == {"Account": "not decided yet", "Subscription": "yes, if you ask for it"}
 
 
+def test_a_long_label_is_cut_on_the_tab_alone(tmp_path):
+    long = datamap(MAP.replace('label = "Account"', 'label = "Account in our shop and in that of our partner"', 1))
+    dossier = gather(long, sources(long, CLEAN, can=None), ANN)[ANN.id]
+    (path,) = report(dossier, tmp_path, Decisions(tmp_path / "decisions.json", NOW), TODAY).files
+    sheets = pages(path)
+    assert sheets["Account in our shop and in that"][0] == ["Account in our shop and in that of our partner"]
+    assert "1 on the sheet Account in our shop and in that of our partner" in str(sheets["Summary"])
+
+
 @pytest.mark.parametrize(
     ("outcome", "result"),
     [
