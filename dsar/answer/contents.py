@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from dsar.answer.layout import sheet_names
 from dsar.answer.names import file_stem, unique
 from dsar.answer.select import Chosen
 from dsar.datamap import Address
@@ -34,7 +33,7 @@ class Answer:
         return tuple(c for c in self.chosen if len(c.frame) and len(c.frame.columns))
 
     def title(self, address: Address) -> str:
-        """The name of a table's sheet: its label, with the system where two tables share one."""
+        """The title of a table's sheet: its label, with the system where two tables share one. A tab shows its first 31 characters."""
         return self._titles[address]
 
     @cached_property
@@ -44,8 +43,8 @@ class Answer:
             label if labels.count(label) == 1 else f"{label} {self.dossier.datamap.sources[c.address.source].label}"
             for c, label in zip(self.tables, labels, strict=True)
         ]
-        names = sheet_names([self.say("Read me first"), self.say("Summary"), *wanted])[2:]
-        return {c.address: name for c, name in zip(self.tables, names, strict=True)}
+        titles = unique([self.say("Read me first"), self.say("Summary"), *wanted])[2:]
+        return {c.address: title for c, title in zip(self.tables, titles, strict=True)}
 
     def data_name(self, address: Address) -> str:
         """The name of a table's file in the folder data: that of its sheet, as plain letters."""

@@ -60,6 +60,7 @@ def page(book: Workbook, name: str, content: Page, formulas: Mapping[Progress, S
     """Draw a page: its blocks one below the other, on common columns."""
     sheet = Sheet(book, name, _page_widths(content, manner), footer=manner.say(FOOTER))
     sheet.title(content.title)
+    head = None
     for before, block in zip((None, *content.blocks), content.blocks, strict=False):
         if isinstance(before, Facts | Grid | Progress) and not isinstance(block, Heading):
             sheet.append([])
@@ -72,12 +73,15 @@ def page(book: Workbook, name: str, content: Page, formulas: Mapping[Progress, S
                 for label, value in pairs.items():
                     sheet.line(_show(value, manner).text, "text", 2, label=(Shown(cells.visible(label)), "label"))
             case Grid(header, rows):
+                head = sheet.row + 1
                 _grid(sheet, header, [[_show(v, manner) for v in row] for row in rows])
             case Progress(_, column, labels):
                 counts = [Formula(f) for f in formulas[block]]
                 _grid(
                     sheet, (column, manner.say("Rows")), [[Shown(cells.visible(label)), count] for label, count in zip(labels, counts, strict=True)]
                 )
+    if head and isinstance(content.blocks[-1], Grid):  # a header above what is not its own would mislead
+        sheet.ws.print_title_rows = f"{head}:{head}"
 
 
 def worklist(book: Workbook, name: str, content: Worklist, manner: Manner, elsewhere: Mapping[tuple[str, ...], str]) -> None:

@@ -1,4 +1,4 @@
-"""Names of files in a package: plain letters that every system can hold, and no two alike."""
+"""Names of sheets and of files in a package: no two alike; those of files are plain letters that every system can hold."""
 
 import re
 import unicodedata

@@ -52,6 +52,7 @@ class Chosen:
 
 
 NOT_ABOUT_YOU = "Not about you."
+_ONLY_YOURS = "Art. 15(1), 20(1)"  # both give data concerning the person who asks, and no other
 CHECKING = HOLDS["third party"].for_requester
 
 
@@ -167,14 +168,14 @@ def _refused(dossier: Dossier, address: Address, found: tuple[Group, ...], stays
 
 def _staying(dossier: Dossier, address: Address, frame: pd.DataFrame) -> Iterator[LeftOut]:
     table = dossier.datamap.table(address)
-    if len(about(table)) < len(table.columns):
-        yield LeftOut(f"{table.label}: the company's own affairs", None, NOT_ABOUT_YOU, "Art. 15(4), 20(4)")
+    if len(about(table)) < len(table.columns) and dossier.tables[address].outcome.rows:  # without such rows, `_held` names the whole table
+        yield LeftOut(f"{table.label}: the company's own affairs", None, NOT_ABOUT_YOU, _ONLY_YOURS)
     for name, column in table.columns.items():
         if name not in about(table):
             continue
         filled = sum(v is not None for v in values.pylist(frame[name])) if name in frame else 0
         if filled and column.other_person:
-            yield LeftOut(f"{table.label}: {table.label_of(name)}", None, NOT_ABOUT_YOU, "Art. 15(4), 20(4)")
+            yield LeftOut(f"{table.label}: {table.label_of(name)}", None, NOT_ABOUT_YOU, _ONLY_YOURS)
 
 
 def _held(dossier: Dossier, address: Address) -> Iterator[LeftOut]:
@@ -189,4 +190,4 @@ def _held(dossier: Dossier, address: Address) -> Iterator[LeftOut]:
         if standing != "company":  # a number would tell how large the company's account is
             yield LeftOut(label, rows, reason, "Art. 15(4), 20(4)", pending=standing == "held")
         elif not dossier.tables[address].outcome.rows:
-            yield LeftOut(label, None, reason, "Art. 15(4), 20(4)")
+            yield LeftOut(label, None, reason, _ONLY_YOURS)

@@ -12,7 +12,9 @@ from dsar.answer.layout import Content, Facts, Grid, Heading, Page, Paragraph, T
 from dsar.answer.select import Chosen, groups
 from dsar.answer.uses import use_page
 from dsar.find.dossier import Dossier
+from dsar.find.outcome import Outcome
 from dsar.law import words
+from dsar.texts import Texts
 
 _YOU_WILL_HEAR = "You will hear from us without asking."
 _WHAT_YOU_CAN_DO = "Write to us if you think it should be here, or complain: see the sheet Your rights."
@@ -113,7 +115,7 @@ def _summary(answer: Answer) -> Page:
             (
                 datamap.sources[chosen.address.source].label,
                 table.label,
-                answer.dossier.tables[chosen.address].outcome.rows,
+                answer.dossier.tables[chosen.address].outcome.rows or None,
                 _span(chosen),
                 _totals(answer, chosen),
                 say("{count} on the sheet {sheet}", count=len(chosen.frame), sheet=answer.title(chosen.address)) if shown else say("no"),
@@ -184,11 +186,11 @@ def _records(answer: Answer, chosen: Chosen) -> Table:
 
 
 def _not_included(answer: Answer) -> Page:
-    say = answer.say
+    datamap, say = answer.dossier.datamap, answer.say
     lines: list[tuple[str, int | str, str, str, str]] = [
         (
             left.what,
-            "" if left.rows is None else left.rows,
+            say("not counted") if left.rows is None else left.rows,
             say(left.why),
             _article(left.rule),
             say(_YOU_WILL_HEAR if left.pending else _WHAT_YOU_CAN_DO),
@@ -197,12 +199,12 @@ def _not_included(answer: Answer) -> Page:
         for left in chosen.left_out
     ]
     lines += [
-        (answer.dossier.datamap.table(a).label, "", say("We could not search this yet."), "Art. 12(3)", say(_YOU_WILL_HEAR))
+        (datamap.table(a).label, say("not known"), say("We could not search this yet."), "Art. 12(3)", say(_YOU_WILL_HEAR))
         for a, found in answer.dossier.tables.items()
-        if not found.outcome.complete and not answer.dossier.datamap.is_processor(a)
+        if not found.outcome.complete and not datamap.is_processor(a)
     ]
     lines += [
-        (answer.dossier.datamap.sources[source].label, "", say("We could not search all of this system yet."), "Art. 12(3)", say(_YOU_WILL_HEAR))
+        (datamap.sources[source].label, say("not known"), say("We could not search all of this system yet."), "Art. 12(3)", say(_YOU_WILL_HEAR))
         for source in dict(answer.dossier.undescribed)
     ]
     header = tuple(map(say, ("What", "How many", "Why", "Rule", "What you can do")))
@@ -223,14 +225,19 @@ def _where(answer: Answer) -> Page:
         outcome = found.outcome
         kinds = ", ".join(words.kind(k, say) for k in outcome.searched_by) or say("no record of yours leads here")
         moment = local(dossier, outcome.collected_at) if outcome.collected_at else ""
-        result = say("found {count}", count=outcome.rows) if outcome.state == "found" else say(outcome.state)
-        if outcome.held:
-            result = say("{result}, more being checked", result=result) if outcome.rows else say("being checked")
-        lines.append((dossier.datamap.sources[address.source].label, dossier.datamap.table(address).label, kinds, moment, result))
+        lines.append((dossier.datamap.sources[address.source].label, dossier.datamap.table(address).label, kinds, moment, _result(outcome, say)))
     lines += [(dossier.datamap.sources[s].label, say("other records"), "", "", say("not searched")) for s in dict(dossier.undescribed)]
     grid = Grid(tuple(map(say, ("System", "What", "Searched by", "On", "Result"))), tuple(lines))
     text = say("We searched these systems for the identifiers you gave us, and what they lead to.")
     return Page(say("Where we looked"), (Paragraph(text), grid))
+
+
+def _result(outcome: Outcome, say: Texts) -> str:
+    """Return what came of searching a table; never that something was found where none of it is the person's to receive."""
+    if outcome.state == "found" and not outcome.rows:
+        return say("being checked" if outcome.held else "see What is not included" if outcome.withheld else "nothing about you")
+    result = say("found {count}", count=outcome.rows) if outcome.state == "found" else say(outcome.state)
+    return say("{result}, more being checked", result=result) if outcome.held else result
 
 
 def _rights(answer: Answer) -> Page:

@@ -6,8 +6,11 @@ import openpyxl
 import pytest
 
 from dsar.answer.access import report
+from dsar.answer.sheets import _result
 from dsar.errors import AnswerIncomplete, IdentityNotVerified, NotAsked
 from dsar.find.decisions import Decisions
+from dsar.find.outcome import Outcome
+from dsar.texts import ENGLISH
 from tests.answer.test_export import CLEAN, MAP, SHARED, STRANGE
 from tests.decoded import decoded
 from tests.worlds import NOW, TODAY, datamap, gather, request, sources
@@ -87,6 +90,31 @@ origin = "provided"
     assert portable(SHOP, "access", "portability") == {"Account": "no", "Subscription": "yes"}
     assert portable(undecided, "access", "portability") == {"Account": "not decided yet", "Subscription": "yes"}
     assert portable(undecided, "access") == {"Account": "not decided yet", "Subscription": "yes, if you ask for it"}
+
+
+def test_a_long_label_is_cut_on_the_tab_alone(tmp_path):
+    long = datamap(MAP.replace('label = "Account"', 'label = "Account in our shop and in that of our partner"', 1))
+    dossier = gather(long, sources(long, CLEAN, can=None), ANN)[ANN.id]
+    (path,) = report(dossier, tmp_path, Decisions(tmp_path / "decisions.json", NOW), TODAY).files
+    sheets = pages(path)
+    assert sheets["Account in our shop and in that"][0] == ["Account in our shop and in that of our partner"]
+    assert "1 on the sheet Account in our shop and in that of our partner" in str(sheets["Summary"])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "result"),
+    [
+        (Outcome("found", 2), "found 2"),
+        (Outcome("found", 2, held=1), "found 2, more being checked"),
+        (Outcome("found", held=1, company=2), "being checked"),
+        (Outcome("found", company=2), "nothing about you"),
+        (Outcome("found", withheld=1), "see What is not included"),
+        (Outcome("nothing"), "nothing"),
+        (Outcome("failed", held=1), "failed, more being checked"),
+    ],
+)
+def test_where_we_looked_never_says_found_0_and_a_failure_stays_one(outcome, result):
+    assert _result(outcome, ENGLISH) == result
 
 
 def test_no_stranger_is_in_it(tmp_path):

@@ -45,6 +45,17 @@ match = { email = "email" }
 basis_column = "basis"
 columns = ["id", "email", "basis"]
 """)
+COMPANY = """
+[sources.s.tables.people]
+match = { email = "email", person = "id" }
+reveals = { person = "id", firm = "firm" }
+columns = ["id", "firm", "email"]
+[sources.s.tables.contracts]
+label = "Contract"
+owner = "organisation"
+match = { firm = "firm", person = "signed_by" }
+columns = { id = {}, firm = {}, signed_by = { about = "person" }, price = {} }
+"""
 DATA = {
     "s.accounts": [{"id": 1, "email": "ann@x.org", "score": 9, "rep": "Bob", "notes": "called bob@x.org"}],
     "s.letters": [{"id": 5, "account": 1}],
@@ -57,6 +68,7 @@ DATA = {
     ],
 }
 BOUNDARY = "Art. 15(4), 20(4)"
+YOURS = "Art. 15(1), 20(1)"
 CHECKING = "We are still checking whether this is yours to receive."
 WITHHELD = HOLDS["withheld"].for_requester
 
@@ -111,13 +123,13 @@ def test_everything_left_out_is_said_with_its_reason():
     assert left(choose(made, "portability")) == {
         "s.accounts": (
             LeftOut("Account: Score", 1, derived.sentence, derived.article),
-            LeftOut("Account: Clerk", None, "Not about you.", BOUNDARY),
+            LeftOut("Account: Clerk", None, "Not about you.", YOURS),
             LeftOut("Account: Notes, parts", None, CHECKING, BOUNDARY, pending=True),
         ),
         "s.letters": (),
         "s.clicks": (
             LeftOut("Click", 2, interest.sentence, interest.article),
-            LeftOut("Click: Agent", None, "Not about you.", BOUNDARY),
+            LeftOut("Click: Agent", None, "Not about you.", YOURS),
         ),
         "s.readers": (
             LeftOut("Subscription", 1, interest.sentence, interest.article),
@@ -146,6 +158,20 @@ def test_held_rows_give_nothing_but_a_neutral_line():
         "s.clicks": (LeftOut("Click", 2, unproved, BOUNDARY, pending=True),),
         "s.readers": (LeftOut("Subscription", 4, unproved, BOUNDARY, pending=True),),
     }
+
+
+def test_a_companys_table_is_named_once_among_what_is_left_out():
+    map_ = datamap(COMPANY)
+
+    def left_of(signed_by):
+        data = {"s.people": [{"id": 1, "firm": 5, "email": "ann@x.org"}], "s.contracts": [{"id": 8, "firm": 5, "signed_by": signed_by, "price": 90}]}
+        others = [{"id": 2, "firm": 5, "email": "bob@x.org"}]
+        data["s.people"] += others
+        made = gather(map_, sources(map_, data), request("A", "email=ann@x.org"))["A"]
+        return left(choose(made, "access"))["s.contracts"]
+
+    assert left_of(2) == (LeftOut("Contract", None, "Not about you.", YOURS),)
+    assert left_of(1) == (LeftOut("Contract: the company's own affairs", None, "Not about you.", YOURS),)
 
 
 def test_a_column_the_map_does_not_know_never_goes_out():

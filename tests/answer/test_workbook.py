@@ -67,6 +67,15 @@ def test_a_table_is_ready_to_read_and_print(tmp_path):
     assert [sheet.oddFooter.left.text, sheet.oddFooter.right.text] == ["&A", "Page &P of &N"]
 
 
+def test_a_page_that_ends_with_a_table_repeats_its_header_in_print(tmp_path):
+    words, codes = Grid(("Word", "Meaning"), (("a", "b"),)), Grid(("Code", "Meaning"), (("1", "one"),))
+    ends = Page("Ends", (Heading("Words"), words, Heading("Codes"), codes))
+    path, *_ = write(tmp_path / "p.xlsx", ends, Page("Goes on", (words, Paragraph("More."))))
+    book = openpyxl.load_workbook(path)
+    (row,) = [cell.row for cell in book["Ends"]["A"] if cell.value == "Code"]
+    assert [sheet.print_title_rows for sheet in book] == [f"${row}:${row}", None]
+
+
 def test_rows_beyond_a_sheet_continue_in_the_next(tmp_path, monkeypatch):
     monkeypatch.setattr(workbook, "ROWS", 9)
     path, *_ = write(tmp_path / "t.xlsx", Table("Orders", values.frame({"a": list(range(10))}), {}), Table("Empty", values.frame({"a": []}), {}))
