@@ -136,6 +136,17 @@ def test_open_points_stop_it_and_part_1_says_what_is_not_on_the_list(tmp_path):
     assert [(line[5], line[7], line[12]) for line in sheet(shop, "Steps")] == [("1", "not due", "shop.orders has been searched")]
 
 
+def test_a_list_on_which_nothing_is_to_do_asks_for_nothing(tmp_path):
+    data = {**DATA, "shop.orders": [{"year": 2026, "no": "8", "customer_id": 1, "status": "open"}]}
+    shop, news = written(tmp_path, data=data).files
+    told, steps = str(sheet(shop, "Start here")), openpyxl.load_workbook(shop)["Steps"]
+    assert "There is nothing for you to do now." in told
+    assert not any(asking in told for asking in ("Please finish by", "file back", "To do", "COUNTIF"))
+    assert "To fill in" not in str([c.value for row in steps.iter_rows() for c in row])
+    assert "edit" not in {c.style for row in steps.iter_rows() for c in row}
+    assert "Please finish by" in str(sheet(news, "Start here"))
+
+
 def test_owners_finish_five_working_days_before_the_statutory_day():
     assert internal_due(ANN, SHOP.controller) == date(2026, 11, 25)  # received on 2 November: due on Wednesday 2 December
     at_christmas = replace(ANN, received=date(2026, 11, 25))
