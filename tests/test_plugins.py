@@ -46,13 +46,13 @@ def ours(name, **changes):
     return text
 
 
-FRENCH = {"letters.fr.toml": ours("letters.en.toml"), "texts.fr.toml": ours("texts.de.toml", Gefunden="Trouvé").replace("\nde = ", "\nfr = ")}
+FRENCH = {"letters.fr.toml": ours("letters.en.toml"), "texts.fr.toml": ours("texts.de.toml", Zeilen="Lignes").replace("\nde = ", "\nfr = ")}
 
 
 def test_a_language_is_a_package(package):
     package("frenchpack", FRENCH)
     assert plugins.languages() == ("en", "de", "fr")
-    assert languages.texts("fr")("Found") == "Trouvé"
+    assert languages.texts("fr")("Rows") == "Lignes"
     assert entry._one_of({"language": "FR"}, "language", plugins.languages(), "en") == "fr"
     with pytest.raises(ValueError, match="language must be one of en, de, fr"):
         entry._one_of({"language": "it"}, "language", plugins.languages(), "en")
@@ -66,9 +66,9 @@ def test_letters_of_the_house_take_the_place_of_ours(package):
 
 @pytest.mark.parametrize("file", ["letters.fr.toml", "texts.fr.toml"])
 def test_half_a_language_is_refused(package, file):
-    lacking = {"letters.fr.toml": 'greeting = "Dear Sir or Madam,"', "texts.fr.toml": 'Found = "Trouvé"'}[file]
+    lacking = {"letters.fr.toml": 'greeting = "Dear Sir or Madam,"', "texts.fr.toml": 'Rows = "Lignes"'}[file]
     package("half", {**FRENCH, file: FRENCH[file].replace(lacking, "")})
-    with pytest.raises(BadPlugin, match=f"{file}: 1 (parts|texts) are lacking, the first is '?(words.greeting|Found)'? — (write|translate) it"):
+    with pytest.raises(BadPlugin, match=f"{file}: 1 (parts|texts) are lacking, the first is '?(words.greeting|Rows)'? — (write|translate) it"):
         letters.words("fr") if file.startswith("letters") else languages.texts("fr")
 
 

@@ -232,6 +232,7 @@ def test_a_review_goes_out_as_a_workbook_and_comes_back(ws, monkeypatch, tmp_pat
     at = {cell.value: cell.column for cell in header}
     line = header[0].row + 1
     assert sheet.cell(line, at["It may be"]).value == "mask / keep / leave out"
+    assert sheet.cell(line, at["Ruling"]).style == "edit"
     for column, value in (("Ruling", "keep"), ("Ruled by", "R. Eader")):
         sheet.cell(line, at[column]).value = value
     book.save(path)

@@ -92,15 +92,15 @@ def worklist(book: Workbook, name: str, content: Worklist, manner: Manner, elsew
         [(max(w, _TO_WRITE), max(m, _TO_WRITE)) if h in content.editable else (w, m) for (w, m), h in zip(wanted, content.header, strict=True)]
     )
     sheet = Sheet(book, name, widths, freeze=f"B{WORKLIST_HEAD + 1}", head=WORKLIST_HEAD, footer=manner.say(FOOTER))
+    to_do = [content.every or any(s.value for s, label in zip(row, content.header, strict=True) if label in content.choices) for row in rows]
     others = set(content.header) - set(content.editable)
     every = manner.say("To fill in: the shaded, framed cells. Rows may be sorted and filtered.")
     how = manner.say(_FILL_IN, columns=", ".join(content.editable)) if others else every
-    sheet.title(content.title, [how if content.editable else ""])
+    sheet.title(content.title, [how if content.editable and (any(to_do) or not rows) else ""])
     sheet.append([])
     _head(sheet, content.header, [False] * len(content.header))
-    for row in rows:
-        to_do = any(shown.value for shown, label in zip(row, content.header, strict=True) if label in content.choices)
-        editable = content.editable if to_do or content.every else ()
+    for row, open_ in zip(rows, to_do, strict=True):
+        editable = content.editable if open_ else ()
         sheet.append([(shown, "edit" if label in editable else shown.style) for shown, label in zip(row, content.header, strict=True)])
     if rows:
         sheet.ws.auto_filter.ref = f"A{WORKLIST_HEAD}:{letter(len(widths))}{sheet.row}"

@@ -123,7 +123,7 @@ def _summary(answer: Answer) -> Page:
                 say("yes, see What is not included" if chosen.left_out else "nothing"),
             )
         )
-    header = tuple(map(say, ("System", "What", "Found", "From – to", "Total", "In this file", "Also in portability file", "Left out")))
+    header = tuple(map(say, ("System", "What", "Rows", "From – to", "Total", "In this file", "Also in portability file", "Left out")))
     nothing = Paragraph(say("Nothing was found in the systems listed under Where we looked."))
     return Page(say("Summary"), (Heading(say("What we found")), Grid(header, tuple(lines)) if lines else nothing))
 

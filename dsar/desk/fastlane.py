@@ -92,7 +92,7 @@ def write(found: Iterable[Ready], path: Path, controller: Controller) -> Path:
         )
         for one in found
     )
-    sheet = Worklist("Ready", HEADER, rows, choices={_CHOICE: ("yes", "no")}, editable=(_CHOICE, "Remark"))
+    sheet = Worklist("Ready", HEADER, rows, choices={_CHOICE: ("yes", "no")}, editable=(_CHOICE, "Remark"), every=True)
     return workbook.write(path, [how, sheet], controller=controller.name, zone=controller.zone, attachments_prefix=path.stem)[0]
 
 

@@ -126,7 +126,10 @@ class Review:
         rows = tuple(self._line(group, found, labels[found[0].address]) for group, found in self.waiting.items())
         choices = {"Ruling": tuple(dict.fromkeys(choice for found in self.waiting.values() for choice in found[0].choices))}
         how = [said for said in (unseen_in_words(self.unseen), *_HOW) if said]
-        sheets = (Worklist("Review", HEADER, rows, choices=choices, editable=_FILLED_IN), Page("How to fill it in", tuple(map(Paragraph, how))))
+        sheets = (
+            Worklist("Review", HEADER, rows, choices=choices, editable=_FILLED_IN, every=True),
+            Page("How to fill it in", tuple(map(Paragraph, how))),
+        )
         workbook.write(path, sheets, controller=controller.name, zone=controller.zone, attachments_prefix=path.stem)
         return path
 

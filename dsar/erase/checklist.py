@@ -76,7 +76,8 @@ def _build(dossier: Dossier, source: str, steps: Sequence[Step], stem: str, into
     if not steps:
         return []
     controller = dossier.datamap.controller
-    sheets: list[Content] = [_cover(dossier, source, steps), _steps(dossier, source, steps)]
+    listed = _steps(dossier, source, steps)
+    sheets: list[Content] = [_cover(dossier, source, steps, to_do=any(row[HEADER.index("Status")] for row in listed.rows)), listed]
     open_ = not_here(dossier, source)
     if open_:
         sheets.append(open_)
@@ -85,7 +86,7 @@ def _build(dossier: Dossier, source: str, steps: Sequence[Step], stem: str, into
     return workbook.write(into / f"{stem}.xlsx", sheets, controller=controller.name, zone=controller.zone, attachments_prefix=stem)
 
 
-def _cover(dossier: Dossier, source: str, steps: Sequence[Step]) -> Page:
+def _cover(dossier: Dossier, source: str, steps: Sequence[Step], *, to_do: bool) -> Page:
     system, controller = dossier.datamap.sources[source], dossier.datamap.controller
     counts = Counter[str](s.action for s in steps)
     facts = Facts(
@@ -93,9 +94,9 @@ def _cover(dossier: Dossier, source: str, steps: Sequence[Step]) -> Page:
             "System": system.label,
             "Owner": system.owner,
             "Request": dossier.request.id,
-            "Please finish by": internal_due(dossier.request, controller),
+            **({"Please finish by": internal_due(dossier.request, controller)} if to_do else {}),
             "Records as of": f"{dossier.collected_at.astimezone(controller.zone):%Y-%m-%d %H:%M} ({controller.timezone})",
-            "Questions and this file back to": controller.contact,
+            "Questions and this file back to" if to_do else "Questions to": controller.contact,
         }
     )
     how = (
@@ -104,18 +105,12 @@ def _cover(dossier: Dossier, source: str, steps: Sequence[Step]) -> Page:
         "Sorting and filtering are fine; leave the Step ID as it is. Send the file back when nothing is left To do."
     )
     grid = Grid(("Action", "What to do", "Records"), tuple((action, text, counts[action]) for action, text in TEXTS if counts[action]))
-    return Page(
-        "Start here",
-        (
-            Heading(f"Deletion checklist: {system.label}"),
-            facts,
-            Heading("How to work with it"),
-            Paragraph(how),
-            grid,
-            Heading("Progress"),
-            Progress("Steps", "Status", STATUSES),
-        ),
-    )
+    title = Heading(f"Deletion checklist: {system.label}")
+    if not to_do:
+        nothing = "There is nothing for you to do now. The sheet Steps says what stays, and until when; please leave it as it is."
+        return Page("Start here", (title, facts, Heading("What this is for"), Paragraph(nothing), grid))
+    how_to = (Heading("How to work with it"), Paragraph(how), grid)
+    return Page("Start here", (title, facts, *how_to, Heading("Progress"), Progress("Steps", "Status", STATUSES)))
 
 
 def _steps(dossier: Dossier, source: str, steps: Sequence[Step]) -> Worklist:

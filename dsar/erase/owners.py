@@ -1,6 +1,7 @@
 """One deletion checklist per owner, over all open requests: earliest due first, worked off in that order, sent back and split by step."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -35,12 +36,13 @@ def _build(datamap: DataMap, owner: str, plans: Plans, seen: Seen, stem: str, in
     sources = [name for name, source in datamap.sources.items() if source.owner == owner]
     due = {i: internal_due(request, datamap.controller) for i, (request, _) in plans.items()}
     rows = tuple(
-        line(datamap, request, step, seen.get(step.id, ""))
+        line(datamap, request, replace(step, after=tuple(s for s in step.after if s not in seen)), seen.get(step.id, ""))
         for _, (request, steps) in sorted(plans.items(), key=lambda item: (due[item[0]], item[0]))
         for step in steps
         if step.address.source in sources
     )
-    if not any(row[HEADER.index("Status")] for row in rows):
+    waiting = {str(row[HEADER.index("Request")]) for row in rows if row[HEADER.index("Status")]}
+    if not waiting:
         return []
     controller = datamap.controller
     listed = {i: steps for i, (_, steps) in plans.items() if any(s.address.source in sources for s in steps)}
@@ -48,7 +50,7 @@ def _build(datamap: DataMap, owner: str, plans: Plans, seen: Seen, stem: str, in
         "Systems": ", ".join(datamap.sources[n].label for n in sources),
         "Owner": owner,
         "Requests": ", ".join(listed),
-        "Please finish by": min(due[i] for i in listed),
+        "Please finish by": min(due[i] for i in waiting),
         "Questions and this file back to": controller.contact,
     }
     used = {str(row[HEADER.index("Action")]) for row in rows}

@@ -5,6 +5,7 @@ import math
 import re
 import shutil
 import subprocess
+from datetime import datetime
 from email import message_from_bytes
 from email.policy import SMTP
 from hashlib import sha256
@@ -15,12 +16,13 @@ import openpyxl
 import pytest
 import pyzipper
 
-from dsar.answer import delivery, protect
+from dsar.answer import delivery, protect, second_reader
 from dsar.answer.delivery import deliver, differences
 from dsar.errors import DeliveryRefused, IdentityNotVerified
 from tests.answer.world import DATA, exported
 from tests.needs import needs
-from tests.worlds import request
+from tests.worlds import datamap as parse
+from tests.worlds import gather, request, sources
 
 
 @pytest.fixture
@@ -107,6 +109,36 @@ def test_the_second_reader_sees_recipient_files_and_three_values(made):
     held = {str(v) for rows in DATA.values() for row in rows for v in row.values()}
     assert all(line[4] in held or line[4].startswith("2024") or line[4].startswith("2025") for line in lines)
     assert not any("Giftee" in str(cell) for line in lines for cell in line)
+
+
+def test_the_second_reader_looks_up_what_tells_whose_it_is():
+    map_ = parse("""
+[sources.web]
+timezone = "Europe/London"
+[sources.web.tables.people]
+label = "Person"
+match = { email = "email", person = "id" }
+reveals = { person = "id" }
+columns = { id = {}, email = { category = "user.contact.email" }, at = { category = "user.behavior", label = "When" } }
+[sources.web.tables.visits]
+label = "Visit"
+match = { person = "person" }
+columns = { id = {}, person = { category = "user.behavior" }, at = { category = "user.behavior", label = "When" } }
+""")
+    at = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - as the system stores it
+    data = {"web.people": [{"id": 1, "email": "ann@x.org", "at": at}], "web.visits": [{"id": 2, "person": 1, "at": at}]}
+    for number in range(5):  # the order is drawn by the request's number
+        who = request(f"A-{number}", "email=ann@x.org")
+        dossier = gather(map_, sources(map_, data), who)[who.id]
+        lines = list(second_reader._three(dossier))
+        assert next(line[3:] for line in lines if line[1] == "Person") == ("Email", "ann@x.org")
+        assert {line[4] for line in lines if line[3] == "When"} <= {"2026-01-02T03:04:05 (Europe/London)"}
+
+
+def test_what_the_second_reader_fills_in_is_shaded(made):
+    _, _, prepared = made
+    sheet = openpyxl.load_workbook(prepared.review)["Three values"]
+    assert {cell.style for row in sheet.iter_rows(min_row=5, min_col=6, max_col=8) for cell in row} == {"edit"}
 
 
 @pytest.mark.parametrize(

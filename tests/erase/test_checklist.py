@@ -8,7 +8,9 @@ import pytest
 
 from dsar.answer.layout import Grid
 from dsar.datamap import Address
+from dsar.erase import owners
 from dsar.erase.checklist import HEADER, checklist, internal_due, others_to_tell
+from dsar.erase.plan import plan
 from dsar.erase.step import Step
 from dsar.errors import AnswerIncomplete, IdentityNotVerified
 from dsar.find.decisions import Decisions
@@ -134,6 +136,30 @@ def test_open_points_stop_it_and_part_1_says_what_is_not_on_the_list(tmp_path):
     assert sheet(news, "Not on this list")[-1] == ("Subscription", 1, why)
     assert [line[5] for line in sheet(news, "Steps")] == ["3"]
     assert [(line[5], line[7], line[12]) for line in sheet(shop, "Steps")] == [("1", "not due", "shop.orders has been searched")]
+
+
+def test_a_list_on_which_nothing_is_to_do_asks_for_nothing(tmp_path):
+    data = {**DATA, "shop.orders": [{"year": 2026, "no": "8", "customer_id": 1, "status": "open"}]}
+    shop, news = written(tmp_path, data=data).files
+    told, steps = str(sheet(shop, "Start here")), openpyxl.load_workbook(shop)["Steps"]
+    assert "There is nothing for you to do now." in told
+    assert not any(asking in told for asking in ("Please finish by", "file back", "To do", "COUNTIF"))
+    assert "To fill in" not in str([c.value for row in steps.iter_rows() for c in row])
+    assert "edit" not in {c.style for row in steps.iter_rows() for c in row}
+    assert "Please finish by" in str(sheet(news, "Start here"))
+
+
+def test_an_owners_list_names_no_earlier_step_that_is_done(tmp_path):
+    data = {**DATA, "shop.orders": DATA["shop.orders"][:1]}
+    steps = plan(gather(SHOP, sources(SHOP, data), ANN)["A-1"], TODAY)
+    (order,) = [s.id for s in steps if s.address.table == "orders"]
+
+    def after(seen):
+        path = owners.write(tmp_path, SHOP, {"A-1": (ANN, steps)}, seen).files[0]
+        return {line[4]: line[HEADER.index("After step")] for line in sheet(path, "Steps")}
+
+    assert after({}) == {"Order": None, "Account": order}
+    assert after({order: "gone, looked at on 2026-11-23"}) == {"Order": None, "Account": None}
 
 
 def test_owners_finish_five_working_days_before_the_statutory_day():
