@@ -54,7 +54,7 @@ class Scan:
         self._wanted_fours = np.zeros(1 << _HASH_BITS, np.bool_)
         self._wanted_tails = np.zeros(1 << 16, np.bool_)  # the last 16 bits of an address, however it is spelled
         for address in addresses:
-            known = ipaddress.ip_address(address.partition("%")[0])
+            known = ipaddress.ip_address(address)
             self._wanted_tails[int(known) & 0xFFFF] = True
             if known.version == 4:
                 word = np.frombuffer(address.encode().ljust(16, b"\0"), "<u8")

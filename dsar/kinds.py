@@ -38,6 +38,7 @@ _LOCAL = re.compile(r'[^\s@,;:<>|]+|"[^\s@<>"]+"')  # what may stand between two
 _HOST = re.compile(r"[\w.-]+|\[[\w.:]+\]")
 _WHOLE = re.compile(r"(0|-?[1-9][0-9]*)\.0")
 _SPELLINGS = 50_000  # remembered of each kind: a batch asks of the same ones again and again
+_WITH_PORT = re.compile(r"(\[[^\[\]]+\]|[0-9.]+):[0-9]{1,5}")
 _EXTENSION = 5  # digits; what is longer is a number of its own
 _TWO_DESKS = re.compile(r"[\\/]\s*x", re.IGNORECASE)
 
@@ -144,12 +145,15 @@ def _phone(text: str, region: str | None) -> str | None:
 
 @lru_cache(_SPELLINGS)
 def _ip(text: str) -> str | None:
+    text = text.strip()
+    if with_port := _WITH_PORT.fullmatch(text):
+        text = with_port[1]
     try:
-        address = ipaddress.ip_address(text.strip().removeprefix("[").removesuffix("]"))
+        address = ipaddress.ip_address(text.removeprefix("[").removesuffix("]"))
     except ValueError:
         return None
     mapped = getattr(address, "ipv4_mapped", None)  # a server that listens on IPv6 writes 192.0.2.7 as ::ffff:192.0.2.7
-    return str(mapped or address)
+    return str(mapped or address).partition("%")[0]  # the zone says by which interface of ours it came (RFC 4007), not whose it is
 
 
 def _mailbox(value: object) -> str | None:

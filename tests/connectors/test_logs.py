@@ -92,11 +92,14 @@ def test_only_the_client_field_counts_and_the_whole_of_it(tmp_path):
 
 
 def test_every_spelling_of_an_address_is_one_address(tmp_path):
-    same = ["2001:db8::7", "2001:DB8:0:0:0:0:0:7", "2001:0db8::0007"]
-    write(tmp_path, "access.log", *map(line, [*same, "2001:db8::70", "::ffff:192.0.2.7", "192.0.2.7"]))
-    rows, asks, _, _ = answer(source(tmp_path).read(ask("2001:db8::7", "192.0.2.7")))
-    assert [r["client"] for r in rows] == [*same, "::ffff:192.0.2.7", "192.0.2.7"]
-    assert [a for a, _ in asks] == ["0", "0", "0", "1", "1"]
+    six = ["2001:db8::7", "2001:DB8:0:0:0:0:0:7", "2001:0db8::0007", "2001:db8::7%eth0", "[2001:db8::7]:443", "[2001:db8::7%eth0]:443"]
+    four = ["::ffff:192.0.2.7", "192.0.2.7", "192.0.2.7:5123", "[::ffff:192.0.2.7]:80"]
+    none = ["192.0.2.7:", "192.0.2.7:http", "192.0.2.7%eth0", "2001:db8::7/64", "[2001:db8::7]443"]
+    write(tmp_path, "access.log", *map(line, [*six, "2001:db8::70", "2001:db8::7:443", *none, *four]))
+    rows, asks, malformed, _ = answer(source(tmp_path).read(ask("2001:db8::7", "192.0.2.7")))
+    assert [r["client"] for r in rows] == [*six, *four]
+    assert [a for a, _ in asks] == ["0"] * len(six) + ["1"] * len(four)
+    assert [m.count for m in malformed] == [len(none)]
 
 
 def test_plain_and_gzipped_files_are_read_and_equal_lines_are_told_apart(tmp_path):

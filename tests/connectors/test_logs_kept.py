@@ -73,6 +73,7 @@ ODD = [
     line(), line(), line(BOB, user="ann b"), line(SIX.upper()), line("2001:db8:0:0:0:0:0:7"), line("::ffff:192.0.2.7"),
     line(at="12/Nov/2026:23:30:00 -0130", size="-", status=304), line(referrer="https://x.example/?q=1", browser="-"),
     line(request=r"GET /a\x22b HTTP/1.1"), line(request='say \\"hi\\"'), line(request=""), line(size="007"), line(size="9" * 25), line("192.0.2.07"),
+    line("2001:db8::7%eth0"), line("192.0.2.7:5123"), line("[2001:db8::7]:443"),
     "192.0.2.7 is down", line()[:40], line(at="99/Nov/2026:10:20:30 +0000"), line(at="12/Abc/2026:10:20:30 +0000"), "192.0.2.7 ident - x",
     "", "garbage", "\x16\x03\x01\x00",
     '- - - [x] "" 400 0 "-" "-"', line() + "\r", line(request="GET /é HTTP/1.1"), line(BOB).replace(" - - ", " x - "),
@@ -88,7 +89,7 @@ def test_the_answer_is_the_same_from_the_store(tmp_path):
     expected = answer(raw)
     assert len(expected[0]) > 320
     assert answer(kept) == expected  # there is no store yet
-    assert compacted(kept) == [("access.log", "in use", 0), ("access.log.2", "kept now", 300), ("access.log.3.gz", "kept now", 28)]
+    assert compacted(kept) == [("access.log", "in use", 0), ("access.log.2", "kept now", 300), ("access.log.3.gz", "kept now", 31)]
     assert answer(kept) == expected
     for address in (ANN, BOB, SIX, "198.51.100.1"):
         assert answer(kept, address) == answer(raw, address)
