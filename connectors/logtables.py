@@ -85,12 +85,17 @@ class LogTables:
             return [file.path for file in found]
 
     def place(self, table: str) -> Path:
-        """Return the folder and the pattern of a table's files."""
+        """Return the folder and the pattern of a table's files; raises `SourceBroken` where the folder is a pattern too."""
         file = exact.mapped(self.settings, table).file
         if file is None:
             remedy = 'set file = { path = "logs/access*" } in dsar.toml'
             raise SourceBroken("names no files", where=f"{self.settings.name}.{table}", remedy=remedy)
-        return self.settings.root / self.settings.expand(file.path)
+        place = self.settings.root / self.settings.expand(file.path)
+        if not place.parent.is_dir() and any(sign in str(place.parent) for sign in "*?["):
+            # A row is known by the name of its file, which says nothing of the folder.
+            at, remedy = f"{self.settings.name}.{table}", "map the logs of each folder as a table of their own"
+            raise SourceBroken("only the last part of `file.path` can be a pattern", where=at, remedy=remedy)
+        return place
 
     def folder(self) -> Path:
         """Return the folder `url` in which all files have to be mapped; raises `SourceUnreachable`."""

@@ -196,6 +196,14 @@ def test_no_file_and_no_folder_are_no_empty_answer(tmp_path):
         source(tmp_path, url="elsewhere").schema()
 
 
+@pytest.mark.parametrize("pattern", ["*/access.log", "**/access.log", "si?e/access*", "[s]ite/access*"])
+def test_a_pattern_for_folders_is_refused_in_its_own_words(tmp_path, pattern):
+    (tmp_path / "site").mkdir()
+    write(tmp_path / "site", "access.log", line())
+    with pytest.raises(SourceBroken, match=r"web\.visits: only the last part of `file\.path` can be a pattern"):
+        list(source(tmp_path, pattern).read(ask("192.0.2.7")))
+
+
 def test_a_log_that_is_moved_all_the_while_is_never_taken_for_missing(tmp_path):
     write(tmp_path, "access.log", line())
     done = threading.Event()
