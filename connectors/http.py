@@ -34,9 +34,9 @@ class Service:
         self.memory: dict[str, Any] = {}  # what one read need not ask twice
         self._earliest = 0.0
 
-    def ask(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None, auth: Any = None) -> Any:
-        """Return the JSON of one answer; raises `Absent` for 404, else `SourceBroken` or `SourceUnreachable`."""
-        answer = self._send(method, path, query=query, body=body, auth=auth)
+    def ask(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> tuple[Any, "httpx.Response"]:
+        """Return the JSON of one answer, and the answer itself; raises `Absent` for 404, else `SourceBroken` or `SourceUnreachable`."""
+        answer = self._send(method, path, query=query, body=body)
         return self._whole(answer), answer
 
     def tell(self, method: str, path: str, *, body: object = None) -> None:
@@ -48,13 +48,12 @@ class Service:
             why = _WHY.get(answer.status_code, "the service failed" if answer.status_code >= 500 else "the service refuses to do it")
             raise SourceBroken(f"{why} (status {answer.status_code})", where=self.at, remedy="mend the key or the map, then try again")
 
-    def _send(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None, auth: Any = None) -> "httpx.Response":
+    def _send(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> "httpx.Response":
         import httpx
 
         self._pace()
-        more: dict[str, Any] = {"auth": auth} if auth is not None else {}
         try:
-            return self.client.request(method, path, params=query or None, json=body, **more)
+            return self.client.request(method, path, params=query or None, json=body)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
             raise SourceUnreachable(
                 f"the service cannot be reached ({type(error).__name__})", where=self.at, remedy="check that it is up, and its `url` in dsar.toml"

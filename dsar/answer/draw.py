@@ -25,15 +25,9 @@ WORKLIST_HEAD = 4  # the row of a worklist's header
 def table(book: Workbook, name: str, content: Table, rows: range, intro: Sequence[str], manner: Manner) -> Bulk:
     """Draw a table's title, introduction and header; return these rows of it, still to be written."""
     data = values.to_arrow(content.frame)
-    columns = {
-        c: cells.column(data[c], manner, codes=content.codes.get(c), masked=content.masked.get(c), stored_zone=content.stored_zone)
-        for c in data.column_names
-    }
+    columns = content.shown(data, manner)
     labels = [cells.visible(content.labels.get(c, c) + column.suffix) for c, column in columns.items()]
-    quiet = {
-        c: cells.column(data[c], _quiet(manner), codes=content.codes.get(c), masked=content.masked.get(c), stored_zone=content.stored_zone)
-        for c in columns
-    }
+    quiet = content.shown(data, _quiet(manner))
     numbered = [max(7.0, len(str(rows.stop)) + 4.0)] if content.numbered else []
     widths = fit(
         [width_wanted(label, [quiet[c].show(v) for v in cells.samples(data[c])]) for c, label in zip(columns, labels, strict=True)], sum(numbered)

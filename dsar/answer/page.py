@@ -117,10 +117,7 @@ def _records(sheet: Table, manner: Manner, workbook: str) -> Iterator[dict[str, 
         return
     data = values.to_arrow(sheet.frame)
     yield from _chart(sheet, data, manner)
-    columns = {
-        c: cells.column(data[c], manner, codes=sheet.codes.get(c), masked=sheet.masked.get(c), stored_zone=sheet.stored_zone)
-        for c in data.column_names
-    }
+    columns = sheet.shown(data, manner)
     header = [Cell(cells.visible(sheet.labels.get(c, c) + column.suffix), number=column.number) for c, column in columns.items()]
     shown = [[_cell(column.show(v)) for v in data[c].slice(0, ROWS).to_pylist()] for c, column in columns.items()]
     rows: list[list[Cell]] = [list(row) for row in zip(*shown, strict=True)]

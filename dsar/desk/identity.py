@@ -3,7 +3,6 @@
 Collecting may begin before; sending may not. Nothing of a document is kept but its kind.
 """
 
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -22,11 +21,11 @@ def mailboxes(case: Case) -> list[Identifier]:
     return [i for i in case.request.identifiers if i.kind == "email" and not kinds.is_of_many(i.value)]
 
 
-def ask(register: Register, case: Case, *, by: str, doubt: str, method: str | None = None, on: date | None = None) -> tuple[Case, str]:
+def ask(register: Register, case: Case, *, by: str, doubt: str, method: str | None = None) -> tuple[Case, str]:
     """Record that proof is asked for, by the least method unless another is named; return the case and what to know about it."""
     given = [i.value for i in case.request.identifiers if i.kind == "email"]
     least, why = proportionate(case.channel, case.requester, case.request.rights, given)
-    case = register.record(case, "identity asked", by=by, on=on, method=method or least, doubt=doubt)
+    case = register.record(case, "identity asked", by=by, method=method or least, doubt=doubt)
     notes = [f"Asked by: {method or least}."]
     notes += [f"The least that would do is '{least}': {why}."] if method not in {None, least} else [f"Why this is enough: {why}."]
     notes += [policy_note(case.channel)] if policy_note(case.channel) else []
@@ -75,14 +74,12 @@ def answered(register: Register, case: Case, reply: Path, *, by: str) -> Case:
     return register.record(case, "identity confirmed", by=by, on=on, verified=proved, method="challenge code", kinds=["email"])
 
 
-def confirm(
-    register: Register, case: Case, *, by: str, method: str, proved: Sequence[Identifier] = (), on: date | None = None, document: str | None = None
-) -> Case:
-    """Record a check that a person made, and which identifiers it proves; all given ones where none is named.
+def confirm(register: Register, case: Case, *, by: str, method: str, on: date | None = None, document: str | None = None) -> Case:
+    """Record a check that a person made; it proves all identifiers that were given.
 
     A shared mailbox proves nobody, so it stays claimed. Raises `IdentityNotVerified` where nothing is left to prove.
     """
-    chosen = [i for i in proved or case.request.identifiers if not (i.kind == "email" and kinds.is_of_many(i.value))]
+    chosen = [i for i in case.request.identifiers if not (i.kind == "email" and kinds.is_of_many(i.value))]
     if method == "challenge code":
         raise IdentityNotVerified("a code is confirmed by the mail that holds it", where=case.request.id, remedy="use `dsar identity answered`")
     if not chosen:

@@ -27,7 +27,6 @@ class Counts:
     """A snapshot's counts; None of its rows is in here."""
 
     collected_at: datetime
-    map_sha256: str
     tables: tuple[Counted, ...]
 
 
@@ -35,7 +34,7 @@ def counts(folder: Path) -> Counts | None:
     """Return the counts of the snapshot in a folder, or None where there is none that can be read."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return Counts(datetime.fromisoformat(manifest["collected_at"]), manifest["map_sha256"], tuple(_tables(folder, manifest["tables"])))
+        return Counts(datetime.fromisoformat(manifest["collected_at"]), tuple(_tables(folder, manifest["tables"])))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -103,10 +103,7 @@ def _own(draft: Draft, key: tuple[str, ...], referred: bool) -> None:
         draft.match[kind_of(draft.name)].setdefault(key[0], "its own key")
         draft.declared.add((kind_of(draft.name), key[0]))
     for column, guess in draft.guesses.items():
-        found = {"user.contact.email": ("email",), "user.contact.phone_number": ("phone",), "user.contact": ("email", "phone")}.get(
-            guess.category, ()
-        )
-        for kind in found if not guess.other_person and not draft.of_organisations else ():
+        for kind in _WAYS.get(guess.category, ()) if not guess.other_person and not draft.of_organisations else ():
             draft.match[kind].setdefault(column, guess.why)
         if guess.category == "user.device.ip_address" and any(_when(draft)):
             draft.reveals.setdefault("ip", (column, "", guess.why))

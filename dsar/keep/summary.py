@@ -154,11 +154,6 @@ class CaseSummary(_Shape):
         """The day the answer left: the last delivery or letter; None where none did."""
         return max((e.on for e in self.events if e.kind in {"delivered", "letter sent"}), default=None)
 
-    @property
-    def extended(self) -> tuple[str, ...]:
-        """The rights whose clock was extended."""
-        return tuple(c.right for c in self.clocks if c.extended_because)
-
 
 def path(root: Path, request: str) -> Path:
     """Return where the summary of a request lies once anything of it is purged."""
