@@ -118,14 +118,14 @@ def ibans(text: str) -> Iterator[Mention]:
                 break
 
 
-def mask(text: str, mentions: Collection[Mention]) -> str:
+def mask(text: str, mentions: Collection[Mention], mark: str = MARK) -> str:
     """Return the text with a fixed mark in place of each mention, or of mentions that overlap.
 
     Raises `ValueError` for a mention that doesn't lie inside the text.
     """
     parts, at = [], 0
     for start, end in _spans(text, mentions):
-        parts += [text[at:start], MARK]
+        parts += [text[at:start], mark]
         at = end
     return "".join([*parts, text[at:]])
 
