@@ -163,7 +163,7 @@ def _part_one(found: Found, right: str) -> date | None:
 def _handed_over(found: Found, right: str) -> dict[str, Any]:
     dossier, datamap = found.dossier, found.dossier.datamap
     chosen = choose(dossier, right)
-    left = [f"{line.what}: {line.why}" for c in chosen for line in c.left_out]
+    left = [f"{line.what} – {line.why}" for c in chosen for line in c.left_out]
     systems = {datamap.sources[a.source].label: None for a, f in dossier.tables.items() if f.outcome.complete and not datamap.is_processor(a)}
     return {
         "rows": sum(len(c.frame) for c in chosen),
@@ -195,7 +195,7 @@ def _erasure(case: Case, found: Found) -> dict[str, Any]:
         if step.action in STAYS and not step.new and step.until:
             stays[step.action][datamap.table(step.address).label, step.why].append(step.until)
     listed = {
-        action: [f"{what} ({len(ends)}), {_last(ends, case.language)}: {why}" for (what, why), ends in groups.items()]
+        action: [f"{what} ({len(ends)}), {_last(ends, case.language)} – {why}" for (what, why), ends in groups.items()]
         for action, groups in stays.items()
     }
     return {

@@ -15,24 +15,33 @@ import docx
 import pytest
 
 from dsar.answer.publish import listed
-from dsar.desk import drafts
+from dsar.desk import drafts, facts
 from dsar.desk.docx import text_of
 from dsar.errors import DraftUnfinished, IdentityNotVerified
 from dsar.files import sha256
+from dsar.find.decisions import Decisions
 from dsar.keep.ledger import Head
 from dsar.request.events import Event
 from dsar.request.identity import Identifier
 from dsar.request.letters import render
+from tests.answer import world
 from tests.request.test_letters import FACTS, case
+from tests.worlds import NOW
 
 TODAY = date(2026, 11, 23)
 # CI installs it, so there a missing one is a failure.
 needs_office = pytest.mark.skipif(not (shutil.which("lowriter") or os.environ.get("CI")), reason="LibreOffice Writer is not here")
 
 
-def write(folder, name="acknowledgement", who=None, facts=None, on=TODAY):
+def write(folder, name="acknowledgement", who=None, about=None, on=TODAY):
     who = who or case()
-    return drafts.write(render(name, who, facts or FACTS.get(name, {})), who, folder, on)
+    return drafts.write(render(name, who, about or FACTS.get(name, {})), who, folder, on)
+
+
+def test_what_an_answer_leaves_out_is_said_with_one_colon_at_most(tmp_path):
+    said = facts._access(case(), facts.Found(world.exported(tmp_path), Decisions(tmp_path / "decisions.json", NOW), TODAY))
+    assert "Order: Gift for – Not about you." in said["left_out"]
+    assert [line for line in said["left_out"] if line.count(": ") > 1] == []
 
 
 def edit(path, old, new):
@@ -81,17 +90,17 @@ def test_an_edited_draft_survives_a_re_run_and_what_is_new_lies_beside_it(tmp_pa
     assert again.newer
     assert "RIGHT ONE, as you put it" in message_from_bytes(again.mail.read_bytes(), policy=default).get_body().get_content()
 
-    other = write(tmp_path, facts={"rights": ["A THIRD RIGHT"]})
+    other = write(tmp_path, about={"rights": ["A THIRD RIGHT"]})
     assert other.path.read_bytes() == edited
     assert "A THIRD RIGHT" in text_of(other.newer.read_bytes())
 
 
 def test_a_draft_nobody_touched_follows_the_facts(tmp_path):
     write(tmp_path)
-    again = write(tmp_path, facts={"rights": ["A THIRD RIGHT"]})
+    again = write(tmp_path, about={"rights": ["A THIRD RIGHT"]})
     assert (again.edited, again.newer, again.changed) == (False, None, True)
     assert "A THIRD RIGHT" in text_of(again.path.read_bytes())
-    assert write(tmp_path, facts={"rights": ["A THIRD RIGHT"]}).changed is False
+    assert write(tmp_path, about={"rights": ["A THIRD RIGHT"]}).changed is False
 
 
 def addressed(draft):

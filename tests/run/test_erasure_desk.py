@@ -218,8 +218,8 @@ def test_the_closing_letter_says_erased_only_once_somebody_looked(tmp_path):
     assert "Shop, nightly dump: 28 December 2026" in after["backups"]
     assert facts.facts("backups", case, lambda: ws._found(request)) == {"backups": after["backups"]}
     assert after["kept"] == [
-        "Invoice (1), 2 May 2030: VAT records: six years from the date of issue (kept 6 years).",
-        "Order (1), 2 May 2030: Needed for a record that must be kept.",
+        "Invoice (1), 2 May 2030 – VAT records: six years from the date of issue (kept 6 years).",
+        "Order (1), 2 May 2030 – Needed for a record that must be kept.",
     ]
     assert after["restricted"] == []
     assert [one for one in after["later"] if one.startswith("once it is delivered: ")]
