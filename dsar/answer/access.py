@@ -89,8 +89,8 @@ def _use_lines(answer: Answer) -> Iterator[tuple[str, ...]]:
     datamap, say = answer.dossier.datamap, answer.say
     for chosen in (c for c in answer.chosen if c.groups):
         table = datamap.table(chosen.address)
-        bases = "; ".join(dict.fromkeys(words.bases(g.bases, say) for g in chosen.groups))
-        origins = "; ".join(dict.fromkeys(say(words.ORIGINS[g.origin]) for g in chosen.groups)) + policy_versions(answer, chosen)
+        bases = "; ".join(dict.fromkeys(words.bases(g.bases, say) for g in chosen.groups)) + policy_versions(answer, chosen)
+        origins = "; ".join(dict.fromkeys(say(words.ORIGINS[g.origin]) for g in chosen.groups))
         shown = (table.label, _kinds(answer, chosen), datamap.activity(table).purpose, bases, origins)
         yield (*shown, recipients(answer, chosen), kept(answer, chosen))
 

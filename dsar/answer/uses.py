@@ -17,8 +17,8 @@ def use_page(answer: Answer) -> Page:
     uses: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for chosen in (c for c in answer.chosen if c.groups):
         table = datamap.table(chosen.address)
-        bases = "; ".join(dict.fromkeys(words.bases(g.bases, say) for g in chosen.groups))
-        origins = "; ".join(dict.fromkeys(say(words.ORIGINS[g.origin]) for g in chosen.groups)) + policy_versions(answer, chosen)
+        bases = "; ".join(dict.fromkeys(words.bases(g.bases, say) for g in chosen.groups)) + policy_versions(answer, chosen)
+        origins = "; ".join(dict.fromkeys(say(words.ORIGINS[g.origin]) for g in chosen.groups))
         uses[datamap.activity(table).purpose, bases, origins, recipients(answer, chosen), kept(answer, chosen)].append(table.label)
     header = tuple(map(say, ("What", "Purpose", "Legal basis", "Where it comes from", "Who received it", "Kept until")))
     lines = tuple((", ".join(labels), *use) for use, labels in uses.items())
@@ -64,8 +64,10 @@ def kept(answer: Answer, chosen: Chosen) -> str:
     known = sorted(e for e in ends if e)
     period = words.period(rule, say)
     each = say("{period} each.", period=period)
+    over = sum(e < answer.prepared for e in known)
     if known and known[-1] >= answer.prepared:
         each = say("{period} each, the last until {day}.", period=period, day=known[-1])
+        each += f" {say('Past their day, and due to be erased: {count}.', count=over)}" if over else ""
     elif known:
         each = say("{period} each; that ended on {day}, and they are due to be erased.", period=period, day=known[-1])
     return f"{each} {rule.why} (Art. {rule.article})"

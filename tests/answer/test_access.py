@@ -1,6 +1,7 @@
 """The answer to a request for access: all of the person's, with what the law wants said, and nothing of anybody else."""
 
 from dataclasses import replace
+from datetime import date
 
 import openpyxl
 import pytest
@@ -90,6 +91,31 @@ origin = "provided"
     assert portable(SHOP, "access", "portability") == {"Account": "no", "Subscription": "yes"}
     assert portable(undecided, "access", "portability") == {"Account": "not decided yet", "Subscription": "yes"}
     assert portable(undecided, "access") == {"Account": "not decided yet", "Subscription": "yes, if you ask for it"}
+
+
+def test_the_use_says_what_is_past_its_day_and_where_from_without_the_policy(tmp_path):
+    map_ = datamap("""
+[[policy.versions]]
+version = "1"
+from = 2018-06-21
+[activities.books]
+purpose = "To keep the books"
+basis = "6(1)(c)"
+origin = "provided"
+retention = { from = "issued_on", years = 6, why = "VAT records", article = "17(3)(b)" }
+[sources.shop.tables.invoices]
+label = "Invoice"
+activity = "books"
+match = { email = "email" }
+given_on = "issued_on"
+columns = { id = {}, email = {}, issued_on = { type = "date" } }
+""")
+    data = {"shop.invoices": [{"id": n, "email": "ann@x.org", "issued_on": date(year, 1, 1)} for n, year in enumerate((2019, 2020, 2025))]}
+    dossier = gather(map_, sources(map_, data), ANN)[ANN.id]
+    (path,) = report(dossier, tmp_path, Decisions(tmp_path / "decisions.json", NOW), TODAY).files
+    (use,) = [row for row in pages(path)["How we use it"] if row[0] == "Invoice"]
+    assert use[3:5] == ["a law requires it — Art. 6(1)(c); under our privacy policy of 1", "you gave it to us"]
+    assert use[-1] == "6 years each, the last until 2031-01-01. Past their day, and due to be erased: 2. VAT records (Art. 17(3)(b))"
 
 
 def test_a_long_label_is_cut_on_the_tab_alone(tmp_path):
