@@ -155,7 +155,7 @@ def test_part_1_names_the_date_of_the_rest_and_holds_nothing_that_is_held(tmp_pa
     left = grid(made.files[0], "What is not included")
     checking = "We are still checking whether this is yours to receive."
     assert [line[:4] for line in left if line and line[0] in {"Account: Notes, parts", "Account", "Address", "Subscription"}] == [
-        ("Account: Notes, parts", checking, "Art. 15(4), 20(4)", "You will hear from us without asking."),
+        ("Account: Notes, parts", "not counted", checking, "Art. 15(4), 20(4)"),
         ("Account", 1, checking, "Art. 15(4), 20(4)"),
         ("Address", 1, checking, "Art. 15(4), 20(4)"),
         ("Subscription", 1, checking, "Art. 15(4), 20(4)"),
