@@ -121,7 +121,7 @@ def state(folder: Path) -> dict[str, object]:
 
 def _told(path: Path) -> bytes:
     """A file's bytes; a step that the killed run made and had no time to note is `already` done to the next, which is as good."""
-    return path.read_bytes().replace(b'"already"', b'"done"') if path.parent.name == "erasure" else path.read_bytes()
+    return path.read_bytes().replace(b'"already"', b'"done"') if path.parent.name == "jobs" else path.read_bytes()
 
 
 def visible(folder: Path) -> dict[str, str]:

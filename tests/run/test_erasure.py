@@ -308,9 +308,9 @@ def begun(folder):
             status = not all(o.done for o in erasure.execute(ws, [ws.request("A-1")], by="A. Nalyst"))
         finally:
             os._exit(status)
-    journal = folder / "cases/A-1/erasure"
+    journal = folder / "cases/A-1/erasure/jobs"
     while not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-        if any('"begun"' in p.read_text() for p in journal.glob("*.json") if p.stem != "plan"):
+        if any('"begun"' in p.read_text() for p in journal.glob("*.json")):
             break
         time.sleep(0.002)
     return child
