@@ -133,14 +133,17 @@ class Snapshots:
             raise DossierMissing("its files were purged; the case summary is what is left", where=gone[0], remedy="reopen it to work on it again")
         sources = opened(self.root, self.datamap)
         fresh = self._asked(requests, sources, progress)
-        everybody = (case.request for case in self.register.cases().values())
+        cases = self.register.cases()
+        everybody = (case.request for case in cases.values())
         if met := between.earlier(fresh, (s for r in everybody if r.id not in fresh and (s := self.latest(r)))):
             fresh = self._asked([*requests, *met], sources, progress)
-            requests = [*requests, *(r for r in met if not self.register.case(r.id).closed)]
+            requests = [*requests, *(r for r in met if not cases[r.id].closed)]
         askers = [cast("Asker", s) for s in sources.values() if not isinstance(s, DsarError) and s.can.asks_people]
         if askers:
             searches.write(self.root, [search for asker in askers for search in asker.searches()], self.datamap.controller)
         for request in requests:
+            if case := cases.get(request.id):
+                bundle.keep(self.case(request), case)
             self._save(request, fresh[request.id])
         self.ledger.add(record.collected((fresh[r.id] for r in requests), self.register.secret))
         asof.note(self.root, [self.case(r) for r in requests])  # last: what lacks it is collected anew
@@ -153,7 +156,6 @@ class Snapshots:
 
     def _save(self, request: Request, dossier: Dossier) -> None:
         folder = self.case(request)
-        bundle.keep(folder, self.register.case(request.id))
         asof.forget(folder)
         withdraw(folder)  # what was written from an older snapshot is no answer any more
         if before := self.latest(request):
