@@ -222,8 +222,7 @@ class Answer:
         return self._possible(column, kind, [f for f in forms if f is not None])
 
     def _possible(self, column: str, kind: str, forms: Sequence[str]) -> sa.ColumnElement[bool]:
-        declared = exact.declared_type(self.mapped, column)
-        return condition(self.table.c[column], kind, forms, self.dialect, declared)
+        return condition(self.table.c[column], kind, forms, self.dialect, exact.declared_type(self.mapped, column))
 
     def _rows(self, where: sa.ColumnElement[bool], question: exact.Question) -> Iterator[Rows]:
         names = [c.name for c in self.table.columns]

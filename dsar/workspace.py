@@ -24,6 +24,7 @@ from dsar.desk import agenda as agendas
 from dsar.desk import delivered, drafts, facts, fastlane, identity, notebooks, quiet, status
 from dsar.desk.copies import ENDINGS, copies
 from dsar.desk.due import due as due_letters
+from dsar.desk.found import Found
 from dsar.desk.header import Header
 from dsar.desk.picked import Picked
 from dsar.desk.review import Open, Review
@@ -485,8 +486,8 @@ class Workspace:
     def _seen(self, case: Case) -> tuple[str, ...]:
         return carried.carried_out(self.root / "cases" / case.request.id)
 
-    def _found(self, request: Request) -> facts.Found:
-        return facts.Found(self.collect(request), self.decisions(request), self.today, self._frozen(request), self.case(request))
+    def _found(self, request: Request) -> Found:
+        return Found(self.collect(request), self.decisions(request), self.today, self._frozen(request), self.case(request))
 
     def finish(self, request: Request, name: str) -> Written:
         """Make the PDF of a draft as you left it; raises `DraftUnfinished`, `IdentityNotVerified`, `NotAsked`."""

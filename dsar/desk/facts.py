@@ -1,37 +1,18 @@
 """What a letter says of a case: from the register alone before identity is settled, from the snapshot after."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from dsar.answer.export import open_points
 from dsar.answer.select import choose
-from dsar.datamap import DataMap
+from dsar.desk import erased
 from dsar.desk.due import MEASURED, require_asked
-from dsar.erase import measures, record
-from dsar.erase.plan import plan
-from dsar.erase.step import CHANGES, STAYS, Step
-from dsar.erase.verify import Verification
+from dsar.desk.found import Found, part_one
+from dsar.erase import measures
 from dsar.errors import AnswerIncomplete, BadEvent
-from dsar.find.decisions import Decisions
 from dsar.find.dossier import Dossier
 from dsar.request.case import Case
 from dsar.request.events import Event
-from dsar.request.letters import BEFORE_IDENTITY, day, require_identity, words
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the snapshot of a case holds, and what was decided on it."""
-
-    dossier: Dossier
-    decisions: Decisions
-    today: date
-    frozen: str  # what nothing of theirs is erased before, other requests of the same person looked at too (`erase.freeze`)
-    case: Path | None = None  # its folder: what became of an erasure lies there
+from dsar.request.letters import BEFORE_IDENTITY, require_identity, words
 
 
 def facts(name: str, case: Case, found: Callable[[], Found], code: str = "", right: str = "", seen: Collection[str] = ()) -> dict[str, Any]:
@@ -150,16 +131,6 @@ _EVENTS: Mapping[str, Callable[[Case, str], dict[str, Any]]] = {
 }
 
 
-def _part_one(found: Found, right: str) -> date | None:
-    """Return the day the rest follows by where only part 1 is answered; raises `AnswerIncomplete` where nobody decided that."""
-    points = open_points(found.dossier, right) if right in {"access", "portability"} else found.dossier.open_points
-    decision = found.decisions.get("part 1")
-    if points and not decision:
-        remedy = "close these points, or record the decision 'part 1'"
-        raise AnswerIncomplete("; ".join(map(str, points)), where=found.dossier.request.id, remedy=remedy)
-    return decision.rest_by if points and decision else None
-
-
 def _handed_over(found: Found, right: str) -> dict[str, Any]:
     dossier, datamap = found.dossier, found.dossier.datamap
     chosen = choose(dossier, right)
@@ -169,7 +140,7 @@ def _handed_over(found: Found, right: str) -> dict[str, Any]:
         "rows": sum(len(c.frame) for c in chosen),
         "systems": list(systems),
         "left_out": list(dict.fromkeys(left)),
-        "rest_by": _part_one(found, right),
+        "rest_by": part_one(found, right),
         "collected": dossier.collected_at.astimezone(dossier.datamap.controller.zone).date(),
     }
 
@@ -183,69 +154,11 @@ def _portability(_: Case, found: Found) -> dict[str, Any]:
 
 
 def _erasure(case: Case, found: Found) -> dict[str, Any]:
-    datamap = found.dossier.datamap
-    verified = record.load_verified(found.case) if found.case else None
-    # Once somebody looked again, the plan of that day is told of: of what is gone, nothing is found any more.
-    steps = record.load_plan(found.case, case.request.id) if found.case and verified else plan(found.dossier, found.today, found.frozen)
-    rest_by = _part_one(found, "erasure")
-    gone = _gone(verified) if verified else set()
-    changed = {when: [s for s in steps if s.action in CHANGES and (s.id in gone) == (when == "done")] for when in ("done", "to do")}
-    stays: dict[str, dict[tuple[str, str], list[date | str]]] = {action: defaultdict(list) for action in STAYS}
-    for step in steps:
-        if step.action in STAYS and not step.new and step.until:
-            stays[step.action][datamap.table(step.address).label, step.why].append(step.until)
-    listed = {
-        action: [f"{what} ({len(ends)}), {_last(ends, case.language)} – {why}" for (what, why), ends in groups.items()]
-        for action, groups in stays.items()
-    }
-    return {
-        "erased": _counted(datamap, changed["done"], anonymised=False),
-        "anonymised": _counted(datamap, changed["done"], anonymised=True),
-        "erase": _counted(datamap, changed["to do"], anonymised=False),
-        "anonymise": _counted(datamap, changed["to do"], anonymised=True),
-        "kept": listed["keep"],
-        "restricted": listed["restrict"],
-        "later": _later(datamap, steps, case.language),
-        "checked": day(verified.at.astimezone(datamap.controller.zone).date(), case.language) if verified and gone else None,
-        "rest_by": rest_by,
-        **_backups(case, found),
-    }
-
-
-def _gone(verified: Verification) -> set[str]:
-    """Return the steps that were seen gone; of a table in which somebody has to act, none."""
-    faulty = {v.address for v in verified.verdicts if v.fault}
-    return {v.step for v in verified.verdicts if v.state == "gone" and v.address not in faulty}
-
-
-def _counted(datamap: DataMap, steps: Sequence[Step], *, anonymised: bool) -> list[str]:
-    rows = Counter(datamap.table(s.address).label for s in steps if (s.action == "anonymise") == anonymised)
-    return [f"{what} ({count})" for what, count in rows.items()]
-
-
-def _later(datamap: DataMap, steps: Sequence[Step], language: str) -> list[str]:
-    """Return what waits, by what it waits for."""
-    waits = [s for s in steps if s.action == "not due"]
-    return [
-        str(words(language)["once"]).format(event=event, what=", ".join(_counted(datamap, [s for s in waits if s.until == event], anonymised=False)))
-        for event in dict.fromkeys(s.until for s in waits)
-    ]
+    return {"rest_by": part_one(found, "erasure"), **erased.told(found, case.language)}
 
 
 def _backups(case: Case, found: Found) -> dict[str, Any]:
-    """Return the sets of backups that what was seen gone may still stand in, with the last day on which each is overwritten."""
-    verified = record.load_verified(found.case) if found.case else None
-    sources, datamap = found.dossier.datamap.sources, found.dossier.datamap
-    gone = _gone(verified) if verified else set()
-    touched = dict.fromkeys(v.address.source for v in verified.verdicts if v.step in gone) if verified else {}
-    seen = verified.at.astimezone(datamap.controller.zone).date() if verified else found.today
-    sets = [(sources[name].label, one) for name in touched for one in sources[name].backups]
-    return {"backups": [f"{label}, {one.label}: {day(seen + timedelta(one.days), case.language)}" for label, one in sets]}
-
-
-def _last(ends: Sequence[date | str], language: str) -> str:
-    days = [end for end in ends if isinstance(end, date)]
-    return day(max(days), language) if days else str(ends[0])
+    return erased.backups(found, case.language)
 
 
 _SNAPSHOT: Mapping[str, Callable[[Case, Found], dict[str, Any]]] = {
@@ -257,7 +170,7 @@ _SNAPSHOT: Mapping[str, Callable[[Case, Found], dict[str, Any]]] = {
 
 
 def _measured(found: Found, right: str) -> dict[str, Any]:
-    rest_by = _part_one(found, right)
+    rest_by = part_one(found, right)
     groups: dict[str, dict[str, None]] = {"stop": {}, "restrict": {}, "restrict and weigh": {}, "nothing": {}}
     for row in measures.overview(found.dossier, right).itertuples(index=False):
         groups[str(row.Action)][str(row.What)] = None

@@ -17,6 +17,7 @@ import pytest
 from dsar.answer.publish import listed
 from dsar.desk import drafts, facts
 from dsar.desk.docx import text_of
+from dsar.desk.found import Found
 from dsar.errors import DraftUnfinished, IdentityNotVerified
 from dsar.files import sha256
 from dsar.find.decisions import Decisions
@@ -39,7 +40,7 @@ def write(folder, name="acknowledgement", who=None, about=None, on=TODAY):
 
 
 def test_what_an_answer_leaves_out_is_said_with_one_colon_at_most(tmp_path):
-    said = facts._access(case(), facts.Found(world.exported(tmp_path), Decisions(tmp_path / "decisions.json", NOW), TODAY))
+    said = facts._access(case(), Found(world.exported(tmp_path), Decisions(tmp_path / "decisions.json", NOW), TODAY, ""))
     assert "Order: Gift for – Not about you." in said["left_out"]
     assert [line for line in said["left_out"] if line.count(": ") > 1] == []
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import keyring.core
@@ -292,7 +293,12 @@ def killed(run, after):
         except BaseException:  # noqa: BLE001 - told by the status
             os._exit(3)
         os._exit(0)
-    timer = threading.Timer(after, os.kill, (child, signal.SIGKILL))
+
+    def kill():
+        with suppress(ProcessLookupError):  # it may end in this very moment
+            os.kill(child, signal.SIGKILL)
+
+    timer = threading.Timer(after, kill)
     timer.start()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     timer.cancel()
