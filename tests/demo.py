@@ -7,7 +7,7 @@ from fixtures import generate
 
 def build(folder):
     """Make the demo workspace in a folder and everything that can leave it; return the workbooks and packages."""
-    generate.build(folder, subjects=60, log_lines=5_000, requests=6)
+    generate.build(folder, subjects=60, log_lines=5_000, requests=8)
     workspace = dsar.open(folder)
     workspace.collect_all(workspace.requests.values())
     for request in workspace.requests.values():

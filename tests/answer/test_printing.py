@@ -27,7 +27,9 @@ NODE = Path(sys.prefix) / "node" / "node_modules" / ".bin"
 @pytest.fixture(scope="module")
 def leaving(tmp_path_factory):
     """What leaves the demo company."""
-    return demo.build(tmp_path_factory.mktemp("demo"))
+    made = demo.build(tmp_path_factory.mktemp("demo"))
+    assert {path.parent.name for path in made} == {"outbox", "review", "worklists"}  # of a kind that is lacking, nothing would be looked at
+    return made
 
 
 @pytest.fixture(scope="module")
