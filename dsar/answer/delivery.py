@@ -10,9 +10,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.parser import BytesParser
 from email.policy import SMTP
-from email.utils import getaddresses
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -78,23 +76,6 @@ def deliver(dossier: Dossier, case: Path, *, to: str | None = None, way: Way = "
     record |= {"secret": secret.name if secret else None, "secret_sha256": files.sha256(secret) if secret else None, "review": review.name}
     files.write_atomic(_record_path(case), json.dumps(record, indent=1))
     return _delivery(case, record)
-
-
-def differences(case: Path, sent: bytes) -> list[str]:
-    """Return in what a sent mail differs from what was prepared; nothing where recipient and attachments are the same."""
-    record = json.loads(_record_path(case).read_text(encoding="utf-8"))
-    mail = BytesParser(policy=SMTP).parsebytes(sent)
-    found = []
-    addresses = [a for _, a in getaddresses([str(v) for field in ("to", "cc", "bcc") for v in mail.get_all(field, [])])]
-    if [sha256(a.encode()).hexdigest() for a in addresses] != [record["to"]]:
-        found.append("it went to another address, or to more than one")
-    attached = {part.get_filename() or "": part.get_payload(decode=True) for part in mail.iter_attachments()}
-    if sorted(attached) not in [sorted(names) for names in record["drafts"].values()]:
-        found.append("its attachments are not those of a draft")
-    for name, content in attached.items():
-        if record["sha256"].get(name) != sha256(content if isinstance(content, bytes) else b"").hexdigest():
-            found.append(f"the attachment {name} is not the file that was prepared")
-    return found
 
 
 def _recipient(dossier: Dossier, to: str | None) -> str:
