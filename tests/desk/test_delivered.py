@@ -14,6 +14,7 @@ from dsar import cli
 from dsar import datamap as maps
 from dsar.answer.delivery import deliver
 from dsar.desk import fastlane
+from dsar.desk.copies import copies
 from dsar.desk.identity import confirm
 from dsar.desk.status import next_steps
 from dsar.erase.freeze import frozen
@@ -125,6 +126,14 @@ def test_a_delivery_counts_for_the_copies_that_were_in_it_and_frees_no_erasure_b
     case = ws.delivered(ws.request("C"), sent(ws, tmp_path, ws.deliver(ws.request("C")).drafts[0]), by="M")
     assert (case.last("delivered").right, frozen(case)) == ("", "")
     assert list(next_steps(case, ws.today, ()))[-2:] == ["record what was decided on access and portability, which was delivered", "answer erasure"]
+
+
+def test_a_copy_is_there_where_each_of_its_files_is(ws):
+    folder = ws.case(ws.request("A"))
+    names = {path.name for path in (folder / "outbox").iterdir()}
+    assert copies(folder, names) == {"access", "portability"}
+    for name in names:
+        assert copies(folder, names - {name}) == ({"portability"} if "_your-data" in name else {"access"})
 
 
 def test_a_letter_alone_is_no_copy(ws, tmp_path):
